@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+# One Makefile. BUILD chooses the kind of build; each kind has its own folder under build/.
+
+BUILD ?= release
+WERROR ?= 0
+CC ?= gcc
+ROOT := build/$(BUILD)
+BIN := $(ROOT)/bin
+PYTHON ?= /usr/bin/python3
+VAR ?= var
+prefix ?= /usr
+DESTDIR ?=
+
+PROGRAMS := waiting-room admission booking-worker notifier onsale
+
+warnings := -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wundef -Wvla -Wformat=2 \
+	-Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wwrite-strings -Wnull-dereference
+ifeq ($(WERROR),1)
+warnings += -Werror
+endif
+
+flags_release := -O2 -D_FORTIFY_SOURCE=3
+flags_debug := -O0 -DONSALE_DEBUG
+flags_asan := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+flags_tsan := -O1 -fsanitize=thread
+ifeq ($(flags_$(BUILD)),)
+$(error BUILD is one of release, debug, asan, tsan)
+endif
+
+packages := libnghttp2 openssl libuv jansson librabbitmq libmariadb libcurl libmicrohttpd inih
+CFLAGS_ALL := -std=gnu17 -g $(flags_$(BUILD)) $(warnings) -fno-common -fstack-protector-strong -fPIE -pthread -I. -I$(ROOT)/gen \
+	$(filter-out -I/usr/include,$(shell pkg-config --cflags $(packages) 2>/dev/null)) $(CFLAGS)
+LDFLAGS_ALL := -pie -Wl,-z,relro,-z,now -pthread $(flags_$(BUILD)) $(LDFLAGS)
+LIBS := $(shell pkg-config --libs $(packages) 2>/dev/null)
+TEST_LIBS := -lcmocka -ljwt
+
+sources_of = $(filter-out %/main.c,$(wildcard $(1)/*.c))
+objects_of = $(patsubst %.c,$(ROOT)/obj/%.o,$(1))
+
+folder_waiting-room := waiting-room
+folder_admission := admission
+folder_booking-worker := booking-worker
+folder_notifier := notifier
+folder_onsale := admin
+
+# A program is built once its folder has a main.c.
+BUILT := $(foreach p,$(PROGRAMS),$(if $(wildcard $(folder_$(p))/main.c),$(p)))
+common_objects := $(call objects_of,$(wildcard common/*.c))
+
+# Unit tests: tests/unit/test_X.c, linked with everything but the main files of the program named in its first line
+# (`// links: admission`), or with common/ alone.
+unit_sources := $(wildcard tests/unit/test_*.c)
+unit_tests := $(patsubst tests/unit/%.c,$(ROOT)/tests/%,$(unit_sources))
+
+.DEFAULT_GOAL := all
+.PHONY: all run test check bench fuzz lint format install clean help unit packages
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+all: $(addprefix $(BIN)/,$(BUILT))
+
+$(ROOT)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+define program_rule
+$(BIN)/$(1): $(call objects_of,$(wildcard $(folder_$(1))/*.c)) $(common_objects)
+	@mkdir -p $$(@D)
+	$(CC) $(LDFLAGS_ALL) -o $$@ $$^ $(LIBS)
+endef
+$(foreach p,$(BUILT),$(eval $(call program_rule,$(p))))
+
+# The page and the migrations are carried in the programs: the assembler includes the files as they are.
+$(ROOT)/obj/waiting-room/page_files.o: $(wildcard waiting-room/page/*)
+$(ROOT)/obj/admin/migrations.o: $(wildcard sql/*.sql)
+
+define unit_rule
+$(ROOT)/tests/$(1): $(ROOT)/obj/tests/unit/$(1).o $(common_objects) \
+	$(foreach p,$(shell sed -n '1s|^// links: *||p' tests/unit/$(1).c),$(call objects_of,$(call sources_of,$(p))))
+	@mkdir -p $$(@D)
+	$(CC) $(LDFLAGS_ALL) -o $$@ $$^ $(LIBS) $(TEST_LIBS)
+endef
+$(foreach t,$(unit_sources),$(eval $(call unit_rule,$(basename $(notdir $(t))))))
+
+unit: $(unit_tests)
+	@set -e; for t in $(unit_tests); do $$t; done
+
+clean:
+	rm -rf build
+
+-include $(shell find $(ROOT)/obj -name '*.d' 2>/dev/null)

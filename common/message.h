@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// The messages between programs: typed, versioned, bounded. Writing and reading stand side by side, so they cannot drift
+// apart. Examples and who sends what: docs/messages.md.
+#ifndef COMMON_MESSAGE_H
+#define COMMON_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/buffer.h"
+#include "common/error.h"
+#include "common/slug.h"
+
+#define MESSAGE_EVENTS_MAX 64 // events in one `served` message; more go into several
+#define MESSAGE_PACE_BYTES 32
+
+enum message_type {
+    MESSAGE_SERVED,        // admission → waiting rooms, on onsale.feed
+    MESSAGE_EVENT_CHANGED, // onsale, admission → everybody, on onsale.control
+    MESSAGE_ACTED,         // admission → the command that asked, on its reply queue
+    MESSAGE_LEFT,          // a waiting room → waiting rooms, on onsale.feed
+};
+
+struct message_served_event {
+    char slug[SLUG_BYTES];
+    uint64_t served;
+    uint64_t last;                     // last place given, as admission last saw it
+    char pace[MESSAGE_PACE_BYTES];     // the dial, as text
+    bool has_wait;                     // false: nobody can say (paused, pace 0)
+    int64_t us_per_place_low, us_per_place_high;
+};
+
+struct message {
+    enum message_type type;
+    union {
+        struct {
+            uint64_t epoch; // of the leader
+            uint64_t seq;   // 1, 2, 3, … within an epoch; a gap means that something was missed
+            bool full;      // every event that is not draft or closed is in it (sent twice a second)
+            size_t event_count;
+            struct message_served_event events[MESSAGE_EVENTS_MAX];
+        } served;
+        struct {
+            char slug[SLUG_BYTES];
+            uint64_t version;
+        } event_changed;
+        struct {
+            char slug[SLUG_BYTES];
+            uint64_t version; // of the event that admission has acted on
+            uint64_t epoch;
+        } acted;
+        struct {
+            char slug[SLUG_BYTES];
+            uint64_t number; // of the arrival
+        } left;
+    };
+};
+
+// The type's name as it travels ("served", "event_changed", "acted", "left").
+const char *message_type_name(enum message_type type);
+
+// Appends the message as JSON. Check text->failed.
+void message_write(const struct message *message, struct buffer *text);
+
+// Reads a message. ERROR_INVALID with the reason in `problem` when it is no JSON, of another version, of an unknown type, or
+// out of bounds. Unknown members are ignored, so that a newer program may add some.
+int message_read(const char *body, size_t body_bytes, struct message *ret, char *problem, size_t problem_bytes) MUST_USE;
+
+#endif

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the servers' main() functions have in common: arguments, configuration, log, signals.
+#ifndef COMMON_PROGRAM_H
+#define COMMON_PROGRAM_H
+
+#include "common/config.h"
+
+#define ONSALE_VERSION "0.1.0"
+
+// Handles --help, --version, --config FILE, --check-config and mistakes; loads the configuration and starts the log.
+// Returns -1 when the program should run (*ret_path is the configuration file, for reloading; may be NULL), else the exit
+// status to return at once: 0, or 2 for usage or configuration with the reasons on standard error.
+// Blocks SIGTERM, SIGINT and SIGHUP and ignores SIGPIPE in the calling thread, so in all threads started after it.
+int program_start(const struct config_table *table, const char *summary, int argc, char **argv, const char **ret_path);
+
+// Waits for one of the blocked signals and returns it (SIGTERM, SIGINT, SIGHUP). For main threads without a loop.
+int program_wait_signal(void);
+
+#endif

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// The event's page as HTML: a template whose {{placeholders}} are filled from a view. What comes out is whole without
+// JavaScript (forms for joining and leaving, the place, the wait); the script then keeps the same elements up to date.
+// Pure: no I/O, no clock, any thread.
+#ifndef WAITING_ROOM_PAGE_RENDER_H
+#define WAITING_ROOM_PAGE_RENDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/buffer.h"
+
+// What the visitor's token says: PAGE_LINE_NONE is somebody without a place.
+enum page_line {
+    PAGE_LINE_NONE,
+    PAGE_LINE_LOBBY,
+    PAGE_LINE_WAITING,
+    PAGE_LINE_TURN,
+    PAGE_LINE_OVER,
+    PAGE_LINE_LEFT,
+};
+
+struct page_price {
+    const char *name;       // "Adult"
+    const char *price_text; // "€75.00": see page_price_text()
+};
+
+struct page_tier {
+    const char *code;
+    const char *name;
+    const char *kind; // "standing" or "seated"
+    const struct page_price *prices;
+    size_t price_count;
+    uint64_t capacity;
+    uint64_t left;
+};
+
+// Everything is borrowed for the call and is plain text in UTF-8: escaping is done here. A string that does not apply is
+// NULL or "".
+struct page_view {
+    const char *lang; // NULL: "en"
+    const char *slug;
+    const char *name;
+    const char *venue;
+    const char *state;       // of the event, as in the public document: "draft", "lobby", "open", …
+    const char *starts_text; // "1 May 2027, 19:30 UTC"
+    const char *opens_text;
+    const char *until_text;  // the end of the turn, with `line` PAGE_LINE_TURN
+    const char *notice;
+    const char *problem_text; // why the last form did not do what it should; a whole sentence
+    const struct page_tier *tiers;
+    size_t tier_count; // 0: the event is a gate only
+    uint64_t in_line;  // places (or seats in the lobby) given and not let in yet
+
+    enum page_line line;
+    uint64_t place; // in the lobby the seat
+    uint64_t ahead;
+    bool wait_known;
+    uint64_t wait_low_seconds;
+    uint64_t wait_high_seconds;
+
+    const char *document_json; // the public document, as at /v1/events/SLUG; embedded for the script
+    const char *line_json;     // the visitor's own state, as at /v1/events/SLUG/line; NULL without a valid token
+};
+
+// Appends the page to `html`; a failure is html->failed. Placeholders that nobody knows come out empty; nothing that the view
+// holds is looked through for placeholders.
+void page_render(const char *template, size_t template_bytes, const struct page_view *view, struct buffer *html);
+
+// An amount in the currency's minor unit (ISO 4217) as it stands in a price list: "€45.00", "¥4,500", "KWD 12.500".
+void page_price_text(uint64_t amount, const char *currency, struct buffer *text);
+
+#endif

@@ -18,6 +18,8 @@ int64_t clock_utc_us(void);
 
 // Writes a time as RFC 3339 in UTC: with milliseconds ("2026-11-23T20:20:59.123Z") unless they are zero. Returns `text`.
 const char *clock_format(int64_t utc_us, char text[static CLOCK_TEXT_BYTES]);
+// The same, always with microseconds.
+const char *clock_format_us(int64_t utc_us, char text[static CLOCK_TEXT_BYTES]);
 
 // Reads an RFC 3339 date-time (offset or Z required, up to nine decimals, no leap second) between the years 1970 and 9999.
 // ERROR_INVALID otherwise.

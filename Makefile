@@ -72,7 +72,16 @@ $(foreach p,$(BUILT),$(eval $(call program_rule,$(p))))
 
 # The page and the migrations are carried in the programs: the assembler includes the files as they are.
 $(ROOT)/obj/waiting-room/page_files.o: $(wildcard waiting-room/page/*)
-$(ROOT)/obj/admin/migrations.o: $(wildcard sql/*.sql)
+$(ROOT)/obj/admin/migrations.o: $(wildcard sql/*.sql) $(ROOT)/gen/migrations.inc
+$(ROOT)/obj/admin/grants.o: sql/grants.sql
+
+# --- The list of migrations that admin/migrations.c takes in: MIGRATION(1, 0001, line) for sql/0001_line.sql. The folder
+# itself is watched too, so that a file that goes away leaves the list.
+migration_files := $(sort $(wildcard sql/[0-9][0-9][0-9][0-9]_*.sql))
+$(ROOT)/gen/migrations.inc: $(migration_files) sql
+	@mkdir -p $(@D)
+	@printf '%s\n' $(notdir $(migration_files)) | sed -E 's/^(0*([0-9]+))_(.*)\.sql$$/MIGRATION(\2, \1, \3)/' > $@
+# --- end of the list of migrations
 
 define unit_rule
 $(ROOT)/tests/$(1): $(ROOT)/obj/tests/unit/$(1).o $(common_objects) \

@@ -18,7 +18,7 @@ struct db_options {
     const char *program;                // shown in the process list as a connection attribute
     int64_t io_timeout_seconds;         // for connecting, reading and writing; 0: 5
     int64_t wait_timeout_seconds;       // the session's: how long the server keeps locks of a silent client; 0: server's default
-    int64_t lock_wait_timeout_seconds;  // innodb_lock_wait_timeout; 0: 5
+    int64_t lock_wait_timeout_seconds;  // innodb_lock_wait_timeout; 0: 5; kept below io_timeout_seconds
 };
 
 struct db_value {
@@ -50,7 +50,8 @@ int db_ensure(struct db *db) MUST_USE;
 bool db_is_connected(const struct db *db);
 uint64_t db_connection_id(const struct db *db); // for KILL; 0 when not connected
 
-// The last error's number and text, for the log. Never NULL.
+// The last error's number and text, for the log. Never NULL. db_error_text(NULL) says why the last db_open() of this
+// thread gave no handle.
 unsigned db_errno(const struct db *db);
 const char *db_error_text(const struct db *db);
 

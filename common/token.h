@@ -29,6 +29,11 @@ struct token {
 int token_sign(const struct token *token, const struct keyring *keyring, int64_t now,
                char ret[static TOKEN_BYTES_MAX]) MUST_USE;
 
+// What token_sign() does with the key and the typ that it chose. ERROR_INVALID for a token that token_verify() would refuse
+// whatever the time. With typ "JWT" the bytes are libjwt's.
+int token_write(const struct token *token, const char *typ, const struct keyring_key *key,
+                char ret[static TOKEN_BYTES_MAX]) MUST_USE;
+
 // Verifies: the key is chosen by `kid`, the algorithm must be the key's (never the header's word, so `none` and RS256 fail),
 // then signature, typ, iss, exp and the claims' shapes; all members that a token of ours has must be there, once.
 // The audience is left to the caller: compare ret->event. ERROR_INVALID with a constant reason for the log in *ret_reason.

@@ -24,7 +24,8 @@ struct bus_options {
 // ERROR_TRANSIENT (not reachable, closing), ERROR_PERMANENT (refused: credentials, vhost), ERROR_INVALID (the URL).
 int bus_open(const struct bus_options *options, bool confirms, struct bus **ret) MUST_USE;
 void bus_close(struct bus *bus); // accepts NULL; never blocks for more than the RPC time-out
-const char *bus_error_text(const struct bus *bus); // the last error, for the log; never NULL
+// The last error, for the log; never NULL. bus_error_text(NULL) says why the last bus_open() of this thread gave no handle.
+const char *bus_error_text(const struct bus *bus);
 int bus_fd(const struct bus *bus); // to wait on; data may already be buffered, so call bus_receive() with 0 first
 
 // After any ERROR_TRANSIENT or ERROR_PERMANENT below the connection is useless: close and open anew (with a backoff).

@@ -55,7 +55,7 @@ static void describe_key(const struct config_key *key, struct buffer *text)
 {
     buffer_format(text, "  %s", key->name);
     if (!key->secret)
-        buffer_format(text, " = %s", key->default_text);
+        buffer_format(text, " =%s%s", *key->default_text ? " " : "", key->default_text);
     buffer_text(text, "\n      ");
     config_value_allowed(key, text);
     if (key->secret)
@@ -65,7 +65,8 @@ static void describe_key(const struct config_key *key, struct buffer *text)
     buffer_format(text, "\n      %s\n", key->help);
 }
 
-static void describe_keys(const struct config_key *keys, size_t count, struct buffer *text)
+// Returns the last key's section.
+static const char *describe_keys(const struct config_key *keys, size_t count, struct buffer *text)
 {
     const char *section = "";
     for (size_t i = 0; i < count; i++) {
@@ -74,12 +75,15 @@ static void describe_keys(const struct config_key *keys, size_t count, struct bu
         section = keys[i].section;
         describe_key(&keys[i], text);
     }
+    return section;
 }
 
 void config_describe(const struct config_table *table, struct buffer *text)
 {
-    describe_keys(table->keys, table->key_count, text);
-    buffer_format(text, "[%s]\n  mysql_user, mysql_password\n      text; used by this program in place of those of [mysql]\n",
-                  table->program);
-    describe_keys(config_common_keys, config_common_key_count, text);
+    const char *section = describe_keys(table->keys, table->key_count, text);
+    if (strcmp(section, table->program) != 0)
+        buffer_format(text, "[%s]\n", table->program);
+    buffer_text(text, "  mysql_user, mysql_password\n      text; the password is secret\n"
+                      "      Whom this program is to MySQL, in place of user and password in [mysql].\n");
+    (void)describe_keys(config_common_keys, config_common_key_count, text);
 }

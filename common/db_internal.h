@@ -7,6 +7,9 @@
 
 #include "common/db.h"
 
+// Whether the connection is useless after this error.
+bool db_is_lost(unsigned number);
+
 // The class of a server's or the client library's error number; `text` decides for TLS alone.
 int db_classify(unsigned number, const char *text);
 

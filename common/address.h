@@ -9,7 +9,7 @@
 
 struct address {
     char host[256]; // without brackets
-    char port[6];   // decimal, "0" … "65535"
+    char port[6]; // decimal, "0" … "65535"
 };
 
 // Splits HOST:PORT or [V6]:PORT. ERROR_INVALID for anything else: a host with other characters than a name or address

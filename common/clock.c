@@ -57,6 +57,11 @@ static int64_t floor_divide(int64_t value, int64_t by)
     return value / by - (value % by < 0 ? 1 : 0);
 }
 
+static int64_t floor_remainder(int64_t value, int64_t by)
+{
+    return value % by + (value % by < 0 ? by : 0);
+}
+
 static void format_time(int64_t utc_us, const char fraction[static 8], char text[static CLOCK_TEXT_BYTES])
 {
     int64_t seconds = floor_divide(utc_us, US_PER_SECOND);
@@ -73,7 +78,7 @@ static void format_time(int64_t utc_us, const char fraction[static 8], char text
 const char *clock_format(int64_t utc_us, char text[static CLOCK_TEXT_BYTES])
 {
     char fraction[8] = "";
-    int64_t us = utc_us - floor_divide(utc_us, US_PER_SECOND) * US_PER_SECOND;
+    int64_t us = floor_remainder(utc_us, US_PER_SECOND);
     if (us >= 1000)
         (void)snprintf(fraction, sizeof fraction, ".%03u", (unsigned)(us / 1000) % 1000);
     format_time(utc_us, fraction, text);
@@ -83,7 +88,7 @@ const char *clock_format(int64_t utc_us, char text[static CLOCK_TEXT_BYTES])
 const char *clock_format_us(int64_t utc_us, char text[static CLOCK_TEXT_BYTES])
 {
     char fraction[8];
-    int64_t us = utc_us - floor_divide(utc_us, US_PER_SECOND) * US_PER_SECOND;
+    int64_t us = floor_remainder(utc_us, US_PER_SECOND);
     (void)snprintf(fraction, sizeof fraction, ".%06u", (unsigned)us % 1000000);
     format_time(utc_us, fraction, text);
     return text;
@@ -126,11 +131,10 @@ static bool read_date_time(const char **at, int64_t *ret_seconds)
 {
     int64_t year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
     // 1969: New Year's Eve there may be 1970 in UTC.
-    if (!read_number(at, 4, 1969, 9999, &year) || !read_character(at, '-', '-') ||
-        !read_number(at, 2, 1, 12, &month) || !read_character(at, '-', '-') ||
-        !read_number(at, 2, 1, days_in_month(year, month), &day) || !read_character(at, 'T', 't') ||
-        !read_number(at, 2, 0, 23, &hour) || !read_character(at, ':', ':') || !read_number(at, 2, 0, 59, &minute) ||
-        !read_character(at, ':', ':') || !read_number(at, 2, 0, 59, &second))
+    if (!read_number(at, 4, 1969, 9999, &year) || !read_character(at, '-', '-') || !read_number(at, 2, 1, 12, &month) ||
+        !read_character(at, '-', '-') || !read_number(at, 2, 1, days_in_month(year, month), &day) ||
+        !read_character(at, 'T', 't') || !read_number(at, 2, 0, 23, &hour) || !read_character(at, ':', ':') ||
+        !read_number(at, 2, 0, 59, &minute) || !read_character(at, ':', ':') || !read_number(at, 2, 0, 59, &second))
         return false;
     *ret_seconds = days_from_date(year, month, day) * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second;
     return true;

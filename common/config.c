@@ -13,7 +13,7 @@
 
 #include "common/config_value.h"
 
-#define FILE_BYTES_MAX (1024 * 1024)
+#define FILE_BYTES_MAX ((size_t)1024 * 1024)
 #define SECRET_BYTES_MAX 65536
 #define LINE_BYTES_MAX 1024 // what a name of a section is copied into; inih's own limit of a line is lower
 #define VARIABLE_BYTES_MAX 160
@@ -361,10 +361,15 @@ static int loader_init(struct loader *loader, const struct config_table *table, 
     loader->slots = calloc(count, sizeof *loader->slots);
     if (!loader->slots)
         return ERROR_MEMORY;
-    loader->user = (struct config_key){.section = table->program, .name = "mysql_user", .type = CONFIG_STRING,
+    loader->user = (struct config_key){.section = table->program,
+                                       .name = "mysql_user",
+                                       .type = CONFIG_STRING,
                                        .offset = offsetof(struct common_config, mysql_user)};
-    loader->password = (struct config_key){.section = table->program, .name = "mysql_password", .type = CONFIG_STRING,
-                                           .offset = offsetof(struct common_config, mysql_password), .secret = true};
+    loader->password = (struct config_key){.section = table->program,
+                                           .name = "mysql_password",
+                                           .type = CONFIG_STRING,
+                                           .offset = offsetof(struct common_config, mysql_password),
+                                           .secret = true};
     for (size_t i = 0; i < config_common_key_count; i++)
         loader->slots[loader->slot_count++].key = &config_common_keys[i];
     for (size_t i = 0; i < table->key_count; i++)

@@ -8,7 +8,11 @@
 #include "common/log.h"
 
 static const char *const log_levels[] = {
-    [LOG_LEVEL_ERROR] = "error", [LOG_LEVEL_WARN] = "warn", [LOG_LEVEL_INFO] = "info", [LOG_LEVEL_DEBUG] = "debug", NULL,
+    [LOG_LEVEL_ERROR] = "error",
+    [LOG_LEVEL_WARN] = "warn",
+    [LOG_LEVEL_INFO] = "info",
+    [LOG_LEVEL_DEBUG] = "debug",
+    NULL,
 };
 static const char *const log_formats[] = {[LOG_FORMAT_LOGFMT] = "logfmt", [LOG_FORMAT_JSON] = "json", NULL};
 
@@ -28,8 +32,8 @@ const struct config_key config_common_keys[] = {
     {"mysql", "database", CONFIG_STRING, FIELD(mysql_database), .default_text = "onsale", .help = "The database."},
     {"mysql", "tls_ca", CONFIG_STRING, FIELD(mysql_tls_ca), .default_text = "", .unit = "path of a PEM file",
      .help = "Who must have signed the server's certificate; empty: no TLS."},
-    {"amqp", "url", CONFIG_STRING, FIELD(amqp_url), .default_text = "amqp://guest:guest@127.0.0.1:5672/", .secret = true,
-     .help = "amqp://USER:PASSWORD@HOST:PORT/VHOST, or amqps://; by default guest on this machine."},
+    {"amqp", "url", CONFIG_STRING, FIELD(amqp_url), .default_text = "amqp://guest:guest@127.0.0.1:5672/",
+     .secret = true, .help = "amqp://USER:PASSWORD@HOST:PORT/VHOST, or amqps://; by default guest on this machine."},
     {"amqp", "tls_ca", CONFIG_STRING, FIELD(amqp_tls_ca), .default_text = "", .unit = "path of a PEM file",
      .help = "Who must have signed RabbitMQ's certificate with amqps; empty: the system's authorities."},
     {"tokens", "directory", CONFIG_STRING, FIELD(tokens_directory), .default_text = "var/tokens", .unit = "path",

@@ -69,7 +69,10 @@ static bool parse_rate(const char *text, struct config_rate *ret)
     if (!read_digits(&text, (uint64_t)RATE_COUNT_MAX, &count))
         return false;
     ret->count = (int64_t)count;
-    ret->per_seconds = strcmp(text, "/s") == 0 ? 1 : strcmp(text, "/min") == 0 ? 60 : strcmp(text, "/h") == 0 ? 3600 : 0;
+    ret->per_seconds = strcmp(text, "/s") == 0     ? 1
+                       : strcmp(text, "/min") == 0 ? 60
+                       : strcmp(text, "/h") == 0   ? 3600
+                                                   : 0;
     if (ret->per_seconds == 0 && count == 0 && *text == '\0')
         ret->per_seconds = 1; // "0" alone is off
     return ret->per_seconds > 0;

@@ -43,7 +43,8 @@ static bool is_too_deep(const char *text, size_t bytes)
     return false;
 }
 
-int json_read_object(const char *text, size_t bytes, size_t bytes_max, char *problem, size_t problem_bytes, json_t **ret)
+int json_read_object(const char *text, size_t bytes, size_t bytes_max, char *problem, size_t problem_bytes,
+                     json_t **ret)
 {
     if (bytes > bytes_max) {
         say(problem, problem_bytes, "longer than %zu bytes", bytes_max);

@@ -15,7 +15,7 @@
 #include "common/clock.h"
 #include "common/utf8.h"
 
-#define LINE_BYTES_MAX 4096  // also PIPE_BUF: what write(2) puts into a pipe in one piece
+#define LINE_BYTES_MAX 4096 // also PIPE_BUF: what write(2) puts into a pipe in one piece
 #define VALUE_BYTES_MAX 2048 // of one value, so that a long one leaves room for the others
 #define CUT_MARK "\xE2\x80\xA6"
 #define CUT_FIELD_BYTES 16 // room for the field that says that others are missing, and the end of the line

@@ -19,9 +19,9 @@ static const struct {
     int64_t us;
     const char *le;
 } bounds[] = {
-    {100, "0.0001"},    {250, "0.00025"},  {500, "0.0005"},   {1000, "0.001"},    {2500, "0.0025"}, {5000, "0.005"},
-    {10000, "0.01"},    {25000, "0.025"},  {50000, "0.05"},   {100000, "0.1"},    {250000, "0.25"}, {500000, "0.5"},
-    {1000000, "1"},     {2500000, "2.5"},  {5000000, "5"},    {10000000, "10"},   {30000000, "30"}, {60000000, "60"},
+    {100, "0.0001"}, {250, "0.00025"}, {500, "0.0005"}, {1000, "0.001"},  {2500, "0.0025"}, {5000, "0.005"},
+    {10000, "0.01"}, {25000, "0.025"}, {50000, "0.05"}, {100000, "0.1"},  {250000, "0.25"}, {500000, "0.5"},
+    {1000000, "1"},  {2500000, "2.5"}, {5000000, "5"},  {10000000, "10"}, {30000000, "30"}, {60000000, "60"},
 };
 #define BOUND_COUNT (sizeof bounds / sizeof bounds[0])
 _Static_assert(BOUND_COUNT <= METRIC_BUCKETS_MAX, "a histogram has room for its buckets and the one beyond them");
@@ -102,8 +102,8 @@ static void write_histogram(struct buffer *text, const struct metric *metric)
     }
     uint64_t sum_us = atomic_load_explicit(&metric->sum_us, memory_order_relaxed);
     const char *open = *labels ? "{" : "", *close = *labels ? "}" : "";
-    buffer_format(text, "%s_sum%s%s%s %" PRIu64 ".%06" PRIu64 "\n", metric->name, open, labels, close,
-                  sum_us / 1000000, sum_us % 1000000);
+    buffer_format(text, "%s_sum%s%s%s %" PRIu64 ".%06" PRIu64 "\n", metric->name, open, labels, close, sum_us / 1000000,
+                  sum_us % 1000000);
     buffer_format(text, "%s_count%s%s%s %" PRIu64 "\n", metric->name, open, labels, close, count);
 }
 
@@ -165,7 +165,8 @@ static void write_process(struct buffer *text)
         double page_bytes = (double)sysconf(_SC_PAGESIZE), ticks = (double)sysconf(_SC_CLK_TCK);
         write_process_value(text, "process_start_time_seconds", "When the process was started, since 1970.",
                             METRIC_GAUGE, boot_time() + stat_field(stat, 20) / ticks);
-        write_process_value(text, "process_virtual_memory_bytes", "Virtual memory.", METRIC_GAUGE, stat_field(stat, 21));
+        write_process_value(text, "process_virtual_memory_bytes", "Virtual memory.", METRIC_GAUGE,
+                            stat_field(stat, 21));
         write_process_value(text, "process_resident_memory_bytes", "Resident memory.", METRIC_GAUGE,
                             stat_field(stat, 22) * page_bytes);
     }

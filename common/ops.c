@@ -124,10 +124,10 @@ int ops_open(const char *address, ops_ready_fn *ready, void *context, struct ops
     }
     *ops = (struct ops){.ready = ready, .context = context};
     // poll(2), because with select(2) descriptors over 1,023 would be refused, and a waiting room has many.
-    ops->daemon = MHD_start_daemon(MHD_USE_POLL_INTERNAL_THREAD, 0, NULL, NULL, on_request, ops, MHD_OPTION_LISTEN_SOCKET, fd,
-                                   MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-                                   CONNECTION_TIMEOUT_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                                   CONNECTION_BYTES_MAX, MHD_OPTION_END);
+    ops->daemon = MHD_start_daemon(MHD_USE_POLL_INTERNAL_THREAD, 0, NULL, NULL, on_request, ops,
+                                   MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
+                                   MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_TIMEOUT_SECONDS,
+                                   MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES_MAX, MHD_OPTION_END);
     if (!ops->daemon) {
         (void)close(fd);
         free(ops);

@@ -16,13 +16,15 @@ static void print_help(const struct config_table *table, const char *summary)
 {
     struct buffer text = BUFFER_INIT;
     buffer_format(&text, "Usage: %s [--config FILE] [--check-config]\n\n%s\n\n", table->program, summary);
-    buffer_text(&text, "  --config FILE    the configuration; else $ONSALE_CONFIG, ./var/onsale.ini, /etc/onsale/onsale.ini\n"
-                       "  --check-config   says what is wrong with the configuration and ends\n"
-                       "  --help           shows this\n"
-                       "  --version        shows the version\n\n"
-                       "SIGHUP reads the configuration again, SIGTERM and SIGINT end the program.\n"
-                       "[section] key is also ONSALE_SECTION_KEY in the environment, or ONSALE_SECTION_KEY_FILE, which names a\n"
-                       "file with the value. The keys with their defaults:\n\n");
+    buffer_text(
+        &text,
+        "  --config FILE    the configuration; else $ONSALE_CONFIG, ./var/onsale.ini, /etc/onsale/onsale.ini\n"
+        "  --check-config   says what is wrong with the configuration and ends\n"
+        "  --help           shows this\n"
+        "  --version        shows the version\n\n"
+        "SIGHUP reads the configuration again, SIGTERM and SIGINT end the program.\n"
+        "[section] key is also ONSALE_SECTION_KEY in the environment, or ONSALE_SECTION_KEY_FILE, which names a\n"
+        "file with the value. The keys with their defaults:\n\n");
     config_describe(table, &text);
     if (!text.failed)
         (void)fputs(text.data, stdout);

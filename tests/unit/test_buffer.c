@@ -101,7 +101,9 @@ static void test_json(void **state)
     assert_json("\"\\/", "\"\\\"\\\\/\"");
     assert_json("a\nb\tc\rd\x01\x1f\x7f", "\"a\\nb\\tc\\rd\\u0001\\u001f\\u007f\"");
     assert_json("Z\xC3\xBCrich \xF0\x9F\x8E\xAB", "\"Z\xC3\xBCrich \xF0\x9F\x8E\xAB\"");
-    assert_json("\xFF" "a\xC3", "\"" UTF8_REPLACEMENT "a" UTF8_REPLACEMENT "\"");
+    assert_json("\xFF"
+                "a\xC3",
+                "\"" UTF8_REPLACEMENT "a" UTF8_REPLACEMENT "\"");
 }
 
 static void test_html(void **state)
@@ -143,11 +145,11 @@ static void test_utf8(void **state)
     assert_utf8("", 0);
     assert_utf8("a", 1);
     assert_utf8("\xC2\x80", 2);
-    assert_utf8("\xC1\xBF", 0);         // overlong
+    assert_utf8("\xC1\xBF", 0); // overlong
     assert_utf8("\xE0\xA0\x80", 3);
-    assert_utf8("\xE0\x9F\xBF", 0);     // overlong
+    assert_utf8("\xE0\x9F\xBF", 0); // overlong
     assert_utf8("\xED\x9F\xBF", 3);
-    assert_utf8("\xED\xA0\x80", 0);     // surrogate
+    assert_utf8("\xED\xA0\x80", 0); // surrogate
     assert_utf8("\xEE\x80\x80", 3);
     assert_utf8("\xF0\x90\x80\x80", 4);
     assert_utf8("\xF0\x8F\xBF\xBF", 0); // overlong
@@ -155,7 +157,7 @@ static void test_utf8(void **state)
     assert_utf8("\xF4\x90\x80\x80", 0); // beyond U+10FFFF
     assert_utf8("\xF5\x80\x80\x80", 0);
     assert_utf8("\x80", 0);
-    assert_utf8("\xE2\x82", 0);         // ends too early
+    assert_utf8("\xE2\x82", 0); // ends too early
     assert_utf8("\xE2\x82z", 0);
     assert_utf8("\xC3(", 0);
 }

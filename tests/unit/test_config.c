@@ -29,11 +29,12 @@ static const char *const modes[] = {"fast", "safe", NULL};
 #define FIELD(member) .offset = offsetof(struct test_config, member)
 static const struct config_key keys[] = {
     {"waiting-room", "listen", CONFIG_ADDRESS, FIELD(listen), .default_text = "127.0.0.1:8443", .help = "Where."},
-    {"waiting-room", "threads", CONFIG_INT, FIELD(threads), .default_text = "2", .min = 1, .max = 64,
-     .unit = "threads", .reloadable = true, .help = "How many."},
+    {"waiting-room", "threads", CONFIG_INT, FIELD(threads), .default_text = "2", .min = 1, .max = 64, .unit = "threads",
+     .reloadable = true, .help = "How many."},
     {"waiting-room", "compress", CONFIG_BOOL, FIELD(compress), .default_text = "no", .help = "Whether."},
     {"waiting-room", "mode", CONFIG_CHOICE, FIELD(mode), .default_text = "safe", .choices = modes, .help = "Which."},
-    {"waiting-room", "joins", CONFIG_RATE, FIELD(joins), .default_text = "600/min", .reloadable = true, .help = "Fast."},
+    {"waiting-room", "joins", CONFIG_RATE, FIELD(joins), .default_text = "600/min", .reloadable = true,
+     .help = "Fast."},
     {"waiting-room", "secret", CONFIG_STRING, FIELD(secret), .default_text = "", .secret = true, .help = "Hush."},
 };
 
@@ -93,9 +94,15 @@ static int teardown(void **state)
     (void)unlink(path);
     (void)unlink(secret_path);
     const char *const variables[] = {
-        "ONSALE_MYSQL_HOST", "ONSALE_MYSQL_PASSWORD", "ONSALE_MYSQL_PASSWORD_FILE", "ONSALE_WAITING_ROOM_LISTEN",
-        "ONSALE_WAITING_ROOM_THREADS", "ONSALE_WAITING_ROOM_MYSQL_USER", "ONSALE_WAITING_ROOM_SECRET",
-        "ONSALE_CONFIG", "ONSALE_SOMETHING",
+        "ONSALE_MYSQL_HOST",
+        "ONSALE_MYSQL_PASSWORD",
+        "ONSALE_MYSQL_PASSWORD_FILE",
+        "ONSALE_WAITING_ROOM_LISTEN",
+        "ONSALE_WAITING_ROOM_THREADS",
+        "ONSALE_WAITING_ROOM_MYSQL_USER",
+        "ONSALE_WAITING_ROOM_SECRET",
+        "ONSALE_CONFIG",
+        "ONSALE_SOMETHING",
     };
     for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
         (void)unsetenv(variables[i]);
@@ -153,7 +160,8 @@ static void test_own_mysql_user_wins(void **state)
     assert_string_equal(config.common.mysql_password, "general");
     (void)setenv("ONSALE_WAITING_ROOM_MYSQL_USER", "from_environment", 1);
     config_done(&table);
-    assert_int_equal(load_text("[waiting-room]\nmysql_user = wr\nmysql_password = own\n[mysql]\npassword = general\n"), 0);
+    assert_int_equal(load_text("[waiting-room]\nmysql_user = wr\nmysql_password = own\n[mysql]\npassword = general\n"),
+                     0);
     assert_string_equal(config.common.mysql_user, "from_environment");
     assert_string_equal(config.common.mysql_password, "own");
 }
@@ -197,7 +205,8 @@ static void test_problems_of_lines(void **state)
 static void test_other_programs_are_not_judged(void **state)
 {
     (void)state;
-    assert_int_equal(load_text("[admission]\nno_such_key = 1\nlisten = x\n[notifier]\na = 1\na = 2\n[payment]\nx = y\n"), 0);
+    assert_int_equal(
+        load_text("[admission]\nno_such_key = 1\nlisten = x\n[notifier]\na = 1\na = 2\n[payment]\nx = y\n"), 0);
 }
 
 static void test_files_that_cannot_be_read(void **state)
@@ -261,8 +270,9 @@ static void test_secrets_from_files(void **state)
     (void)setenv("ONSALE_MYSQL_PASSWORD_FILE", "/nonexistent/secret", 1);
     buffer_clear(&problems);
     assert_int_equal(config_load(&table, NULL, &problems), ERROR_INVALID);
-    assert_string_equal(problems.data, "ONSALE_MYSQL_PASSWORD_FILE: [mysql] password: cannot read \"/nonexistent/secret\": "
-                                       "No such file or directory\n");
+    assert_string_equal(problems.data,
+                        "ONSALE_MYSQL_PASSWORD_FILE: [mysql] password: cannot read \"/nonexistent/secret\": "
+                        "No such file or directory\n");
 }
 
 static void test_value_and_file_both(void **state)
@@ -271,8 +281,9 @@ static void test_value_and_file_both(void **state)
     (void)setenv("ONSALE_MYSQL_PASSWORD", "a", 1);
     (void)setenv("ONSALE_MYSQL_PASSWORD_FILE", "/dev/null", 1);
     assert_int_equal(config_load(&table, NULL, &problems), ERROR_INVALID);
-    assert_string_equal(problems.data, "ONSALE_MYSQL_PASSWORD_FILE: [mysql] password: ONSALE_MYSQL_PASSWORD is there too; "
-                                       "leave one of them\n");
+    assert_string_equal(problems.data,
+                        "ONSALE_MYSQL_PASSWORD_FILE: [mysql] password: ONSALE_MYSQL_PASSWORD is there too; "
+                        "leave one of them\n");
 }
 
 static void test_secrets_are_not_shown(void **state)
@@ -342,7 +353,8 @@ static void test_describing(void **state)
     assert_non_null(strstr(text.data, "  threads = 2\n      a whole number of threads, 1 to 64; taken over on SIGHUP\n"
                                       "      How many.\n"));
     assert_non_null(strstr(text.data, "mysql_user, mysql_password\n"));
-    assert_non_null(strstr(text.data, "[log]\n  level = info\n      error, warn, info or debug; taken over on SIGHUP\n"));
+    assert_non_null(
+        strstr(text.data, "[log]\n  level = info\n      error, warn, info or debug; taken over on SIGHUP\n"));
     buffer_done(&text);
 }
 
@@ -361,12 +373,15 @@ static void test_values(void **state)
     const struct config_key rate = {.name = "rate", .type = CONFIG_RATE};
     const char *const good_numbers[] = {"0", "-1", "007", "9223372036854775807"};
     const char *const bad_numbers[] = {"", "-", "+1", " 1", "1 ", "1.0", "0x1", "1k", "9223372036854775808", "--1"};
-    const char *const good_addresses[] = {"", "localhost:1", "127.0.0.1:65535", "[::]:0", "[fe80::1]:443", "a_b.c-d:80"};
-    const char *const bad_addresses[] = {":80",      "localhost",   "localhost:",  "localhost:65536", "localhost:-1", "::1:80",
-                                         "[::1]",    "[::1]80",     "[::1:80",     "[1.2.3.4]:80",    "a b:80",       "a:80 ",
-                                         "a:+80",    "a:080808",    "http://a:80", "a/b:80",          "[]:80",        "-a:80"};
+    const char *const good_addresses[] = {"",       "localhost:1",   "127.0.0.1:65535",
+                                          "[::]:0", "[fe80::1]:443", "a_b.c-d:80"};
+    const char *const bad_addresses[] = {":80",    "localhost", "localhost:", "localhost:65536", "localhost:-1",
+                                         "::1:80", "[::1]",     "[::1]80",    "[::1:80",         "[1.2.3.4]:80",
+                                         "a b:80", "a:80 ",     "a:+80",      "a:080808",        "http://a:80",
+                                         "a/b:80", "[]:80",     "-a:80"};
     const char *const good_rates[] = {"0", "0/s", "600/min", "1/h", "1000000000/s"};
-    const char *const bad_rates[] = {"", "5", "1/m", "-1/s", "1 /s", "1000000001/s", "1/s ", "/s", "1e3/s", "18446744073709551617/s"};
+    const char *const bad_rates[] = {
+        "", "5", "1/m", "-1/s", "1 /s", "1000000001/s", "1/s ", "/s", "1e3/s", "18446744073709551617/s"};
     for (size_t i = 0; i < sizeof good_numbers / sizeof *good_numbers; i++)
         assert_value(&any, good_numbers[i], 0);
     for (size_t i = 0; i < sizeof bad_numbers / sizeof *bad_numbers; i++)

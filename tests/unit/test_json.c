@@ -87,8 +87,9 @@ static void test_depth(void **state)
             assert_refused(text, strlen(text), ERROR_INVALID, "deeper");
     }
     json_decref(read_object("{\"a\":\"[[[[[[[[[[[[[[[[[[[[\\\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"}"));
-    json_decref(read_object("{\"a\":[[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],"
-                            "[],[],[],[],[],[],[],[]]}"));
+    json_decref(
+        read_object("{\"a\":[[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],"
+                    "[],[],[],[],[],[],[],[]]}"));
 }
 
 static void test_strings(void **state)
@@ -158,8 +159,8 @@ static void test_unknown_keys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refused),  cmocka_unit_test(test_length),   cmocka_unit_test(test_depth),
-        cmocka_unit_test(test_strings),  cmocka_unit_test(test_integers), cmocka_unit_test(test_booleans),
+        cmocka_unit_test(test_refused),      cmocka_unit_test(test_length),   cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_strings),      cmocka_unit_test(test_integers), cmocka_unit_test(test_booleans),
         cmocka_unit_test(test_unknown_keys),
     };
     return cmocka_run_group_tests_name("json", tests, NULL, NULL);

@@ -55,11 +55,11 @@ static size_t catch_end(struct catcher catcher)
 }
 
 // Runs a statement and leaves what it logged in `caught`.
-#define CAUGHT(statement)                                                                                              \
-    do {                                                                                                               \
-        struct catcher catcher = catch_begin();                                                                        \
-        statement;                                                                                                     \
-        (void)catch_end(catcher);                                                                                      \
+#define CAUGHT(statement)                       \
+    do {                                        \
+        struct catcher catcher = catch_begin(); \
+        statement;                              \
+        (void)catch_end(catcher);               \
     } while (0)
 
 // What was caught is one line that begins with a time of the right shape; returns what stands behind "time=… ".
@@ -97,8 +97,9 @@ static void test_hostile_values(void **state)
 {
     (void)state;
     log_init("p", LOG_LEVEL_INFO, LOG_FORMAT_LOGFMT);
-    CAUGHT(log_warn("e", LOG_S("a", "x y"), LOG_S("b", "k=v"), LOG_S("c", "say \"hi\"\\"), LOG_S("d", "1\n2\t3\x1b[0m\x7f"),
-                    LOG_S("e", ""), LOG_S("f", "Z\xC3\xBCrich"), LOG_S("g", "\xFF\xC3"), LOG_S("h", "\xC2\x85\xE2\x80\xA8")));
+    CAUGHT(log_warn("e", LOG_S("a", "x y"), LOG_S("b", "k=v"), LOG_S("c", "say \"hi\"\\"),
+                    LOG_S("d", "1\n2\t3\x1b[0m\x7f"), LOG_S("e", ""), LOG_S("f", "Z\xC3\xBCrich"),
+                    LOG_S("g", "\xFF\xC3"), LOG_S("h", "\xC2\x85\xE2\x80\xA8")));
     assert_string_equal(after_time(),
                         "level=warn program=p event=e a=\"x y\" b=\"k=v\" c=\"say \\\"hi\\\"\\\\\" "
                         "d=\"1\\n2\\t3\\u001b[0m\\u007f\" e=\"\" f=\"Z\xC3\xBCrich\" g=\"\xEF\xBF\xBD\xEF\xBF\xBD\" "

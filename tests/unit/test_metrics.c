@@ -83,11 +83,11 @@ static void test_labels(void **state)
 static void test_histogram(void **state)
 {
     (void)state;
-    metric_observe_us(&seconds, -5);        // counts as nothing
-    metric_observe_us(&seconds, 100);       // a bound belongs to its bucket
+    metric_observe_us(&seconds, -5); // counts as nothing
+    metric_observe_us(&seconds, 100); // a bound belongs to its bucket
     metric_observe_us(&seconds, 101);
     metric_observe_us(&seconds, 1500000);
-    metric_observe_us(&seconds, 61000000);  // beyond the last
+    metric_observe_us(&seconds, 61000000); // beyond the last
     assert_written("# TYPE onsale_commit_seconds histogram\nonsale_commit_seconds_bucket{le=\"0.0001\"} 2\n"
                    "onsale_commit_seconds_bucket{le=\"0.00025\"} 3\n");
     assert_written("{le=\"1\"} 3\nonsale_commit_seconds_bucket{le=\"2.5\"} 4\n");
@@ -161,10 +161,14 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),    cmocka_unit_test(test_help_is_escaped),
-        cmocka_unit_test(test_labels),    cmocka_unit_test(test_histogram),
-        cmocka_unit_test(test_labelled_histogram), cmocka_unit_test(test_process),
-        cmocka_unit_test(test_open_descriptors),   cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_help_is_escaped),
+        cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_histogram),
+        cmocka_unit_test(test_labelled_histogram),
+        cmocka_unit_test(test_process),
+        cmocka_unit_test(test_open_descriptors),
+        cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests_name("metrics", tests, setup, NULL);
 }

@@ -82,7 +82,7 @@ static void say_failure(const struct context *context, enum exit_status status, 
     if (problem && members)
         json_object_update(problem, members);
     if (!problem || json_dumpf(problem, stderr, JSON_COMPACT) < 0)
-        fprintf(stderr, "{\"type\":\"%s\"", kinds[status].type), fputs("}", stderr);
+        fprintf(stderr, "{\"type\":\"%s\"}", kinds[status].type);
     fputc('\n', stderr);
     json_decref(problem);
 }
@@ -141,12 +141,31 @@ int context_db_failed(const struct context *context, int error, const char *doin
     return context_fail(context, EXIT_FAILED, "%s: %s%s%s", doing, error_str(error), *text ? ": " : "", text);
 }
 
+// Connecting failed for good: either the database is not there, or the server does not want this user.
+static int explain_refusal(struct context *context) {
+    const struct common_config *config = &context->config->common;
+    struct common_config without = *config;
+    char empty[] = "";
+    without.mysql_database = empty;
+    const struct db_options options = {.config = &without, .program = "onsale"};
+    int r = db_open(&options, &context->db);
+    if (r == 0)
+        return context_fail(context, EXIT_FAILED, "the database '%s' is not there, or not for the user '%s'; `onsale migrate` makes it",
+                            config->mysql_database, config->mysql_user);
+    return context_fail(context, EXIT_USAGE, "MySQL at %s refuses the user '%s': see [mysql] user, password, tls_ca",
+                        *config->mysql_host ? config->mysql_host : config->mysql_socket, config->mysql_user);
+}
+
+int context_connect(struct context *context, const struct db_options *options) {
+    int r = db_open(options, &context->db);
+    if (r == ERROR_PERMANENT)
+        return explain_refusal(context);
+    return r < 0 ? context_db_failed(context, r, "connecting") : EXIT_DONE;
+}
+
 int context_database(struct context *context) {
     const struct db_options options = {.config = &context->config->common, .program = "onsale", .io_timeout_seconds = 10};
-    int r = db_open(&options, &context->db);
-    if (r < 0)
-        return context_db_failed(context, r, "connecting to MySQL");
-    return 0;
+    return context_connect(context, &options);
 }
 
 int context_print_json(const struct context *context, json_t *json) {

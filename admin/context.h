@@ -48,6 +48,8 @@ const char *context_actor(char text[static CONTEXT_ACTOR_BYTES]);
 
 // Connects to MySQL and sees that the schema is there. 0, or the exit status after saying why not.
 int context_database(struct context *context) MUST_USE;
+// The same with options of one's own.
+int context_connect(struct context *context, const struct db_options *options) MUST_USE;
 
 // Says what went wrong on standard error, as text or as a problem object, and returns the exit status.
 int context_fail(const struct context *context, enum exit_status status, const char *format, ...) PRINTF_LIKE(3, 4);

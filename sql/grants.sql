@@ -1,0 +1,29 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- The rights of each program's MySQL user, for `onsale migrate --users`. A block begins with a line "program: NAME"; a
+-- right that is not here is taken back. What a program must not be able to do, it is not granted: a waiting room cannot let
+-- anybody in, admission cannot give a place, nobody can change an arrival or take back a step of `served`.
+
+-- program: waiting-room
+GRANT SELECT ON events;
+GRANT SELECT ON tiers;
+GRANT SELECT ON tier_prices;
+-- A join takes its numbers here ...
+GRANT SELECT, UPDATE ON line_counters;
+-- ... and logs its arrivals for good; leaving is the only thing that is ever written to one again.
+GRANT SELECT, INSERT, UPDATE (left_at) ON arrivals;
+GRANT SELECT ON line_served;
+GRANT SELECT ON served_log;
+GRANT SELECT, INSERT ON turns;
+GRANT SELECT, INSERT, UPDATE, DELETE ON presence;
+
+-- program: admission
+GRANT SELECT, UPDATE ON leaders;
+-- The timetable opens and closes events: their state and what goes with it, never their names, limits or pace.
+GRANT SELECT, UPDATE (state, state_before_stop, stop_reason, stopped_at, stopped_us, lobby_size, version) ON events;
+GRANT INSERT ON event_log;
+-- Opening closes the lobby under the counter's lock. MySQL allows FOR UPDATE only to who may change some column; the number itself
+-- is the waiting rooms' alone.
+GRANT SELECT, UPDATE (event_id) ON line_counters;
+GRANT SELECT, INSERT, UPDATE ON line_served;
+GRANT SELECT, INSERT ON served_log;
+GRANT SELECT, INSERT ON pace_log;

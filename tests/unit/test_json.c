@@ -86,7 +86,7 @@ static void test_depth(void **state)
         else
             assert_refused(text, strlen(text), ERROR_INVALID, "deeper");
     }
-    json_decref(read_object("{\"a\":\"[[[[[[[[[[[[[[[[[[[[\\\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"}"));
+    json_decref(read_object("{\"a\":\"x\\\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"}"));
     json_decref(
         read_object("{\"a\":[[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],"
                     "[],[],[],[],[],[],[],[]]}"));

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// admission: lets visitors in at the pace that is dialled, and keeps the events' timetables. Of several, one leads.
+// Here the parts are wired and the signals waited for.
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "admission/courier.h"
+#include "admission/keeper.h"
+#include "admission/leader.h"
+#include "admission/mailbox.h"
+#include "admission/meters.h"
+#include "admission/settings.h"
+#include "common/log.h"
+#include "common/ops.h"
+#include "common/program.h"
+
+static struct settings settings;
+
+static const char summary[] = "Lets visitors in at the pace that is dialled. Run two: one leads, the other stands by.";
+
+struct parts {
+    struct mailbox *mailbox;
+    struct keeper *keeper;
+    struct courier *courier;
+    struct ops *ops;
+};
+
+static bool is_ready(void *context, struct buffer *missing) {
+    const struct parts *parts = context;
+    bool mysql = keeper_sees_mysql(parts->keeper);
+    bool rabbitmq = courier_is_connected(parts->courier);
+    if (!mysql)
+        buffer_text(missing, "MySQL does not answer\n");
+    if (!rabbitmq)
+        buffer_text(missing, "RabbitMQ is not connected; lines go on, changes are noticed within a second\n");
+    return mysql && rabbitmq;
+}
+
+static void name_holder(char holder[static LEADER_HOLDER_BYTES]) {
+    char host[65] = "";
+    if (settings.holder[0]) {
+        snprintf(holder, LEADER_HOLDER_BYTES, "%s", settings.holder);
+        return;
+    }
+    if (gethostname(host, sizeof(host) - 1))
+        snprintf(host, sizeof(host), "localhost");
+    snprintf(holder, LEADER_HOLDER_BYTES, "%s:%ld", host, (long)getpid());
+}
+
+static int start(struct parts *parts) {
+    char holder[LEADER_HOLDER_BYTES];
+    name_holder(holder);
+    int result = mailbox_new(&parts->mailbox);
+    if (!result)
+        result = keeper_start(&settings.common, holder, parts->mailbox, &parts->keeper);
+    if (!result)
+        result = courier_start(&settings.common, parts->mailbox, &parts->courier);
+    if (!result)
+        result = ops_open(settings.common.ops_listen[CONFIG_ADMISSION], is_ready, parts, &parts->ops);
+    return result;
+}
+
+static void stop(struct parts *parts) {
+    ops_close(parts->ops);
+    if (parts->mailbox)
+        mailbox_stop(parts->mailbox);
+    keeper_join(parts->keeper);
+    courier_join(parts->courier);
+    mailbox_free(parts->mailbox);
+}
+
+static void reload(const struct config_table *table, const char *path) {
+    struct buffer problems = BUFFER_INIT;
+    int result = config_reload(table, path, &problems);
+    if (result) {
+        log_error("reload_failed", LOG_S("error", error_str(result)), LOG_S("problems", problems.data));
+    } else {
+        log_set_level((enum log_level)settings.common.log_level);
+        log_info("reloaded", LOG_S("path", path));
+    }
+    buffer_done(&problems);
+}
+
+int main(int argc, char **argv) {
+    const struct config_table table = {
+        .keys = settings_keys, .key_count = settings_key_count, .config = &settings, .program = "admission"};
+    const char *path = NULL;
+    int status = program_start(&table, summary, argc, argv, &path);
+    if (status >= 0)
+        return status;
+    struct parts parts = {0};
+    meters_register();
+    int result = start(&parts);
+    if (result) {
+        log_error("start_failed", LOG_S("error", error_str(result)));
+        status = 1;
+    } else {
+        log_info("started", LOG_S("version", ONSALE_VERSION));
+        status = 0;
+        while (program_wait_signal() == SIGHUP)
+            reload(&table, path);
+        log_info("stopping", LOG_S("reason", "signal"));
+    }
+    stop(&parts);
+    config_done(&table);
+    return status;
+}

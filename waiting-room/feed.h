@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// The waiting room's thread for RabbitMQ: hears how far the lines are, who left and which events changed, and tells others
+// who left here. Away, it tries again with a back-off while the store reads the lines from MySQL instead.
+#ifndef WAITING_ROOM_FEED_H
+#define WAITING_ROOM_FEED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "waiting-room/line_store.h"
+#include "waiting-room/loops.h"
+#include "waiting-room/room_config.h"
+
+// Which `served` messages are news. Pure.
+struct feed_sequence {
+    bool heard; // anything at all
+    uint64_t epoch, seq;
+};
+enum feed_verdict {
+    FEED_OLD,  // heard already, or from a leader that was replaced: ignore it
+    FEED_NEXT, // the one that was expected
+    FEED_GAP,  // news, but something before it was missed
+};
+enum feed_verdict feed_sequence_take(struct feed_sequence *sequence, uint64_t epoch, uint64_t seq);
+
+struct feed_options {
+    const struct room_config *config; // must outlive the feed
+    const char *room;
+    struct loops *loops;
+    struct line_store *store;
+    void (*on_served)(struct http_loop *loop, void *served_news);
+    void (*on_left)(struct http_loop *loop, void *left_news);
+    void (*on_back)(struct http_loop *loop, void *unused); // the binding was lost for a while
+};
+
+struct feed;
+int feed_open(const struct feed_options *options, struct feed **ret) MUST_USE;
+void feed_close(struct feed *feed);
+
+// Tells the other waiting rooms that somebody left. Never blocks; with RabbitMQ away, or more than 10,000 waiting, it is
+// forgotten. Any thread.
+void feed_publish_left(struct feed *feed, const char *slug, uint64_t number);
+
+bool feed_is_connected(const struct feed *feed); // any thread
+
+void feed_register_metrics(void); // once, before threads start
+
+#endif

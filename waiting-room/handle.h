@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// The handlers that the router calls. The event exists, the method is allowed, and the request is not another site's.
+#ifndef WAITING_ROOM_HANDLE_H
+#define WAITING_ROOM_HANDLE_H
+
+#include "waiting-room/http.h"
+#include "waiting-room/page_files.h"
+#include "waiting-room/room_loop.h"
+
+// handle_event.c: the public document.
+void handle_event(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
+
+// handle_line.c: one's own place.
+void handle_line_get(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
+void handle_line_join(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
+void handle_line_leave(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
+
+// handle_page.c: the page, its forms, its files.
+void handle_page(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
+void handle_page_join(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
+void handle_page_leave(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
+void handle_page_file(struct http_exchange *exchange, enum page_file_name name);
+
+#endif

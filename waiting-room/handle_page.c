@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+// /e/SLUG: the page, the forms that work without JavaScript, and the page's files.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "waiting-room/cookie.h"
+#include "waiting-room/frames.h"
+#include "waiting-room/handle.h"
+#include "waiting-room/joining.h"
+#include "waiting-room/page_render.h"
+#include "waiting-room/visit.h"
+
+#define CONTENT_SECURITY_POLICY                                                                                        \
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "              \
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+#define TIME_TEXT_BYTES 64
+#define FILES_MAX_AGE "public, max-age=300"
+
+static const char *time_text(int64_t at_us, char text[static TIME_TEXT_BYTES])
+{
+    static const char *const months[] = {"January", "February", "March",     "April",   "May",      "June",
+                                         "July",    "August",   "September", "October", "November", "December"};
+    struct tm at;
+    time_t seconds = (time_t)(at_us / 1000000);
+    if (at_us == SNAPSHOT_NO_TIME || !gmtime_r(&seconds, &at))
+        return NULL;
+    snprintf(text, TIME_TEXT_BYTES, "%d %s %d, %02d:%02d UTC", at.tm_mday, months[at.tm_mon], at.tm_year + 1900, at.tm_hour,
+             at.tm_min);
+    return text;
+}
+
+// The tiers in the shape that the page wants; freed as one with free_tiers().
+struct tiers {
+    size_t count, price_count;
+    struct page_tier *tiers;
+    struct page_price *prices;
+    char **texts; // the prices' texts
+};
+
+static void free_tiers(struct tiers *tiers)
+{
+    for (size_t i = 0; tiers->texts && i < tiers->price_count; i++)
+        free(tiers->texts[i]);
+    free(tiers->texts);
+    free(tiers->prices);
+    free(tiers->tiers);
+}
+
+static void build_tiers(const struct snapshot *event, struct tiers *tiers)
+{
+    size_t price_count = 0;
+    for (size_t i = 0; i < event->tier_count; i++)
+        price_count += event->tiers[i].price_count;
+    *tiers = (struct tiers){.tiers = calloc(event->tier_count + 1, sizeof *tiers->tiers),
+                            .prices = calloc(price_count + 1, sizeof *tiers->prices),
+                            .texts = calloc(price_count + 1, sizeof *tiers->texts)};
+    if (!tiers->tiers || !tiers->prices || !tiers->texts)
+        return;
+    for (size_t i = 0; i < event->tier_count; i++) {
+        const struct snapshot_tier *tier = &event->tiers[i];
+        tiers->tiers[tiers->count++] = (struct page_tier){.code = tier->code,
+                                                          .name = tier->name,
+                                                          .kind = tier->seated ? "seated" : "standing",
+                                                          .prices = tiers->prices + tiers->price_count,
+                                                          .price_count = tier->price_count,
+                                                          .capacity = tier->capacity,
+                                                          .left = tier->left};
+        for (size_t j = 0; j < tier->price_count; j++, tiers->price_count++) {
+            struct buffer text = BUFFER_INIT;
+            page_price_text(tier->prices[j].amount, event->currency, &text);
+            tiers->texts[tiers->price_count] = buffer_take(&text);
+            tiers->prices[tiers->price_count] =
+                (struct page_price){.name = tier->prices[j].name, .price_text = tiers->texts[tiers->price_count]};
+        }
+    }
+}
+
+static enum page_line page_line(enum line line)
+{
+    switch (line) {
+    case LINE_LOBBY: return PAGE_LINE_LOBBY;
+    case LINE_WAITING: return PAGE_LINE_WAITING;
+    case LINE_TURN: return PAGE_LINE_TURN;
+    case LINE_OVER: return PAGE_LINE_OVER;
+    case LINE_LEFT: return PAGE_LINE_LEFT;
+    }
+    return PAGE_LINE_NONE;
+}
+
+static void fill_visitor(struct page_view *page, const struct visit *visit, const struct line_state *state)
+{
+    page->line = page_line(state->line);
+    page->place = state->place ? state->place : visit->visitor->facts.number;
+    page->ahead = state->ahead;
+    page->wait_known = state->has_wait;
+    page->wait_low_seconds = (uint64_t)state->wait_low_seconds;
+    page->wait_high_seconds = (uint64_t)state->wait_high_seconds;
+}
+
+// The sentence that the page shows for what went wrong, here or with the form before.
+static void add_problem(struct buffer *text, const struct problem *problem)
+{
+    if (problem)
+        buffer_format(text, "%s. %s", problem->title, problem->detail);
+}
+
+static void respond_page(struct visit *visit, const struct buffer *html, const struct buffer *cookie)
+{
+    struct http_header headers[8] = {
+        {"content-type", "text/html; charset=utf-8"},
+        {"cache-control", "no-store"},
+        {"content-security-policy", CONTENT_SECURITY_POLICY},
+        {"x-content-type-options", "nosniff"},
+        {"referrer-policy", "same-origin"},
+    };
+    size_t count = 5;
+    if (cookie->bytes > 0)
+        headers[count++] = (struct http_header){"set-cookie", cookie->data};
+    http_respond(visit->exchange, 200, headers, count, html->data, html->bytes);
+    visit_free(visit);
+}
+
+static void render(struct visit *visit)
+{
+    const struct event_view *view = visit->view;
+    const struct snapshot *event = view->event;
+    const struct page_file *template = &visit->loop->page->files[PAGE_HTML];
+    struct buffer html CLEANUP(buffer_done) = BUFFER_INIT, cookie CLEANUP(buffer_done) = BUFFER_INIT,
+                  document CLEANUP(buffer_done) = BUFFER_INIT, line CLEANUP(buffer_done) = BUFFER_INIT,
+                  problem CLEANUP(buffer_done) = BUFFER_INIT;
+    struct tiers tiers CLEANUP(free_tiers);
+    char starts[TIME_TEXT_BYTES], opens[TIME_TEXT_BYTES], until[TIME_TEXT_BYTES];
+    struct line_state state;
+    int64_t now_us = room_loop_now_us(visit->loop);
+    const struct problem *failed = visit_problem(visit);
+    bool told = visit->visitor && visit->error != ERROR_NOT_FOUND && visit_state(visit, &state, &now_us);
+    build_tiers(event, &tiers);
+    struct page_view page = {.slug = event->slug,
+                             .name = event->name,
+                             .venue = event->venue,
+                             .state = lifecycle_state_name(event->state),
+                             .starts_text = time_text(event->starts_at_us, starts),
+                             .opens_text = time_text(event->opens_at_us, opens),
+                             .notice = event->notice,
+                             .tiers = tiers.tiers,
+                             .tier_count = tiers.count,
+                             .in_line = view->line.last > view->line.served ? view->line.last - view->line.served : 0};
+    if (told) {
+        failed = NULL; // with MySQL away the token still tells who waits where
+        fill_visitor(&page, visit, &state);
+        page.until_text = time_text(state.until_us, until);
+        frames_line(&line, &state, visit->visitor->facts.number, NULL, now_us);
+        page.line_json = line.data;
+        visit_renew(visit, &cookie);
+    }
+    if (failed && failed->status == 401 && visit->by_cookie)
+        cookie_remove(&cookie, event->slug); // an old cookie must not lock its visitor out
+    add_problem(&problem, failed ? failed : visit->problem);
+    page.problem_text = problem.data;
+    frames_public(&document, event, &view->line, now_us);
+    page.document_json = document.data;
+    page_render(template->data, template->bytes, &page, &html);
+    respond_page(visit, &html, &cookie);
+}
+
+static const struct problem *problem_in_query(const char *query)
+{
+    const char *found = strstr(query, "problem=");
+    if (!found || (found != query && found[-1] != '&'))
+        return NULL;
+    found += strlen("problem=");
+    return problem_find(found, strcspn(found, "&"));
+}
+
+static struct visit *begin(struct http_exchange *exchange, const struct http_request *request, struct event_view *view)
+{
+    struct visit *visit = visit_new(exchange, request, view);
+    if (!visit)
+        problem_respond(exchange, &PROBLEM_UNAVAILABLE, &(struct problem_more){.retry_after_seconds = 1});
+    return visit;
+}
+
+void handle_page(struct http_exchange *exchange, const struct http_request *request, struct event_view *view)
+{
+    struct visit *visit = begin(exchange, request, view);
+    if (!visit)
+        return;
+    visit->problem = problem_in_query(request->query);
+    if (visit->visitor)
+        visit_with_facts(visit, render);
+    else
+        render(visit);
+}
+
+// Back to the page (303, so that reloading does not send the form again), with the problem's type for it to show.
+static void go_back(struct visit *visit, const struct problem *problem, const struct buffer *cookie)
+{
+    char location[SLUG_BYTES + 96];
+    snprintf(location, sizeof location, "/e/%s%s%s", visit->view->event->slug, problem ? "?problem=" : "",
+             problem ? problem->type : "");
+    struct http_header headers[3] = {{"location", location}, {"cache-control", "no-store"}};
+    size_t count = 2;
+    if (cookie->bytes > 0)
+        headers[count++] = (struct http_header){"set-cookie", cookie->data};
+    http_respond(visit->exchange, 303, headers, count, NULL, 0);
+    visit_free(visit);
+}
+
+static void after_join(struct visit *visit)
+{
+    struct problem_more more;
+    const struct problem *problem = joining_problem(visit, &more);
+    char token[TOKEN_BYTES_MAX];
+    struct buffer cookie CLEANUP(buffer_done) = BUFFER_INIT;
+    if (!problem && visit_sign(visit, token) < 0)
+        problem = &PROBLEM_NO_KEY;
+    if (!problem)
+        cookie_give(&cookie, visit->view->event->slug, token,
+                    visit->loop->room->config->common.tokens_queue_lifetime_seconds);
+    else if (problem->status == 401 && visit->by_cookie)
+        cookie_remove(&cookie, visit->view->event->slug);
+    go_back(visit, problem, &cookie);
+}
+
+static bool form_says_again(const struct http_request *request)
+{
+    const char *found = strstr(request->body, "again=true");
+    return found && (found == request->body || found[-1] == '&') && (found[10] == '\0' || found[10] == '&');
+}
+
+void handle_page_join(struct http_exchange *exchange, const struct http_request *request, struct event_view *view)
+{
+    struct visit *visit = begin(exchange, request, view);
+    if (!visit)
+        return;
+    visit->again = form_says_again(request);
+    joining_begin(visit, request->address, after_join);
+}
+
+static void after_leave(struct visit *visit)
+{
+    struct buffer nothing = BUFFER_INIT; // the cookie stays: it lets the page say that the place was given up
+    go_back(visit, visit_problem(visit), &nothing);
+}
+
+void handle_page_leave(struct http_exchange *exchange, const struct http_request *request, struct event_view *view)
+{
+    struct buffer cookie CLEANUP(buffer_done) = BUFFER_INIT;
+    struct visit *visit = begin(exchange, request, view);
+    if (!visit)
+        return;
+    if (visit->visitor) {
+        visit_leave(visit, after_leave);
+        return;
+    }
+    if (visit->identity != VISIT_NOBODY && visit->by_cookie)
+        cookie_remove(&cookie, view->event->slug);
+    go_back(visit, visit->identity == VISIT_NOBODY ? &PROBLEM_NO_TOKEN : visit_problem(visit), &cookie);
+}
+
+void handle_page_file(struct http_exchange *exchange, enum page_file_name name)
+{
+    const struct room_loop *loop = http_loop_data(http_exchange_loop(exchange));
+    const struct page_file *file = &loop->page->files[name];
+    struct http_header headers[] = {
+        {"content-type", file->content_type},
+        {"cache-control", FILES_MAX_AGE},
+        {"etag", file->etag},
+        {"x-content-type-options", "nosniff"},
+    };
+    http_respond(exchange, 200, headers, 4, file->data, file->bytes);
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// The waiting room's thread for MySQL. Loops ask through a bounded queue; it gathers what has come while its last
+// transaction ran, works on it as one, and answers on the asking loop. Once a second it looks at the events' versions and
+// reports who is present. It is the only part that knows SQL.
+#ifndef WAITING_ROOM_LINE_STORE_H
+#define WAITING_ROOM_LINE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/token.h"
+#include "waiting-room/line_state.h"
+#include "waiting-room/loops.h"
+#include "waiting-room/news.h"
+#include "waiting-room/room_config.h"
+#include "waiting-room/snapshot.h"
+
+#define LINE_STORE_REQUESTS_MAX 65536 // waiting in the queue; more are refused
+
+struct line_store;
+
+enum line_store_kind {
+    LINE_STORE_JOIN,    // a new place
+    LINE_STORE_LOOK_UP, // what is known of an arrival whose visitor just turned up
+    LINE_STORE_LET_IN,  // the same for a visitor who was on a stream when the place was let in
+    LINE_STORE_LEAVE,   // gives the place up
+};
+
+struct line_store_request {
+    enum line_store_kind kind;
+    struct http_loop *loop;
+    void (*answered)(struct line_store_request *request); // on the loop's thread; the request is the asker's again
+    void (*dropped)(struct line_store_request *request);  // the loop is gone: just frees; any thread
+    uint32_t event_id;
+    uint64_t number;                      // not for joins, where it is the answer
+    uint8_t visitor[TOKEN_VISITOR_BYTES]; // who; for joins the random id to write
+    char address[HTTP_ADDRESS_BYTES];     // joins: whose allowance it takes
+
+    // The answer. 0; ERROR_TRANSIENT: MySQL is away, nobody was told anything, try again; ERROR_NOT_FOUND: no such arrival;
+    // ERROR_CONFLICT: nobody can join in this state; ERROR_LIMIT: the address has no allowance left.
+    int error;
+    enum lifecycle_state state; // joins: the event's
+    bool opened;
+    int64_t opens_at_us;
+    int64_t retry_after_seconds;
+    struct line_facts facts;
+    bool has_line; // the members below were read with the answer
+    uint64_t served, last;
+
+    struct line_store_request *next; // the queue's
+};
+
+struct line_store_options {
+    const struct room_config *config; // must outlive the store
+    struct loops *loops;
+    const char *room; // this process's name in `presence`
+    // How the loops get what was read: posted to every loop with a reference that the function lets go.
+    void (*on_snapshot)(struct http_loop *loop, void *snapshot);
+    void (*on_served)(struct http_loop *loop, void *served_news);
+    void (*on_ready)(struct http_loop *loop, void *unused); // all events have been read once
+};
+
+int line_store_open(const struct line_store_options *options, struct line_store **ret) MUST_USE;
+// Reports nobody present any more, drops what is queued, joins the thread. Call it when all loops have left.
+void line_store_close(struct line_store *store);
+
+// Queues a request. ERROR_LIMIT: the queue is full; the request is still the caller's. Any loop's thread.
+int line_store_ask(struct line_store *store, struct line_store_request *request) MUST_USE;
+
+// Any thread, cheap:
+void line_store_look_at_events(struct line_store *store); // an event changed: look at the versions now
+void line_store_read_line(struct line_store *store);      // something was missed: read `served` at the next chance
+void line_store_set_fallback(struct line_store *store, bool on); // the feed is silent: read `served` once a second
+void line_store_tell_again(struct line_store *store);     // a loop has started: tell all events once more
+void line_store_set_joins_per_address(struct line_store *store, struct config_rate limit);
+// How many visitors of an event this loop has on a stream.
+void line_store_report_present(struct line_store *store, size_t loop_index, uint32_t event_id, uint32_t present);
+
+void line_store_register_metrics(void); // once, before threads start
+
+bool line_store_is_ready(const struct line_store *store); // MySQL is there and the events have been read
+// MySQL's clock, as this process last saw it, in UTC microseconds. Any thread.
+int64_t line_store_now_us(const struct line_store *store);
+
+#endif

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the files of the store share. Everything here runs on the store's thread.
+#ifndef WAITING_ROOM_LINE_STORE_INTERNAL_H
+#define WAITING_ROOM_LINE_STORE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "common/backoff.h"
+#include "common/db.h"
+#include "waiting-room/line_store.h"
+#include "waiting-room/rate.h"
+
+#define STORE_BATCH_MAX 4096        // requests that are worked on together
+#define STORE_EVENTS_MAX 10000
+#define STORE_RETRY_AFTER_SECONDS 2 // told to who must come again
+
+struct store_presence {
+    uint32_t event_id;
+    uint32_t present[LOOPS_MAX]; // by loop
+    bool reported;               // a row stands in MySQL
+};
+
+struct line_store {
+    struct line_store_options options;
+    pthread_t thread;
+
+    pthread_mutex_t lock; // guards the members up to the blank line
+    pthread_cond_t news;
+    struct line_store_request *first, **last;
+    size_t queued;
+    bool stopping, look_at_events, read_line, tell_again;
+    struct config_rate joins_per_address;
+    size_t presence_count, presence_capacity;
+    struct store_presence *presence;
+
+    _Atomic bool fallback;
+    _Atomic bool ready;
+    _Atomic int64_t clock_offset_us; // MySQL's clock less this machine's
+
+    // The thread's own.
+    struct db *db;
+    bool away; // said so in the log
+    struct backoff backoff;
+    int64_t next_attempt_ns, next_tick_ns, next_line_ns;
+    struct rate *rate;
+    struct line_store_request **batch; // STORE_BATCH_MAX
+    struct db_value *values;           // for one statement of many rows
+    size_t snapshot_count;
+    struct snapshot **snapshots; // the newest of each event, by id
+};
+
+#define STORE_VALUES_PER_ROW_MAX 5
+
+// Answers requests, each on its loop.
+void store_answer(struct line_store *store, struct line_store_request **requests, size_t count);
+// Ends a transaction that failed, if there still is a connection.
+void store_roll_back(struct line_store *store);
+
+// Each works on requests of one kind and event and sets their answers.
+void store_join(struct line_store *store, struct line_store_request **requests, size_t count);
+void store_look_up(struct line_store *store, struct line_store_request **requests, size_t count);
+void store_leave(struct line_store *store, struct line_store_request **requests, size_t count);
+
+// Reads what has changed, and tells the loops. 0 or the class of the failure.
+int store_read_events(struct line_store *store) MUST_USE;
+int store_read_line(struct line_store *store) MUST_USE;
+int store_read_clock(struct line_store *store) MUST_USE;
+int store_report_presence(struct line_store *store) MUST_USE;
+void store_tell_snapshots(struct line_store *store); // all of them, and that these are all
+void store_tell_ready(struct line_store *store);
+void store_forget_presence(struct line_store *store); // at the end
+
+void store_register_join_metrics(void);
+void store_register_event_metrics(void);
+
+#endif

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+// Starting, reloading and ending the parts in the right order: the server is the last to start and the first to end.
+#include "waiting-room/room.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/metrics.h"
+#include "waiting-room/keys.h"
+#include "waiting-room/page_files.h"
+#include "waiting-room/room_loop.h"
+#include "waiting-room/router.h"
+#include "waiting-room/stream.h"
+#include "waiting-room/visit.h"
+
+#define EXIT_FAILED 1
+#define EXIT_CONFIGURATION 2
+
+void room_load_keys(struct room *room)
+{
+    struct keys *keys = NULL;
+    char problem[256] = "";
+    int error = keys_load(room->config->common.tokens_directory, &keys, problem, sizeof problem);
+    bool signs = error == 0 && keyring_signing_key(&keys->keyring, clock_utc_us() / 1000000);
+    bool signed_before = atomic_exchange(&room->has_key, signs);
+    if (error < 0) {
+        // A directory that cannot be read for a moment takes no key away from the loops.
+        log_warn("keys_not_read", LOG_S("class", error_str(error)), LOG_S("problem", problem));
+        pthread_mutex_lock(&room->lock);
+        atomic_store(&room->has_key, room->keys != NULL);
+        pthread_mutex_unlock(&room->lock);
+        return;
+    }
+    if (signs != signed_before)
+        log_info("keys_read", LOG_U("count", keys->keyring.key_count));
+    loops_post_all(&room->loops, room_loop_on_keyring, keys, keys_hold);
+    pthread_mutex_lock(&room->lock);
+    struct keys *old = room->keys;
+    room->keys = keys;
+    pthread_mutex_unlock(&room->lock);
+    keys_unref(old);
+}
+
+static int load_page(struct room *room)
+{
+    struct page_files *page = NULL;
+    char problem[256] = "";
+    int error = page_files_load(room->config->page_directory, &page, problem, sizeof problem);
+    if (error < 0) {
+        log_error("page_not_read", LOG_S("class", error_str(error)), LOG_S("problem", problem));
+        return error;
+    }
+    loops_post_all(&room->loops, room_loop_on_page, page, page_files_hold);
+    pthread_mutex_lock(&room->lock);
+    struct page_files *old = room->page;
+    room->page = page;
+    pthread_mutex_unlock(&room->lock);
+    page_files_unref(old);
+    return 0;
+}
+
+static void name_room(struct room *room)
+{
+    char host[64] = "";
+    if (gethostname(host, sizeof host - 1) < 0 || !*host)
+        snprintf(host, sizeof host, "localhost");
+    snprintf(room->name, sizeof room->name, "%s:%ld", host, (long)getpid());
+}
+
+static int open_threads(struct room *room)
+{
+    int error = line_store_open(&(struct line_store_options){.config = room->config,
+                                                             .loops = &room->loops,
+                                                             .room = room->name,
+                                                             .on_snapshot = room_loop_on_snapshot,
+                                                             .on_served = room_loop_on_served,
+                                                             .on_ready = room_loop_on_ready},
+                                &room->store);
+    if (error == 0)
+        error = feed_open(&(struct feed_options){.config = room->config,
+                                                 .room = room->name,
+                                                 .loops = &room->loops,
+                                                 .store = room->store,
+                                                 .on_served = room_loop_on_served,
+                                                 .on_left = room_loop_on_left,
+                                                 .on_back = room_loop_on_feed_back},
+                          &room->feed);
+    if (error < 0)
+        log_error("start_failed", LOG_S("class", error_str(error)));
+    return error;
+}
+
+static int open_server(struct room *room)
+{
+    const struct room_config *config = room->config;
+    struct http_server_options options = {
+        .listen = config->listen,
+        .listen_cleartext = config->listen_cleartext,
+        .certificate = config->certificate,
+        .private_key = config->private_key,
+        .trusted_proxies = config->trusted_proxies,
+        .threads = config->threads,
+        .connections_max = config->connections_max,
+        .connections_per_address_max = config->connections_per_address,
+        .idle_seconds = config->idle_seconds,
+        .handler = {router_request, router_closed},
+        .context = room,
+    };
+    char problem[256] = "";
+    int error = http_server_open(&options, room_loop_start, room_loop_stop, &room->server, problem, sizeof problem);
+    if (error < 0)
+        log_error("cannot_listen", LOG_S("class", error_str(error)), LOG_S("problem", problem));
+    return error;
+}
+
+int room_open(struct room *room, struct room_config *config, const struct config_table *table, const char *config_path)
+{
+    *room = (struct room){.config = config, .table = table, .config_path = config_path, .lock = PTHREAD_MUTEX_INITIALIZER};
+    line_store_register_metrics();
+    feed_register_metrics();
+    stream_register_metrics();
+    visit_register_metrics();
+    name_room(room);
+    loops_init(&room->loops);
+    room_load_keys(room);
+    int error = load_page(room);
+    if (error < 0)
+        return EXIT_CONFIGURATION;
+    error = open_threads(room);
+    if (error < 0)
+        return EXIT_FAILED;
+    error = open_server(room);
+    if (error < 0) {
+        room_close(room);
+        return error == ERROR_INVALID ? EXIT_CONFIGURATION : EXIT_FAILED;
+    }
+    log_info("listening", LOG_U("tls_port", http_server_port(room->server, true)),
+             LOG_U("cleartext_port", http_server_port(room->server, false)), LOG_S("room", room->name));
+    return 0;
+}
+
+void room_close(struct room *room)
+{
+    if (room->server)
+        http_server_drain(room->server, room->config->drain_seconds * 1000);
+    if (room->feed)
+        feed_close(room->feed);
+    if (room->store)
+        line_store_close(room->store);
+    if (room->server)
+        http_server_close(room->server, 0);
+    keys_unref(room->keys);
+    page_files_unref(room->page);
+    loops_done(&room->loops);
+    pthread_mutex_destroy(&room->lock);
+}
+
+void room_reload(struct room *room)
+{
+    struct buffer problems CLEANUP(buffer_done) = BUFFER_INIT;
+    char problem[256] = "";
+    if (config_reload(room->table, room->config_path, &problems) < 0)
+        log_error("reload_failed", LOG_S("problem", problems.data));
+    log_set_level((enum log_level)room->config->common.log_level);
+    line_store_set_joins_per_address(room->store, room->config->joins_per_address);
+    if (http_server_reload(room->server, problem, sizeof problem) < 0)
+        log_error("certificate_not_read", LOG_S("problem", problem));
+    room_load_keys(room);
+    if (load_page(room) == 0)
+        log_info("reloaded", LOG_S("room", room->name));
+}
+
+void room_tell_left(struct room *room, const char *slug, uint64_t number)
+{
+    struct left_news *news = left_news_new(slug, number);
+    if (news) {
+        loops_post_all(&room->loops, room_loop_on_left, news, left_news_hold);
+        left_news_unref(news);
+    }
+    feed_publish_left(room->feed, slug, number);
+}
+
+bool room_is_ready(void *argument, struct buffer *missing)
+{
+    struct room *room = argument;
+    bool ready = true;
+    if (!line_store_is_ready(room->store)) {
+        buffer_text(missing, "mysql: not reachable, or the database is not migrated\n");
+        ready = false;
+    }
+    if (!atomic_load(&room->has_key)) {
+        buffer_text(missing, "key: no key signs queue tokens; `onsale keys rotate` makes one\n");
+        ready = false;
+    }
+    if (!feed_is_connected(room->feed))
+        buffer_text(missing, "rabbitmq: not reachable; the line is read from MySQL once a second\n");
+    return ready;
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// The waiting room as a whole: its threads and what they are told at start, every half minute and on SIGHUP.
+#ifndef WAITING_ROOM_ROOM_H
+#define WAITING_ROOM_ROOM_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "waiting-room/feed.h"
+#include "waiting-room/http.h"
+#include "waiting-room/line_store.h"
+#include "waiting-room/loops.h"
+#include "waiting-room/room_config.h"
+
+struct keys;
+struct page_files;
+
+struct room {
+    struct room_config *config; // changes only in room_reload()
+    const struct config_table *table;
+    const char *config_path; // NULL: none
+    char name[128];          // host:pid
+    struct loops loops;
+    struct line_store *store;
+    struct feed *feed;
+    struct http_server *server;
+    _Atomic bool has_key;    // one that signs
+    pthread_mutex_t lock;    // guards the two below
+    struct keys *keys;       // the newest; NULL: none yet
+    struct page_files *page;
+};
+
+// Starts everything. MySQL and RabbitMQ may be away. 0, or the exit status to end with; the reason is in the log.
+int room_open(struct room *room, struct room_config *config, const struct config_table *table, const char *config_path) MUST_USE;
+void room_close(struct room *room); // drains
+
+// What SIGHUP asks for: reloadable keys of the configuration, certificate, token keys, page. What cannot be read stays.
+void room_reload(struct room *room);
+
+// Looks at the token keys again. Any thread.
+void room_load_keys(struct room *room);
+
+// Tells every loop here, and the other waiting rooms, that somebody left. Any thread.
+void room_tell_left(struct room *room, const char *slug, uint64_t number);
+
+// For the operators' port.
+bool room_is_ready(void *room, struct buffer *missing);
+
+#endif

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of a waiting room's settings; --help and --check-config are made from it.
+#include "waiting-room/room_config.h"
+
+#include <stddef.h>
+
+#define FIELD(name) offsetof(struct room_config, name)
+#define SECTION "waiting-room"
+
+const struct config_key room_config_keys[] = {
+    {.section = SECTION, .name = "listen", .type = CONFIG_ADDRESS, .offset = FIELD(listen), .default_text = "[::]:8443",
+     .help = "Where visitors connect by TLS; empty for not at all."},
+    {.section = SECTION, .name = "listen_cleartext", .type = CONFIG_ADDRESS, .offset = FIELD(listen_cleartext),
+     .default_text = "", .help = "Where proxies connect by HTTP/2 without TLS; empty for not at all."},
+    {.section = SECTION, .name = "certificate", .type = CONFIG_STRING, .offset = FIELD(certificate), .default_text = "",
+     .help = "PEM file with the certificate and its chain; read again on SIGHUP."},
+    {.section = SECTION, .name = "private_key", .type = CONFIG_STRING, .offset = FIELD(private_key), .default_text = "",
+     .help = "PEM file with the certificate's private key; read again on SIGHUP."},
+    {.section = SECTION, .name = "threads", .type = CONFIG_INT, .offset = FIELD(threads), .default_text = "1", .min = 1,
+     .max = 64, .help = "Loops that serve visitors, a thread each."},
+    {.section = SECTION, .name = "public_url", .type = CONFIG_STRING, .offset = FIELD(public_url), .default_text = "",
+     .help = "How visitors reach this service, as https://HOST[:PORT]; only needed when a proxy changes the host name."},
+    {.section = SECTION, .name = "page_directory", .type = CONFIG_STRING, .offset = FIELD(page_directory),
+     .default_text = "",
+     .help = "Folder with page.html, onsale.css and onsale.js to use instead of the built-in ones; read again on SIGHUP."},
+    {.section = SECTION, .name = "trusted_proxies", .type = CONFIG_STRING, .offset = FIELD(trusted_proxies),
+     .default_text = "", .help = "Addresses and networks, separated by commas, whose X-Forwarded-For is believed."},
+    {.section = SECTION, .name = "joins_per_address", .type = CONFIG_RATE, .offset = FIELD(joins_per_address),
+     .default_text = "600/min", .reloadable = true,
+     .help = "New places that one address (IPv6: one /64) may get; 0 for no limit."},
+    {.section = SECTION, .name = "connections_max", .type = CONFIG_INT, .offset = FIELD(connections_max),
+     .default_text = "15000", .min = 1, .max = 1000000, .help = "Connections at once; more are closed."},
+    {.section = SECTION, .name = "connections_per_address", .type = CONFIG_INT, .offset = FIELD(connections_per_address),
+     .default_text = "0", .min = 0, .max = 1000000, .help = "Connections at once from one address; 0 for no limit."},
+    {.section = SECTION, .name = "idle_seconds", .type = CONFIG_INT, .offset = FIELD(idle_seconds), .default_text = "60",
+     .min = 1, .max = 3600, .unit = "seconds", .help = "After how long a connection without a request is closed."},
+    {.section = SECTION, .name = "drain_seconds", .type = CONFIG_INT, .offset = FIELD(drain_seconds), .default_text = "5",
+     .min = 0, .max = 8, .unit = "seconds",
+     .help = "How long connections have to finish after SIGTERM before they are cut."},
+};
+
+const size_t room_config_key_count = sizeof room_config_keys / sizeof *room_config_keys;

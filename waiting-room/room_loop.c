@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// One loop: takes what the threads tell it, and paces what it tells its streams.
+#include "waiting-room/room_loop.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "waiting-room/keys.h"
+#include "waiting-room/stream.h"
+#include "waiting-room/visitor.h"
+
+#define TICK_MS 50
+#define TICKS_TEND 5      // four times a second
+#define TICKS_SECOND 20
+#define TICKS_KEYS 600    // half a minute
+#define SERVED_EVERY_NS INT64_C(250000000)
+
+int64_t room_loop_now_us(const struct room_loop *loop)
+{
+    return line_store_now_us(loop->room->store);
+}
+
+struct event_view *room_loop_view(const struct room_loop *loop, const char *slug)
+{
+    struct event_view *view = loop->views;
+    while (view && strcmp(view->event->slug, slug) != 0)
+        view = view->next;
+    return view;
+}
+
+// Tells streams that the line moved, at most four times a second; what comes sooner waits for the timer.
+static void tell_served(struct room_loop *loop, struct event_view *view)
+{
+    int64_t now_ns = clock_monotonic_ns();
+    if (!view->served_due || now_ns < view->next_served_ns)
+        return;
+    view->served_due = false;
+    view->next_served_ns = now_ns + SERVED_EVERY_NS;
+    stream_tell_view(loop, view, FRAME_BIT(FRAME_SERVED));
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct room_loop *loop = timer->data;
+    loop->ticks++;
+    for (struct event_view *view = loop->views; view; view = view->next) {
+        tell_served(loop, view);
+        if (loop->ticks % TICKS_TEND == 0 && view->stream_count > 0)
+            stream_tend(loop, view);
+        if (loop->ticks % TICKS_SECOND == 0)
+            line_store_report_present(loop->room->store, http_loop_index(loop->http), view->event->id, view->present);
+    }
+    if (http_loop_index(loop->http) == 0 && loop->ticks % TICKS_KEYS == 0)
+        room_load_keys(loop->room);
+}
+
+void *room_loop_start(struct http_loop *http)
+{
+    struct room *room = http_loop_context(http);
+    struct room_loop *loop = calloc(1, sizeof *loop);
+    if (!loop) {
+        log_error("out_of_memory", LOG_S("what", "loop"));
+        abort();
+    }
+    loop->room = room;
+    loop->http = http;
+    loops_enter(&room->loops, http);
+    // From here on news are posted; what there was before is taken once.
+    pthread_mutex_lock(&room->lock);
+    if (room->keys)
+        loop->keyring = room->keys->keyring;
+    loop->page = room->page;
+    page_files_hold(loop->page);
+    pthread_mutex_unlock(&room->lock);
+    line_store_tell_again(room->store);
+    uv_timer_init(http_loop_uv(http), &loop->timer);
+    loop->timer.data = loop;
+    uv_timer_start(&loop->timer, on_timer, TICK_MS, TICK_MS);
+    return loop;
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct room_loop *loop = handle->data;
+    explicit_bzero(&loop->keyring, sizeof loop->keyring);
+    free(loop);
+}
+
+void room_loop_stop(struct http_loop *http, void *data)
+{
+    struct room_loop *loop = data;
+    loops_leave(&loop->room->loops, http);
+    while (loop->views) {
+        struct event_view *view = loop->views;
+        loop->views = view->next;
+        event_view_free(view);
+    }
+    page_files_unref(loop->page);
+    uv_close((uv_handle_t *)&loop->timer, on_timer_closed);
+}
+
+void room_loop_on_snapshot(struct http_loop *http, void *argument)
+{
+    struct room_loop *loop = http_loop_data(http);
+    struct snapshot *event = argument;
+    struct event_view *view = room_loop_view(loop, event->slug);
+    if (view) {
+        unsigned changed = event_view_take_snapshot(view, event);
+        stream_tell_view(loop, view, changed);
+        tell_served(loop, view);
+    } else if ((view = event_view_new(event))) {
+        view->next = loop->views;
+        loop->views = view;
+    }
+    snapshot_unref(event);
+}
+
+void room_loop_on_served(struct http_loop *http, void *argument)
+{
+    struct room_loop *loop = http_loop_data(http);
+    struct served_news *news = argument;
+    for (size_t i = 0; i < news->count; i++) {
+        struct event_view *view = room_loop_view(loop, news->events[i].slug);
+        if (!view)
+            continue;
+        event_view_take_served(view, &news->events[i]);
+        tell_served(loop, view);
+    }
+    served_news_unref(news);
+}
+
+void room_loop_on_left(struct http_loop *http, void *argument)
+{
+    struct room_loop *loop = http_loop_data(http);
+    struct left_news *news = argument;
+    struct event_view *view = room_loop_view(loop, news->slug);
+    for (struct visitor *visitor = view ? visitor_find(view, news->number) : NULL; visitor; visitor = visitor->next) {
+        if (visitor->facts.number != news->number)
+            continue;
+        visitor->facts.left = true;
+        stream_tell_visitor(loop, visitor);
+    }
+    left_news_unref(news);
+}
+
+void room_loop_on_ready(struct http_loop *http, void *unused)
+{
+    (void)unused;
+    ((struct room_loop *)http_loop_data(http))->loaded = true;
+}
+
+void room_loop_on_feed_back(struct http_loop *http, void *unused)
+{
+    (void)unused;
+    struct room_loop *loop = http_loop_data(http);
+    for (struct event_view *view = loop->views; view; view = view->next) {
+        for (size_t i = 0; i < view->bucket_count; i++)
+            for (struct visitor *visitor = view->visitors[i]; visitor; visitor = visitor->next)
+                visitor->known = false;
+        stream_ask_again(loop, view);
+    }
+}
+
+void room_loop_on_keyring(struct http_loop *http, void *argument)
+{
+    struct room_loop *loop = http_loop_data(http);
+    struct keys *keys = argument;
+    loop->keyring = keys->keyring;
+    keys_unref(keys);
+}
+
+void room_loop_on_page(struct http_loop *http, void *argument)
+{
+    struct room_loop *loop = http_loop_data(http);
+    page_files_unref(loop->page);
+    loop->page = argument;
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of routes, and what is the same for all of them: unknown addresses, methods, foreign sites, unknown events.
+#include "waiting-room/router.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "waiting-room/handle.h"
+#include "waiting-room/owner.h"
+#include "waiting-room/problem.h"
+
+#define RETRY_AFTER_SECONDS 2
+
+enum {
+    CAN_GET = 1,
+    CAN_POST = 2,
+    CAN_DELETE = 4,
+};
+
+static const struct {
+    const char *pattern; // "*" stands for a slug
+    enum route route;
+    unsigned methods;
+    const char *allow;
+} routes[] = {
+    {"/e/*", ROUTE_PAGE, CAN_GET, "GET, HEAD"},
+    {"/e/*/join", ROUTE_PAGE_JOIN, CAN_POST, "POST"},
+    {"/e/*/leave", ROUTE_PAGE_LEAVE, CAN_POST, "POST"},
+    {"/v1/events/*", ROUTE_EVENT, CAN_GET, "GET, HEAD"},
+    {"/v1/events/*/line", ROUTE_LINE, CAN_GET | CAN_POST | CAN_DELETE, "GET, HEAD, POST, DELETE"},
+    {"/assets/onsale.css", ROUTE_CSS, CAN_GET, "GET, HEAD"},
+    {"/assets/onsale.js", ROUTE_JS, CAN_GET, "GET, HEAD"},
+    {"/assets/icon.svg", ROUTE_ICON, CAN_GET, "GET, HEAD"},
+    {"/favicon.ico", ROUTE_ICON, CAN_GET, "GET, HEAD"},
+};
+
+static bool matches(const char *pattern, const char *path, char slug[static SLUG_BYTES])
+{
+    slug[0] = '\0';
+    size_t before = strcspn(pattern, "*");
+    if (pattern[before] == '\0')
+        return strcmp(pattern, path) == 0;
+    if (strncmp(pattern, path, before) != 0)
+        return false;
+    size_t bytes = strcspn(path + before, "/");
+    if (!slug_is_valid(path + before, bytes) || strcmp(pattern + before + 1, path + before + bytes) != 0)
+        return false;
+    memcpy(slug, path + before, bytes);
+    slug[bytes] = '\0';
+    return true;
+}
+
+static unsigned method_bit(enum http_method method)
+{
+    switch (method) {
+    case HTTP_GET:
+    case HTTP_HEAD: return CAN_GET;
+    case HTTP_POST: return CAN_POST;
+    case HTTP_DELETE: return CAN_DELETE;
+    default: return 0;
+    }
+}
+
+int route_find(enum http_method method, const char *path, struct route_match *ret)
+{
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        struct route_match match = {.route = routes[i].route, .allow = routes[i].allow};
+        if (!matches(routes[i].pattern, path, match.slug))
+            continue;
+        *ret = match;
+        return routes[i].methods & method_bit(method) ? 0 : ERROR_CONFLICT;
+    }
+    return ERROR_NOT_FOUND;
+}
+
+bool route_is_foreign(const struct http_request *request, const char *public_url)
+{
+    if (request->sec_fetch_site && strcasecmp(request->sec_fetch_site, "cross-site") == 0)
+        return true;
+    const char *origin = request->origin;
+    if (!origin)
+        return false; // no browser sent it, so no other site could have
+    if (*public_url && strncasecmp(origin, public_url, strlen(origin)) == 0 &&
+        strspn(public_url + strlen(origin), "/") == strlen(public_url + strlen(origin)))
+        return false;
+    return strncasecmp(origin, "https://", 8) != 0 || !request->authority || !*request->authority ||
+           strcasecmp(origin + 8, request->authority) != 0;
+}
+
+static void handle_line(struct http_exchange *exchange, const struct http_request *request, struct event_view *view)
+{
+    if (request->method == HTTP_POST)
+        handle_line_join(exchange, request, view);
+    else if (request->method == HTTP_DELETE)
+        handle_line_leave(exchange, request, view);
+    else
+        handle_line_get(exchange, request, view);
+}
+
+static void handle_event_route(struct http_exchange *exchange, const struct http_request *request,
+                               const struct route_match *match)
+{
+    struct room_loop *loop = http_loop_data(http_exchange_loop(exchange));
+    struct event_view *view = room_loop_view(loop, match->slug);
+    if (!view && !loop->loaded) {
+        problem_respond(exchange, &PROBLEM_UNAVAILABLE, &(struct problem_more){.retry_after_seconds = RETRY_AFTER_SECONDS});
+        return;
+    }
+    if (!view) {
+        problem_respond(exchange, &PROBLEM_NO_EVENT, NULL);
+        return;
+    }
+    switch (match->route) {
+    case ROUTE_PAGE: handle_page(exchange, request, view); break;
+    case ROUTE_PAGE_JOIN: handle_page_join(exchange, request, view); break;
+    case ROUTE_PAGE_LEAVE: handle_page_leave(exchange, request, view); break;
+    case ROUTE_EVENT: handle_event(exchange, request, view); break;
+    default: handle_line(exchange, request, view); break;
+    }
+}
+
+void router_request(struct http_exchange *exchange, const struct http_request *request)
+{
+    const struct room_loop *loop = http_loop_data(http_exchange_loop(exchange));
+    struct route_match match;
+    int error = route_find(request->method, request->path, &match);
+    if (error == ERROR_NOT_FOUND)
+        problem_respond(exchange, &PROBLEM_NOT_FOUND, NULL);
+    else if (error < 0)
+        problem_respond(exchange, &PROBLEM_METHOD, &(struct problem_more){.allow = match.allow});
+    else if (request->method != HTTP_GET && request->method != HTTP_HEAD &&
+             route_is_foreign(request, loop->room->config->public_url))
+        problem_respond(exchange, &PROBLEM_FOREIGN_ORIGIN, NULL);
+    else if (match.route == ROUTE_CSS)
+        handle_page_file(exchange, PAGE_CSS);
+    else if (match.route == ROUTE_JS)
+        handle_page_file(exchange, PAGE_JS);
+    else if (match.route == ROUTE_ICON)
+        handle_page_file(exchange, PAGE_ICON);
+    else
+        handle_event_route(exchange, request, &match);
+}
+
+void router_closed(struct http_exchange *exchange)
+{
+    struct owner *owner = http_data(exchange);
+    if (owner)
+        owner->closed(owner);
+}

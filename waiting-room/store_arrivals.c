@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+// Arrivals that exist: looking them up in batches, noting when turns began, and giving places up.
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "waiting-room/line_store_internal.h"
+
+// The event as the database has it now, with the clock that judges turns.
+struct arrivals_event {
+    struct line_event rules;
+    uint64_t last;
+    int64_t now_us;
+};
+
+static int read_event(struct line_store *store, uint32_t event_id, struct arrivals_event *ret)
+{
+    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
+    int error = db_read(store->db,
+                        "SELECT e.state, e.lobby_size IS NOT NULL, e.turn_seconds, e.absent_seconds, e.stopped_us,"
+                        " e.stopped_at, s.served, c.last, UTC_TIMESTAMP(6) FROM events e"
+                        " JOIN line_served s ON s.event_id = e.id JOIN line_counters c ON c.event_id = e.id"
+                        " WHERE e.id = ?",
+                        (struct db_value[]){DB_U(event_id)}, 1, 1, &rows);
+    if (error < 0)
+        return error;
+    if (db_rows_count(rows) == 0)
+        return ERROR_NOT_FOUND;
+    struct arrivals_event event = {
+        .rules = {.opened = db_i64(rows, 0, 1) != 0,
+                  .turn_us = db_i64(rows, 0, 2) * 1000000,
+                  .absent_us = db_i64(rows, 0, 3) * 1000000,
+                  .stopped_us = db_i64(rows, 0, 4),
+                  .stopped_at_us = db_is_null(rows, 0, 5) ? SNAPSHOT_NO_TIME : db_time_us(rows, 0, 5),
+                  .served = db_u64(rows, 0, 6)},
+        .last = db_u64(rows, 0, 7),
+        .now_us = db_time_us(rows, 0, 8),
+    };
+    error = lifecycle_state_parse(db_string(rows, 0, 0), &event.rules.state);
+    if (error == 0)
+        *ret = event;
+    return error;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const struct line_store_request *x = *(struct line_store_request *const *)a, *y = *(struct line_store_request *const *)b;
+    return x->number < y->number ? -1 : x->number > y->number;
+}
+
+static int read_arrivals(struct line_store *store, uint32_t event_id, struct line_store_request **requests, size_t count,
+                         struct db_rows **ret)
+{
+    struct buffer numbers CLEANUP(buffer_done) = BUFFER_INIT;
+    size_t distinct = 0;
+    buffer_text(&numbers, "[");
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0 && requests[i]->number == requests[i - 1]->number)
+            continue;
+        buffer_format(&numbers, "%s%" PRIu64, distinct++ ? "," : "", requests[i]->number);
+    }
+    buffer_text(&numbers, "]");
+    if (numbers.failed)
+        return ERROR_MEMORY;
+    // When a place was let in is in the first step of served_log that reached it.
+    return db_read(store->db,
+                   "SELECT a.number, a.visitor, a.left_at IS NOT NULL, t.began_at, t.stopped_us,"
+                   " (SELECT l.at FROM served_log l WHERE l.event_id = a.event_id AND l.served >= a.number"
+                   "  ORDER BY l.served LIMIT 1),"
+                   " (SELECT l.stopped_us FROM served_log l WHERE l.event_id = a.event_id AND l.served >= a.number"
+                   "  ORDER BY l.served LIMIT 1)"
+                   " FROM JSON_TABLE(?, '$[*]' COLUMNS (number BIGINT UNSIGNED PATH '$')) AS asked"
+                   " JOIN arrivals a ON a.event_id = ? AND a.number = asked.number"
+                   " LEFT JOIN turns t ON t.event_id = a.event_id AND t.place = a.number ORDER BY a.number",
+                   (struct db_value[]){db_text(numbers.data), DB_U(event_id)}, 2, distinct, ret);
+}
+
+// Fills one answer from its row, and says whether a turn has to be noted; then `turn` has its began_at and stopped_us.
+static bool judge(const struct arrivals_event *event, const struct db_rows *rows, size_t row,
+                  struct line_store_request *request)
+{
+    size_t bytes = 0;
+    const void *visitor = db_bytes(rows, row, 1, &bytes);
+    if (!visitor || bytes != sizeof request->visitor || memcmp(visitor, request->visitor, bytes) != 0)
+        return false; // somebody else's number: the answer stays "not found"
+    request->error = 0;
+    request->facts.left = db_i64(rows, row, 2) != 0;
+    if (!db_is_null(rows, row, 3)) {
+        request->facts.turn = LINE_TURN_BEGAN;
+        request->facts.turn_began_us = db_time_us(rows, row, 3);
+        request->facts.turn_stopped_us = db_i64(rows, row, 4);
+        return false;
+    }
+    bool in_line = event->rules.opened && !request->facts.left && event->rules.state != LIFECYCLE_CLOSED &&
+                   event->rules.state != LIFECYCLE_SOLD_OUT;
+    if (!in_line || request->number > event->rules.served || db_is_null(rows, row, 5))
+        return false;
+    int64_t let_in_us = db_time_us(rows, row, 5), let_in_stopped_us = db_i64(rows, row, 6);
+    if (request->kind == LINE_STORE_LET_IN) {
+        request->facts.turn_began_us = let_in_us;
+        request->facts.turn_stopped_us = let_in_stopped_us;
+    } else if (line_may_come_back(&event->rules, let_in_us, let_in_stopped_us, event->now_us)) {
+        request->facts.turn_began_us = event->now_us;
+        request->facts.turn_stopped_us = line_stopped_us(&event->rules, event->now_us);
+    } else {
+        request->facts.turn = LINE_TURN_MISSED;
+        return false;
+    }
+    request->facts.turn = LINE_TURN_BEGAN;
+    return true;
+}
+
+static int note_turns(struct line_store *store, uint32_t event_id, struct line_store_request **began, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct db_value *row = store->values + i * 5;
+        row[0] = DB_U(event_id);
+        row[1] = DB_U(began[i]->number);
+        row[2] = DB_T(began[i]->facts.turn_began_us);
+        row[3] = DB_I(began[i]->facts.turn_stopped_us);
+        row[4] = DB_U(began[i]->kind == LINE_STORE_LOOK_UP);
+    }
+    // A row that is there already was written by another waiting room a moment ago, and wins.
+    return db_write_many(store->db,
+                         "INSERT IGNORE INTO turns (event_id, place, began_at, stopped_us, came_back) VALUES ",
+                         "(?, ?, ?, ?, ?)", "", store->values, 5, count);
+}
+
+// One pass over the batch. *ret_began counts turns that were noted just now.
+static int look_up_once(struct line_store *store, struct line_store_request **requests, size_t count, size_t *ret_began)
+{
+    static _Thread_local struct line_store_request *began[STORE_BATCH_MAX];
+    uint32_t event_id = requests[0]->event_id;
+    struct arrivals_event event;
+    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
+    // `served` first: whoever it has let in then finds the step in served_log.
+    int error = read_event(store, event_id, &event);
+    if (error == 0)
+        error = read_arrivals(store, event_id, requests, count, &rows);
+    if (error < 0)
+        return error;
+    size_t row = 0, row_count = db_rows_count(rows), began_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct line_store_request *request = requests[i];
+        request->error = ERROR_NOT_FOUND;
+        request->facts = (struct line_facts){.number = request->number};
+        request->has_line = true;
+        request->served = event.rules.served;
+        request->last = event.last;
+        while (row < row_count && db_u64(rows, row, 0) < request->number)
+            row++;
+        if (row < row_count && db_u64(rows, row, 0) == request->number && judge(&event, rows, row, request))
+            began[began_count++] = request;
+    }
+    if (began_count > 0)
+        error = note_turns(store, event_id, began, began_count);
+    *ret_began = began_count;
+    return error;
+}
+
+static void fail_all(struct line_store *store, struct line_store_request **requests, size_t count, int error)
+{
+    for (size_t i = 0; i < count; i++) {
+        requests[i]->error = ERROR_TRANSIENT;
+        requests[i]->retry_after_seconds = STORE_RETRY_AFTER_SECONDS;
+        requests[i]->has_line = false;
+    }
+    log_warn("arrivals_failed", LOG_U("event_id", requests[0]->event_id), LOG_U("count", count),
+             LOG_S("class", error_str(error)), LOG_S("error", db_error_text(store->db)));
+}
+
+void store_look_up(struct line_store *store, struct line_store_request **requests, size_t count)
+{
+    size_t began = 0;
+    qsort(requests, count, sizeof *requests, by_number);
+    int error = look_up_once(store, requests, count, &began);
+    if (error == 0 && began > 0) // what stands in the table counts, whoever wrote it
+        error = look_up_once(store, requests, count, &began);
+    if (error < 0)
+        fail_all(store, requests, count, error);
+}
+
+static int leave_in_transaction(struct line_store *store, struct line_store_request **requests, size_t count)
+{
+    int error = db_write(store->db, "START TRANSACTION", NULL, 0, NULL);
+    for (size_t i = 0; i < count && error == 0; i++)
+        error = db_write(store->db,
+                         "UPDATE arrivals SET left_at = COALESCE(left_at, UTC_TIMESTAMP(6))"
+                         " WHERE event_id = ? AND number = ? AND visitor = ?",
+                         (struct db_value[]){DB_U(requests[i]->event_id), DB_U(requests[i]->number),
+                                             DB_B(requests[i]->visitor, sizeof requests[i]->visitor)},
+                         3, NULL);
+    if (error == 0)
+        error = db_write(store->db, "COMMIT", NULL, 0, NULL);
+    if (error < 0)
+        store_roll_back(store);
+    return error;
+}
+
+void store_leave(struct line_store *store, struct line_store_request **requests, size_t count)
+{
+    qsort(requests, count, sizeof *requests, by_number); // locks in one order everywhere
+    int error = leave_in_transaction(store, requests, count);
+    if (error < 0) {
+        fail_all(store, requests, count, error);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        requests[i]->error = 0;
+        requests[i]->facts = (struct line_facts){.number = requests[i]->number, .left = true};
+    }
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// One request about a line, from its token to its answer: who asks, what MySQL says about them, what they may be told. It
+// outlives its exchange when the visitor goes away while MySQL works.
+#ifndef WAITING_ROOM_VISIT_H
+#define WAITING_ROOM_VISIT_H
+
+#include "waiting-room/owner.h"
+#include "waiting-room/problem.h"
+#include "waiting-room/room_loop.h"
+#include "waiting-room/visitor.h"
+
+enum visit_identity {
+    VISIT_NOBODY,      // no token came along
+    VISIT_VISITOR,     // a token of ours for this event
+    VISIT_BAD_TOKEN,   // one that does not verify
+    VISIT_WRONG_EVENT, // one of another event
+};
+
+struct visit {
+    struct owner owner; // first
+    struct http_exchange *exchange; // NULL: the client is gone
+    struct room_loop *loop;
+    struct event_view *view;
+    enum visit_identity identity;
+    bool by_cookie;          // the token (good or bad) came in the cookie
+    int64_t token_issued_at; // seconds; of a token that verified
+    struct visitor *visitor; // NULL: nobody
+    int error;               // of the last question; as in struct line_store_request
+    struct line_store_request request;
+    void (*then)(struct visit *visit);
+    // Left to the handlers.
+    void (*joined)(struct visit *visit);
+    bool again, wants_stream, is_form;
+    const struct problem *problem;
+};
+
+// Reads and verifies the request's token (once per connection while it stays the same). NULL when out of memory.
+struct visit *visit_new(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
+void visit_free(struct visit *visit);
+
+// Each calls `then` with visit->error set, now or later, unless the client has gone: then the visit is freed.
+void visit_with_facts(struct visit *visit, void (*then)(struct visit *visit)); // asks MySQL only if it must
+void visit_join(struct visit *visit, const char *address, void (*then)(struct visit *visit)); // sets visit->visitor
+void visit_leave(struct visit *visit, void (*then)(struct visit *visit));
+
+// Where the visitor stands. False: MySQL is away and the token alone does not tell.
+bool visit_state(const struct visit *visit, struct line_state *ret, int64_t *ret_now_us);
+
+// Signs a token for the visitor and remembers it for the connection. ERROR_NOT_FOUND: there is no key.
+int visit_sign(struct visit *visit, char ret[static TOKEN_BYTES_MAX]) MUST_USE;
+// Appends a Set-Cookie value with a fresh token when the visitor's cookie is older than an hour; else nothing.
+void visit_renew(struct visit *visit, struct buffer *set_cookie);
+
+// Answers with a problem and ends the visit. A cookie that did not verify is taken away with it.
+void visit_refuse(struct visit *visit, const struct problem *problem, struct problem_more more);
+// The problem of a failed question or of the token; NULL: there is none.
+const struct problem *visit_problem(const struct visit *visit);
+
+void visit_register_metrics(void); // once, before threads start
+
+#endif

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// A visitor as one loop remembers them while a connection, a request or a stream of theirs is there: who they are and what
+// MySQL said about their arrival. Shared by all connections of the visitor on that loop, so that news reach all of them.
+#ifndef WAITING_ROOM_VISITOR_H
+#define WAITING_ROOM_VISITOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/token.h"
+#include "waiting-room/event_view.h"
+
+struct visitor {
+    unsigned references;
+    bool known;     // `facts` were read from MySQL
+    bool asking;    // a look-up for the visitor's streams is on its way
+    uint8_t id[TOKEN_VISITOR_BYTES];
+    struct line_facts facts;
+    int64_t ask_again_ns; // not before this time
+    struct event_view *view;
+    struct stream *streams;
+    struct visitor *next; // in the view's bucket
+};
+
+// The visitor with that number and id, with a reference for the caller; new ones are not `known`. NULL when out of memory.
+struct visitor *visitor_get(struct event_view *view, uint64_t number, const uint8_t id[static TOKEN_VISITOR_BYTES]);
+struct visitor *visitor_ref(struct visitor *visitor);
+void visitor_unref(struct visitor *visitor); // accepts NULL
+
+// The first visitor in the view with that number, or NULL. Others that claim the number stand behind it, by `next`.
+struct visitor *visitor_find(const struct event_view *view, uint64_t number);
+
+// Where the visitor stands at `now_us`.
+void visitor_state(const struct visitor *visitor, int64_t now_us, struct line_state *ret);
+
+// Whether everything is known that answering needs; false also when the place was let in and nobody has looked since.
+bool visitor_is_settled(const struct visitor *visitor, int64_t now_us);
+
+#endif

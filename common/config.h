@@ -84,6 +84,7 @@ int config_load(const struct config_table *table, const char *path, struct buffe
 void config_done(const struct config_table *table);
 
 // Reads again and takes over just the reloadable keys. On a problem nothing changes.
+// Only the thread that calls this may read reloadable keys: a reloadable string's old text is freed.
 int config_reload(const struct config_table *table, const char *path, struct buffer *problems) MUST_USE;
 
 // Finds the file: `given` (from --config) if not NULL, else $ONSALE_CONFIG, ./var/onsale.ini, /etc/onsale/onsale.ini.

@@ -23,7 +23,7 @@ static void test_growing(void **state)
     assert_false(buffer.failed);
     assert_int_equal(buffer.bytes, 40000);
     assert_int_equal(strlen(buffer.data), 40000);
-    assert_memory_equal(buffer.data + 4 * 7777, "7777", 4);
+    assert_memory_equal(buffer.data + (size_t)4 * 7777, "7777", 4);
     buffer_clear(&buffer);
     assert_string_equal(buffer.data, "");
     buffer_append(&buffer, "a\0b", 3);

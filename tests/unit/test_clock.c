@@ -122,7 +122,7 @@ static void test_garbage(void **state)
 static void test_calendar(void **state)
 {
     (void)state;
-    for (int64_t day = 0; day < 366 * 900; day++) {
+    for (int64_t day = 0; day < INT64_C(366) * 900; day++) {
         int64_t second = day * 86400 + day % 86400;
         time_t time = (time_t)second;
         struct tm tm;

@@ -98,3 +98,12 @@ clean:
 	rm -rf build
 
 -include $(shell find $(ROOT)/obj -name '*.d' 2>/dev/null)
+
+# --- The HTTP/2 part of the waiting room alone, with a handler that echoes: what tests/integration/test_http2.py drives.
+http_echo_objects := $(call objects_of,tests/http/echo_server.c $(wildcard waiting-room/http*.c) waiting-room/peer.c waiting-room/tls.c)
+.PHONY: http-echo
+http-echo: $(ROOT)/tests/http-echo
+$(ROOT)/tests/http-echo: $(http_echo_objects) $(common_objects)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+# --- end of the HTTP/2 echo server

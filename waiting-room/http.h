@@ -15,7 +15,8 @@
 
 #define HTTP_HEADER_LIST_BYTES_MAX 32768 // more is answered 431 (RFC 6585); a single value we keep is bounded by it too
 #define HTTP_BODY_BYTES_MAX 16384        // more is answered 413
-#define HTTP_PATH_BYTES_MAX 1024         // more is answered 414
+#define HTTP_PATH_BYTES_MAX 1024         // of the path; more is answered 414
+#define HTTP_QUERY_BYTES_MAX 8192        // more is answered 414
 #define HTTP_ADDRESS_BYTES INET6_ADDRSTRLEN
 
 enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_DELETE, HTTP_OTHER };
@@ -27,6 +28,8 @@ struct http_request {
     const char *path;        // without the query, percent-decoding not applied (slugs need none)
     const char *query;       // after "?", or ""
     const char *authority;   // ":authority" or "host"
+    // Repeated fields: `cookie` and `forwarded_for` are joined, of the others the first one counts. `return_to` is the field
+    // "onsale-return-to".
     const char *authorization, *cookie, *accept, *content_type, *origin, *sec_fetch_site, *accept_language, *forwarded_for,
         *return_to; // NULL when absent; several cookie fields are joined with "; " (RFC 9113, 8.2.3)
     const char *body;        // NUL-terminated beyond body_bytes
@@ -81,6 +84,9 @@ struct http_server_options {
     int64_t connections_max;             // per process
     int64_t connections_per_address_max; // 0: off
     int64_t idle_seconds;                // a connection without a stream is closed after this long
+    int64_t handshake_seconds;           // TLS, and then the connection preface; 0: 10
+    int64_t request_seconds;             // a request's headers and body; 0: 15
+    int64_t stall_seconds;               // a peer that takes nothing of what waits for it; 0: 30
     struct http_handler handler;
     void *context; // http_loop_context()
 };
@@ -95,8 +101,12 @@ int http_server_open(const struct http_server_options *options, void *(*loop_sta
 uint16_t http_server_port(const struct http_server *server, bool tls);
 // Reads certificate and key again; connections that stand keep theirs. On a problem the old ones stay.
 int http_server_reload(struct http_server *server, char *problem, size_t problem_bytes) MUST_USE;
-// Drains: stops accepting, GOAWAY to all, ends streams (the handler's `drain` below is the read function returning
-// HTTP_STREAM_END after http_server_draining() turned true), closes what is left at deadline_ms; then joins the threads and frees.
+// The first half of closing: like http_server_close() up to "closes what is left", but the loops go on, so that other
+// threads may still http_loop_post() until they have been stopped. To be followed by http_server_close().
+void http_server_drain(struct http_server *server, int64_t deadline_ms);
+// Drains, unless that was done already: stops accepting, GOAWAY to all, ends streams (the handler's `drain` below is the read function returning
+// HTTP_STREAM_END after http_server_draining() turned true), closes what is left after deadline_ms; then joins the threads and frees.
+// No other thread may call http_loop_post() any more once this was called (after http_server_drain()) or has returned.
 void http_server_close(struct http_server *server, int64_t deadline_ms);
 bool http_loop_draining(const struct http_loop *loop);
 

@@ -95,7 +95,7 @@ class MariaDB:
             "--skip-name-resolve", "--character-set-server=utf8mb4",
             "--innodb-flush-log-at-trx-commit=1", "--sync-binlog=1", f"--log-bin={self.folder / 'binlog'}",
             "--binlog-format=ROW", "--server-id=1", "--expire-logs-days=1", "--max-binlog-size=256M",
-            "--innodb-buffer-pool-size=256M", "--innodb-log-file-size=256M", "--max-connections=400",
+            "--innodb-buffer-pool-size=256M", "--innodb-log-file-size=128M", "--max-connections=400",
         ]
         if os.geteuid() == 0:
             command.append("--user=root")
@@ -299,7 +299,8 @@ class Servers:
 
     def variables(self):
         """What programs and tests take from the environment."""
-        return {
+        management = {"AMQP_MANAGEMENT_URL": self.amqp.management_url} if self.amqp.management else {}
+        return management | {
             "MYSQL_URL": self.mysql.url,
             "AMQP_URL": self.amqp.url,
             "ONSALE_MYSQL_HOST": "127.0.0.1",

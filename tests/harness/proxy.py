@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A TCP relay between the programs and a server, so that a test can take the server away from them, or make it silent,
+without touching the server itself."""
+
+import selectors
+import socket
+import threading
+
+
+class Proxy:
+    """Relays one port to another. cut(): refuses and resets; hold(): keeps connections but passes nothing on; mend()."""
+
+    def __init__(self, host, port):
+        self.target = (host, port)
+        self._listener = None
+        self._mode = "open"
+        self._pairs = {}  # socket -> the other end
+        self._selector = selectors.DefaultSelector()
+        self._lock = threading.Lock()
+        self._wake_read, self._wake_write = socket.socketpair()
+        self._selector.register(self._wake_read, selectors.EVENT_READ)
+        self._ending = False
+        self._listen(0)
+        self.port = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
+        self._thread.start()
+
+    def _listen(self, port):
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=128)
+        self._selector.register(self._listener, selectors.EVENT_READ)
+
+    def cut(self):
+        """From now on connections are refused; those that stand are reset."""
+        self._set("cut")
+
+    def hold(self):
+        """From now on everything is accepted and nothing passed on, as with a frozen server or a lost network."""
+        self._set("hold")
+
+    def mend(self):
+        self._set("open")
+
+    def close(self):
+        self._ending = True
+        self._wake_write.send(b"x")
+        self._thread.join(10)
+        for each in (self._wake_read, self._wake_write):
+            each.close()
+
+    def _set(self, mode):
+        with self._lock:
+            if mode == "cut" and self._listener is not None:
+                self._selector.unregister(self._listener)
+                self._listener.close()
+                self._listener = None
+                for each in list(self._pairs):
+                    self._drop(each)
+            elif mode != "cut" and self._listener is None:
+                self._listen(self.port)
+            self._mode = mode
+            for each in self._pairs:
+                wanted, have = mode == "open", each in self._selector.get_map()
+                if wanted and not have:
+                    self._selector.register(each, selectors.EVENT_READ)
+                elif have and not wanted:
+                    self._selector.unregister(each)
+        self._wake_write.send(b"x")
+
+    def _drop(self, one):
+        for each in (one, self._pairs.pop(one, None)):
+            if each is None:
+                continue
+            self._pairs.pop(each, None)
+            if each in self._selector.get_map():
+                self._selector.unregister(each)
+            # An orderly end would look like the server's own goodbye.
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            each.close()
+
+    def _accept(self):
+        try:
+            client, _ = self._listener.accept()
+        except OSError:
+            return
+        try:
+            server = socket.create_connection(self.target, timeout=5)
+        except OSError:
+            client.close()
+            return
+        for each in (client, server):
+            each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            each.settimeout(10)
+        self._pairs[client], self._pairs[server] = server, client
+        if self._mode == "open":
+            self._selector.register(client, selectors.EVENT_READ)
+            self._selector.register(server, selectors.EVENT_READ)
+
+    def _run(self):
+        while not self._ending:
+            ready = self._selector.select(1.0)
+            with self._lock:
+                for key, _ in ready:
+                    source = key.fileobj
+                    if source is self._wake_read:
+                        source.recv(100)
+                    elif source is self._listener:
+                        self._accept()
+                    elif source in self._pairs and source in self._selector.get_map():
+                        self._pass_on(source)
+        with self._lock:
+            for each in list(self._pairs):
+                self._drop(each)
+            if self._listener is not None:
+                self._listener.close()
+            self._selector.close()
+
+    def _pass_on(self, source):
+        try:
+            data = source.recv(262144)
+            if data:
+                self._pairs[source].sendall(data)
+                return
+        except OSError:
+            pass
+        self._drop(source)

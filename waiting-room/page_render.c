@@ -28,8 +28,10 @@ static bool is_state(const struct page_view *view, const char *state)
 static const char *page_panel(const struct page_view *view)
 {
     bool ended = is_state(view, "closed") || is_state(view, "sold_out");
-    if (view->line == PAGE_LINE_TURN && (!ended || view->tier_count == 0)) return "turn";
-    if (ended) return view->state;
+    if (view->line == PAGE_LINE_TURN && (!ended || view->tier_count == 0))
+        return "turn";
+    if (ended)
+        return view->state;
     switch (view->line) {
     case PAGE_LINE_OVER:
         return "over";
@@ -50,7 +52,8 @@ static void append_count(struct buffer *html, uint64_t count)
     char digits[24];
     int length = snprintf(digits, sizeof(digits), "%" PRIu64, count);
     for (int i = 0; i < length; i++) {
-        if (i > 0 && (length - i) % 3 == 0) buffer_text(html, ",");
+        if (i > 0 && (length - i) % 3 == 0)
+            buffer_text(html, ",");
         buffer_append(html, &digits[i], 1);
     }
 }
@@ -59,9 +62,12 @@ static void append_count(struct buffer *html, uint64_t count)
 static void append_minutes(struct buffer *html, uint64_t minutes)
 {
     uint64_t hours = minutes / 60, rest = minutes % 60;
-    if (hours > 0) buffer_format(html, "%" PRIu64 " hour%s", hours, hours == 1 ? "" : "s");
-    if (hours > 0 && rest > 0) buffer_text(html, " ");
-    if (hours == 0 || rest > 0) buffer_format(html, "%" PRIu64 " minute%s", rest, rest == 1 ? "" : "s");
+    if (hours > 0)
+        buffer_format(html, "%" PRIu64 " hour%s", hours, hours == 1 ? "" : "s");
+    if (hours > 0 && rest > 0)
+        buffer_text(html, " ");
+    if (hours == 0 || rest > 0)
+        buffer_format(html, "%" PRIu64 " minute%s", rest, rest == 1 ? "" : "s");
 }
 
 #define WAIT_SECONDS_MAX (48 * 3600) // a longer wait is not told as a range
@@ -83,7 +89,8 @@ static void append_wait(struct buffer *html, const struct page_view *view)
     }
     uint64_t low = low_seconds / 60, high = is_endless ? 0 : (high_seconds + 59) / 60;
     if (is_endless || high > 120) {
-        if (low >= 120) low = low / 15 * 15;
+        if (low >= 120)
+            low = low / 15 * 15;
         high = (high + 14) / 15 * 15;
     }
     if (is_endless) {
@@ -198,20 +205,28 @@ static bool append_value(struct buffer *html, const struct page *page, const cha
     const struct {
         const char *name, *text;
     } texts[] = {
-        {"slug", view->slug},          {"name", view->name},          {"venue", view->venue},
-        {"starts", view->starts_text}, {"opens", view->opens_text},   {"until", view->until_text},
-        {"notice", view->notice},      {"problem", view->problem_text}, {"panel", page->panel},
+        {"slug", view->slug},
+        {"name", view->name},
+        {"venue", view->venue},
+        {"starts", view->starts_text},
+        {"opens", view->opens_text},
+        {"until", view->until_text},
+        {"notice", view->notice},
+        {"problem", view->problem_text},
+        {"panel", page->panel},
         {"lang", is_set(view->lang) ? view->lang : "en"},
         {"ahead_before", view->ahead > 0 ? "Ahead of you" : "You are next"},
         {"next_class", view->ahead > 0 ? "" : "next"},
-        {"ahead_class", view->ahead < 1000000 ? "" : " long"},
+        {"ahead_class", view->ahead < 100000 ? "" : " long"},
         {"ahead_unit", view->ahead == 1 ? "person" : "people"},
         {"turn_title", view->tier_count > 0 ? "It is your turn" : "You are in"},
         {"gate_class", view->tier_count > 0 ? "" : " gate"},
     };
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        if (strcmp(name, texts[i].name) != 0) continue;
-        if (texts[i].text != NULL) buffer_html(html, texts[i].text);
+        if (strcmp(name, texts[i].name) != 0)
+            continue;
+        if (texts[i].text != NULL)
+            buffer_html(html, texts[i].text);
         return true;
     }
     return false;
@@ -243,7 +258,8 @@ static void append_built(struct buffer *html, const struct page *page, const cha
 static bool is_shown(const struct page *page, const char *name)
 {
     const struct page_view *view = page->view;
-    bool has_place = strcmp(page->panel, "waiting") == 0 || strcmp(page->panel, "lobby") == 0 || strcmp(page->panel, "turn") == 0;
+    bool has_place =
+        strcmp(page->panel, "waiting") == 0 || strcmp(page->panel, "lobby") == 0 || strcmp(page->panel, "turn") == 0;
     bool is_still = is_state(view, "paused") || is_state(view, "stopped");
     const struct {
         const char *name;
@@ -269,7 +285,8 @@ static bool is_shown(const struct page *page, const char *name)
         {"again", !is_state(view, "stopped")},
     };
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        if (strcmp(name, parts[i].name) == 0) return parts[i].shown;
+        if (strcmp(name, parts[i].name) == 0)
+            return parts[i].shown;
     }
     return strcmp(name, page->panel) == 0;
 }
@@ -277,7 +294,8 @@ static bool is_shown(const struct page *page, const char *name)
 static void append_placeholder(struct buffer *html, const struct page *page, const char *name)
 {
     if (strncmp(name, "hide_", 5) == 0) {
-        if (!is_shown(page, name + 5)) buffer_text(html, " hidden");
+        if (!is_shown(page, name + 5))
+            buffer_text(html, " hidden");
     } else if (!append_value(html, page, name)) {
         append_built(html, page, name);
     }
@@ -290,7 +308,8 @@ void page_render(const char *template, size_t template_bytes, const struct page_
     while (rest < end) {
         const char *open = memmem(rest, (size_t)(end - rest), "{{", 2);
         const char *close = open == NULL ? NULL : memmem(open, (size_t)(end - open), "}}", 2);
-        if (close == NULL) break;
+        if (close == NULL)
+            break;
         buffer_append(html, rest, (size_t)(open - rest));
         char name[PLACEHOLDER_BYTES_MAX];
         size_t name_bytes = (size_t)(close - open) - 2;
@@ -310,8 +329,10 @@ static unsigned minor_digits(const char *currency)
     static const char none[] = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF";
     static const char three[] = "BHD IQD JOD KWD LYD OMR TND";
     static const char four[] = "CLF UYW";
-    if (strstr(none, currency) != NULL) return 0;
-    if (strstr(three, currency) != NULL) return 3;
+    if (strstr(none, currency) != NULL)
+        return 0;
+    if (strstr(three, currency) != NULL)
+        return 3;
     return strstr(four, currency) != NULL ? 4 : 2;
 }
 
@@ -321,7 +342,8 @@ static const char *currency_sign(const char *currency)
         const char *code, *sign;
     } signs[] = {{"EUR", "€"}, {"GBP", "£"}, {"USD", "$"}, {"JPY", "¥"}};
     for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++) {
-        if (strcmp(currency, signs[i].code) == 0) return signs[i].sign;
+        if (strcmp(currency, signs[i].code) == 0)
+            return signs[i].sign;
     }
     return NULL;
 }
@@ -331,9 +353,12 @@ void page_price_text(uint64_t amount, const char *currency, struct buffer *text)
     const char *sign = currency_sign(currency);
     unsigned digits = strlen(currency) == 3 ? minor_digits(currency) : 2;
     uint64_t unit = 1;
-    for (unsigned i = 0; i < digits; i++) unit *= 10;
+    for (unsigned i = 0; i < digits; i++)
+        unit *= 10;
     buffer_text(text, sign != NULL ? sign : currency);
-    if (sign == NULL) buffer_text(text, " ");
+    if (sign == NULL)
+        buffer_text(text, " ");
     append_count(text, amount / unit);
-    if (digits > 0) buffer_format(text, ".%0*" PRIu64, (int)digits, amount % unit);
+    if (digits > 0)
+        buffer_format(text, ".%0*" PRIu64, (int)digits, amount % unit);
 }

@@ -22,7 +22,7 @@ enum page_line {
 };
 
 struct page_price {
-    const char *name;       // "Adult"
+    const char *name; // "Adult"
     const char *price_text; // "€75.00": see page_price_text()
 };
 
@@ -43,15 +43,15 @@ struct page_view {
     const char *slug;
     const char *name;
     const char *venue;
-    const char *state;       // of the event, as in the public document: "draft", "lobby", "open", …
+    const char *state; // of the event, as in the public document: "draft", "lobby", "open", …
     const char *starts_text; // "1 May 2027, 19:30 UTC"
     const char *opens_text;
-    const char *until_text;  // the end of the turn, with `line` PAGE_LINE_TURN
+    const char *until_text; // the end of the turn, with `line` PAGE_LINE_TURN
     const char *notice;
     const char *problem_text; // why the last form did not do what it should; a whole sentence
     const struct page_tier *tiers;
     size_t tier_count; // 0: the event is a gate only
-    uint64_t in_line;  // places (or seats in the lobby) given and not let in yet
+    uint64_t in_line; // places (or seats in the lobby) given and not let in yet
 
     enum page_line line;
     uint64_t place; // in the lobby the seat
@@ -61,7 +61,7 @@ struct page_view {
     uint64_t wait_high_seconds;
 
     const char *document_json; // the public document, as at /v1/events/SLUG; embedded for the script
-    const char *line_json;     // the visitor's own state, as at /v1/events/SLUG/line; NULL without a valid token
+    const char *line_json; // the visitor's own state, as at /v1/events/SLUG/line; NULL without a valid token
 };
 
 // Appends the page to `html`; a failure is html->failed. Placeholders that nobody knows come out empty; nothing that the view

@@ -358,7 +358,7 @@ function renderWaiting(event) {
     setText($('ahead-before'), ahead > 0 ? words.aheadOfYou : words.next);
     $('ahead-before').classList.toggle('next', ahead === 0);
     show(document.querySelector('.ahead'), ahead > 0);
-    document.querySelector('.ahead').classList.toggle('long', ahead >= 1e6);
+    document.querySelector('.ahead').classList.toggle('long', ahead >= 100000);
     setText($('ahead'), number(ahead));
     setText($('ahead-unit'), words.people(ahead));
     show($('wait'), ahead > 0 && !isStill);

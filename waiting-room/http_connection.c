@@ -14,6 +14,7 @@
 #include "waiting-room/tls.h"
 
 #define LINGER_MS 1000
+#define STOP_SENDING_MS 250 // from an early answer to the reset of its stream
 #define LINGER_BYTES_MAX (1024 * 1024)
 // Rounds of a flush in one turn: more, and a fast reader of long answers would keep the loop for itself.
 #define FLUSH_ROUNDS_MAX 8
@@ -484,6 +485,9 @@ static void tick_exchanges(struct http_connection *connection, int64_t now_ms)
             exchange->refusal = 408;
             http_exchange_refuse(exchange);
             http_loop_dirty(connection);
+        } else if (exchange->sent_early) {
+            if (now_ms - exchange->since_ms >= STOP_SENDING_MS)
+                http_exchange_stop_sending(exchange);
         } else if (exchange->answered && exchange->read == NULL &&
                    now_ms - exchange->since_ms >= server->stall_ms) {
             metric_add(&http_metric_errors[HTTP_ERROR_STALL_TIME], 1);

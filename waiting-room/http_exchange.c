@@ -196,6 +196,13 @@ void http_wake(struct http_exchange *exchange)
     http_loop_dirty(connection);
 }
 
+void http_exchange_stop_sending(struct http_exchange *exchange)
+{
+    exchange->sent_early = false;
+    nghttp2_submit_rst_stream(exchange->connection->session, NGHTTP2_FLAG_NONE, exchange->stream_id, NGHTTP2_NO_ERROR);
+    http_loop_dirty(exchange->connection);
+}
+
 // An answer without the handler: what was asked is too large, too slow or not for us.
 void http_exchange_refuse(struct http_exchange *exchange)
 {

@@ -61,12 +61,14 @@ struct http_exchange {
     struct http_exchange *next, *previous; // of the connection, oldest first
     int32_t stream_id;
     uint32_t header_list_bytes; // as RFC 9113 counts them (6.5.2)
+    uint32_t dropped_bytes;     // of a body that nobody reads any more
     int refusal;                // a status to answer with instead of asking the handler; 0: none
     bool headers_complete;
     bool expects_continue;
     bool dispatched; // the handler knows of it, so it must hear `closed`
     bool dispatching; // the handler is reading the request just now
     bool answered;
+    bool sent_early; // the answer is out as a whole, but the request is not here yet
     bool asleep; // nghttp2 was told that there is nothing to send
     bool head;
     int64_t since_ms; // of the last progress: begun, or DATA taken for the answer
@@ -223,6 +225,8 @@ void http_session_doom(struct http_connection *connection, enum http_error_kind 
 struct http_exchange *http_exchange_new(struct http_connection *connection, int32_t stream_id);
 void http_exchange_free(struct http_exchange *exchange); // tells the handler
 void http_exchange_refuse(struct http_exchange *exchange); // answers with `refusal`
+// Tells the peer to stop sending a request that has been answered (RFC 9113, 8.1).
+void http_exchange_stop_sending(struct http_exchange *exchange);
 void http_exchange_release_request(struct http_exchange *exchange);
 
 #endif

@@ -17,6 +17,9 @@
 #define COST_RESET_RECEIVED 2
 #define COST_RESET_SENT 4
 
+// Of a body that was refused: what is read and dropped before its stream is reset.
+#define DROPPED_BYTES_MAX (4 * 1024 * 1024)
+
 // The fields that handlers look at, and where they go. The order is that of `offsets`.
 static const struct field {
     const char *name;
@@ -196,8 +199,14 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream
     (void)flags;
     (void)user_data;
     struct http_exchange *exchange = nghttp2_session_get_stream_user_data(session, stream_id);
-    if (exchange == NULL || exchange->answered || exchange->dispatched || exchange->collected == NULL)
+    if (exchange == NULL || exchange->dispatched)
         return 0;
+    if (exchange->answered || exchange->collected == NULL) {
+        exchange->dropped_bytes += (uint32_t)bytes;
+        if (exchange->sent_early && exchange->dropped_bytes > DROPPED_BYTES_MAX)
+            http_exchange_stop_sending(exchange);
+        return 0;
+    }
     struct buffer *body = &exchange->collected->body;
     if (bytes > HTTP_BODY_BYTES_MAX - body->bytes)
         refuse(exchange, 413, HTTP_ERROR_BODY_TOO_LARGE);
@@ -357,9 +366,15 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
     }
     bool ends = (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
                 (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-    // Answered before the request was whole: the peer may stop sending the rest (RFC 9113, 8.1).
-    if (ends && nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id) == 0)
-        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
+    if (!ends || nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id) != 0)
+        return 0;
+    // Answered before the request was whole. curl 7.88 loses an answer when the reset comes with it, so the reset waits
+    // for the tick; most clients stop or are done by then.
+    struct http_exchange *exchange = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+    if (exchange != NULL) {
+        exchange->sent_early = true;
+        exchange->since_ms = http_now(connection->loop);
+    }
     return 0;
 }
 

@@ -162,6 +162,27 @@ const struct command command_table[] = {
         .run = command_watch,
     },
     {
+        .name = "log",
+        .arguments = "SLUG",
+        .summary = "shows who did what and when, each count of the pace, and how many were let in per minute",
+        .help = "With --json a line for each entry.",
+        .examples = "  onsale log spring-gala\n  onsale log spring-gala --json",
+        .arguments_min = 1,
+        .arguments_max = 1,
+        .run = command_log,
+    },
+    {
+        .name = "audit",
+        .arguments = "SLUG",
+        .summary = "checks what must always hold, against the database",
+        .help = "A line for each check, and samples of what breaks it. Exit status 1 when something does. It may run during the sale:\n"
+                "it reads one consistent snapshot.",
+        .examples = "  onsale audit spring-gala\n  onsale audit spring-gala --json",
+        .arguments_min = 1,
+        .arguments_max = 1,
+        .run = command_audit,
+    },
+    {
         .name = "keys list",
         .arguments = "",
         .summary = "lists the keys of the queue tokens, without their secrets",

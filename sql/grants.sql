@@ -14,16 +14,19 @@ GRANT SELECT, INSERT, UPDATE (left_at) ON arrivals;
 GRANT SELECT ON line_served;
 GRANT SELECT ON served_log;
 GRANT SELECT, INSERT ON turns;
-GRANT SELECT, INSERT, UPDATE, DELETE ON presence;
+GRANT SELECT, INSERT, UPDATE ON presence;
 
 -- program: admission
 GRANT SELECT, UPDATE ON leaders;
 -- The timetable opens and closes events: their state and what goes with it, never their names, limits or pace.
 GRANT SELECT, UPDATE (state, state_before_stop, stop_reason, stopped_at, stopped_us, lobby_size, version) ON events;
-GRANT INSERT ON event_log;
+-- What an operator did by hand after a time of the timetable wins over it.
+GRANT SELECT, INSERT ON event_log;
 -- Opening closes the lobby under the counter's lock. MySQL allows FOR UPDATE only to who may change some column; the number itself
 -- is the waiting rooms' alone.
 GRANT SELECT, UPDATE (event_id) ON line_counters;
 GRANT SELECT, INSERT, UPDATE ON line_served;
 GRANT SELECT, INSERT ON served_log;
 GRANT SELECT, INSERT ON pace_log;
+-- Who left no longer counts as inside.
+GRANT SELECT ON arrivals;

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+// The checks that one statement can make: each gives a row of text for each violation. Those that go along the line row by row
+// are in audit_served.c.
+#include "admin/audit.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/lifecycle.h"
+
+#define STATEMENT_ROWS_MAX 100000
+#define ACTIONS_MAX 1000000
+
+static const struct {
+    int n;
+    const char *name;
+} names[AUDIT_COUNT] = {
+    [AUDIT_STOCK] = {1, "held and sold never above capacity, for every tier"},
+    [AUDIT_OPENED] = {3, "nobody is let in before the event opened, nor while it is paused, stopped or closed"},
+    [AUDIT_LINE] = {4, "served never goes back and never passes the last place; each place is given once"},
+    [AUDIT_PACE] = {7, "since the count began anew, let in is at most pace x elapsed + 1"},
+};
+
+// Every ? is the event's id.
+static const struct {
+    enum audit_index check;
+    size_t parameters;
+    const char *sql;
+} statements[] = {
+    {AUDIT_STOCK, 1,
+     "SELECT CONCAT('tier ', code, ': ', held, ' held and ', sold, ' sold of ', capacity) FROM tiers "
+     "WHERE event_id = ? AND held + sold > capacity"},
+    {AUDIT_STOCK, 1,
+     "SELECT CONCAT('tier ', code, ': its capacity is ', capacity, ', but ', seats, ' of its seats can be sold') FROM ("
+     "SELECT t.code, t.capacity, COALESCE(SUM(s.blocked = 0), 0) AS seats FROM tiers t LEFT JOIN seats s "
+     "ON s.event_id = t.event_id AND s.tier = t.code WHERE t.event_id = ? AND t.kind = 'seated' GROUP BY t.code, t.capacity) "
+     "AS counted WHERE capacity <> seats"},
+    {AUDIT_LINE, 1,
+     "SELECT CONCAT('served is ', s.served, ' and the last place given is ', c.last) FROM line_served s "
+     "JOIN line_counters c ON c.event_id = s.event_id WHERE s.event_id = ? AND s.served > c.last"},
+    {AUDIT_LINE, 2,
+     "SELECT CONCAT('served is ', s.served, ', but its log ends at ', l.top) FROM line_served s JOIN (SELECT "
+     "COALESCE(MAX(served), 0) AS top FROM served_log WHERE event_id = ?) AS l WHERE s.event_id = ? AND s.served <> l.top"},
+    {AUDIT_LINE, 1,
+     "SELECT CONCAT('a step has the epoch ', MAX(l.epoch), ', but no leader came further than ', MIN(r.epoch)) FROM served_log l "
+     "JOIN leaders r ON r.name = 'admission' WHERE l.event_id = ? HAVING MAX(l.epoch) > MIN(r.epoch)"},
+    {AUDIT_LINE, 2,
+     "SELECT CONCAT('the last number given is ', c.last, ', but there are ', a.n, ' arrivals, from ', a.low, ' to ', a.top) "
+     "FROM line_counters c JOIN (SELECT COUNT(*) AS n, COALESCE(MIN(number), 0) AS low, COALESCE(MAX(number), 0) AS top "
+     "FROM arrivals WHERE event_id = ?) AS a WHERE c.event_id = ? AND (a.n <> c.last OR a.top <> c.last OR a.low <> (c.last > 0))"},
+    {AUDIT_LINE, 1,
+     "SELECT CONCAT('arrivals ', MIN(number), ' and ', MAX(number), ' are one visitor') FROM arrivals WHERE event_id = ? "
+     "GROUP BY visitor HAVING COUNT(*) > 1"},
+    {AUDIT_LINE, 1,
+     "SELECT CONCAT('the lobby had ', e.lobby_size, ' visitors and the last number given is ', c.last) FROM events e "
+     "JOIN line_counters c ON c.event_id = e.id WHERE e.id = ? AND e.lobby_size > c.last"},
+    {AUDIT_LINE, 2,
+     "SELECT CONCAT('place ', t.place, ' had a turn and served is ', s.served) FROM turns t JOIN line_served s "
+     "ON s.event_id = t.event_id WHERE t.event_id = ? AND s.event_id = ? AND (t.place > s.served OR t.place = 0)"},
+    {AUDIT_LINE, 1,
+     "SELECT CONCAT('place ', t.place, ' had a turn before it was let in') FROM turns t WHERE t.event_id = ? AND t.began_at < "
+     "(SELECT l.at FROM served_log l WHERE l.event_id = t.event_id AND l.served >= t.place ORDER BY l.served LIMIT 1)"},
+};
+
+void audit_violation(struct audit *audit, enum audit_index check, const char *format, ...) {
+    struct audit_check *to = &audit->checks[check];
+    to->violation_count++;
+    if (json_array_size(to->samples) >= AUDIT_SAMPLES_MAX)
+        return;
+    char text[240];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    json_array_append_new(to->samples, json_string(text));
+}
+
+static int run_statements(struct audit *audit) {
+    const struct db_value id[] = {DB_U(audit->event_id), DB_U(audit->event_id)};
+    for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++) {
+        struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
+        int r = db_read(audit->db, statements[i].sql, id, statements[i].parameters, STATEMENT_ROWS_MAX, &rows);
+        if (r == ERROR_LIMIT) {
+            audit_violation(audit, statements[i].check, "more than %d rows break: %.100s ...", STATEMENT_ROWS_MAX, statements[i].sql);
+            continue;
+        }
+        if (r < 0)
+            return r;
+        for (size_t row = 0; row < db_rows_count(rows); row++)
+            audit_violation(audit, statements[i].check, "%s", db_string(rows, row, 0));
+    }
+    return 0;
+}
+
+// Nobody may be let in between two moments (the ends do not count). INT64_MIN and INT64_MAX: since ever, for ever.
+static int check_standstill(struct audit *audit, int64_t from_us, int64_t to_us, enum lifecycle_state state) {
+    static const int64_t first_us = 0, last_us = INT64_C(253402300799) * 1000000; // the years 1970 and 9999
+    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
+    int r = db_read(audit->db,
+                    "SELECT COUNT(*), MIN(served), MIN(at) FROM served_log WHERE event_id = ? AND at > ? AND at < ?",
+                    (struct db_value[]){DB_U(audit->event_id), DB_T(from_us == INT64_MIN ? first_us : from_us),
+                                        DB_T(to_us == INT64_MAX ? last_us : to_us)},
+                    3, 1, &rows);
+    if (r < 0 || db_u64(rows, 0, 0) == 0)
+        return r;
+    char at[CLOCK_TEXT_BYTES];
+    audit_violation(audit, AUDIT_OPENED, "%llu steps while the event was %s, the first to place %llu at %s",
+                    (unsigned long long)db_u64(rows, 0, 0), lifecycle_state_name(state), (unsigned long long)db_u64(rows, 0, 1),
+                    clock_format(db_time_us(rows, 0, 2), at));
+    return 0;
+}
+
+static bool action_of(const char *name, enum lifecycle_action *ret) {
+    for (int action = 0; action < LIFECYCLE_ACTION_COUNT; action++) {
+        if (strcmp(lifecycle_action_name((enum lifecycle_action)action), name) == 0) {
+            *ret = (enum lifecycle_action)action;
+            return true;
+        }
+    }
+    return false;
+}
+
+// Goes through the event's states as its log tells them; a step of the line needs the state `open`. Steps and changes of the state exclude
+// each other by the event's row lock, so the times can be compared to the microsecond.
+static int check_opened(struct audit *audit) {
+    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
+    int r = db_read(audit->db, "SELECT at, action FROM event_log WHERE event_id = ? ORDER BY id",
+                    (struct db_value[]){DB_U(audit->event_id)}, 1, ACTIONS_MAX, &rows);
+    if (r < 0)
+        return r;
+    enum lifecycle_state state = LIFECYCLE_DRAFT, before_stop = LIFECYCLE_DRAFT, next;
+    int64_t since_us = INT64_MIN;
+    for (size_t i = 0; i < db_rows_count(rows); i++) {
+        enum lifecycle_action action;
+        if (!action_of(db_string(rows, i, 1), &action) || lifecycle_next(state, before_stop, action, &next) < 0)
+            continue;
+        int64_t at_us = db_time_us(rows, i, 0);
+        if (state != LIFECYCLE_OPEN && (r = check_standstill(audit, since_us, at_us, state)) < 0)
+            return r;
+        if (next == LIFECYCLE_STOPPED && state != LIFECYCLE_STOPPED)
+            before_stop = state;
+        state = next;
+        since_us = at_us;
+    }
+    return state == LIFECYCLE_OPEN ? 0 : check_standstill(audit, since_us, INT64_MAX, state);
+}
+
+static int find_event(struct audit *audit, const char *slug) {
+    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
+    int r = db_read(audit->db, "SELECT id FROM events WHERE slug = ?", (struct db_value[]){db_text(slug)}, 1, 1, &rows);
+    if (r < 0 || db_rows_count(rows) == 0)
+        return r < 0 ? r : ERROR_NOT_FOUND;
+    audit->event_id = db_u64(rows, 0, 0);
+    return 0;
+}
+
+int audit_run(struct audit *audit, struct db *db, const char *slug) {
+    *audit = (struct audit){.db = db};
+    for (int i = 0; i < AUDIT_COUNT; i++)
+        audit->checks[i] = (struct audit_check){.n = names[i].n, .name = names[i].name, .samples = json_array()};
+    // One snapshot for everything, so that a line that moves meanwhile does not look broken.
+    int r = db_exec(db, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ");
+    if (r == 0)
+        r = db_exec(db, "START TRANSACTION WITH CONSISTENT SNAPSHOT");
+    if (r == 0)
+        r = find_event(audit, slug);
+    if (r == 0)
+        r = run_statements(audit);
+    if (r == 0)
+        r = check_opened(audit);
+    if (r == 0)
+        r = audit_served_log(audit);
+    if (db_is_connected(db))
+        db_rollback(db);
+    return r;
+}
+
+void audit_done(struct audit *audit) {
+    for (int i = 0; i < AUDIT_COUNT; i++) {
+        json_decref(audit->checks[i].samples);
+        audit->checks[i].samples = NULL;
+    }
+}

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A crowd: many joins at once, many streams at once, while the dial is turned and the leading admission dies or freezes."""
+
+import shutil
+import subprocess
+
+from processes import wait_until
+
+JOINS = 20_000
+STREAMS = 1_000
+
+
+def standstills(stack, slug, since, until):
+    """Seconds between two steps of `served`, from MySQL's own times, as far as they fall between two points."""
+    rows = stack.sql("SELECT CAST(UNIX_TIMESTAMP(l.at) * 1000000 AS SIGNED) FROM served_log l JOIN events e ON e.id = l.event_id"
+                     " WHERE e.slug = %s AND l.at BETWEEN %s AND %s ORDER BY l.served", slug, since, until)
+    times = [row[0] / 1_000_000 for row in rows]
+    return [b - a for a, b in zip(times, times[1:])]
+
+
+def now(stack):
+    return stack.sql("SELECT UTC_TIMESTAMP(6)")[0][0]
+
+
+def leader(admissions):
+    """Which of these admissions leads, by its own metrics; None if none does."""
+    return next((program for program in admissions if program.metrics()["onsale_admission_leads"] == 1), None)
+
+
+def join_as_somebody_new(stack, client):
+    client.cookies.clear()
+    return stack.join("crowd", client=client)
+
+
+def test_twenty_thousand_joins_give_each_place_once(stack_factory):
+    assert shutil.which("h2load"), "h2load is in Debian's nghttp2-client"
+    stack = stack_factory().start()
+    stack.event("rush", pace="0")
+    done = subprocess.run(
+        ["h2load", "-n", str(JOINS), "-c", "50", "-m", "100", "-H", ":method: POST",
+         f"https://127.0.0.1:{stack.rooms[0].port}/v1/events/rush/line"],
+        capture_output=True, text=True, timeout=120, check=True)
+    assert f"{JOINS} succeeded" in done.stdout and " 0 errored" in done.stdout, done.stdout
+    assert f"status codes: {JOINS} 2xx" in done.stdout, done.stdout
+    first, last, count, visitors = stack.sql(
+        "SELECT MIN(number), MAX(number), COUNT(*), COUNT(DISTINCT visitor) FROM arrivals")[0]
+    assert (first, last, count, visitors) == (1, JOINS, JOINS, JOINS)
+    assert stack.onsale_json("audit", "rush")["ok"]
+    print(next(line for line in done.stdout.splitlines() if line.startswith("finished in")))
+
+
+def test_a_thousand_streams_see_one_line_whatever_happens_to_admission(stack_factory):
+    stack = stack_factory().start(rooms=2, admissions=2)
+    stack.event("crowd", pace="10/s", state="draft")
+    stack.onsale("lobby", "crowd", expect=0)
+    clients = [stack.client(0), stack.client(1)]
+    visitors = [join_as_somebody_new(stack, clients[number % 2]) for number in range(STREAMS)]
+    assert sorted(visitor.seat for visitor in visitors) == list(range(1, STREAMS + 1))
+    pools = [stack.pool(0), stack.pool(1)]
+    streams = [pools[number % 2].event_stream("crowd", visitor) for number, visitor in enumerate(visitors)]
+    for stream in streams:
+        stream.wait("line", lambda line: line["line"] == "lobby")
+    stack.onsale("open", "crowd", expect=0)
+    begun = now(stack)
+    watched = streams[-1]
+    watched.wait("served", lambda data: data["served"] >= 10)
+
+    # The dial: within a second every stream hears of the new pace.
+    answer = stack.onsale_json("rate", "crowd", "200/s")
+    assert answer["admission"] == "acted" and answer["acted_ms"] < 100
+    dialled = watched.wait("served", lambda data: data["pace"] == "200/s", seconds=1)
+    for stream in streams:
+        heard = stream.wait("served", lambda data: data["pace"] == "200/s", seconds=1)
+        assert abs(heard.at - dialled.at) < 1.0
+
+    # The leader dies: the other goes on. Then that one freezes, and wakes up when it leads no more.
+    first = leader(stack.admissions)
+    first.kill()
+    watched.wait("served", lambda data: data["served"] >= 200)
+    first.start()
+    first.wait_ready()
+    stack.onsale_json("rate", "crowd", "50/s")
+    second = leader(stack.admissions)
+    assert second is not None and second is not first
+    second.freeze()
+    wait_until(lambda: leader([first]), "the other to lead", 5)
+    second.resume()
+    stack.onsale_json("rate", "crowd", "200/s")
+    for stream in streams:
+        stream.wait("served", lambda data: data["served"] == STREAMS, seconds=40)
+    ended = now(stack)
+
+    assert max(standstills(stack, "crowd", begun, ended)) < 3.0
+    for number, stream in enumerate(streams):
+        place = visitors[number].seat
+        served = [frame.data["served"] for frame in stream.frames("served")]
+        assert served == sorted(served), f"served went back on the stream of place {place}"
+        lines = [frame.data["line"] for frame in stream.frames("line")]
+        assert [line for at, line in enumerate(lines) if at == 0 or lines[at - 1] != line] == ["lobby", "waiting", "turn"] \
+            or lines[0] == "lobby" and lines[-1] == "turn", f"place {place} heard {lines}"
+        ahead = [frame.data["ahead"] for frame in stream.frames("line") if frame.data.get("ahead") is not None]
+        assert ahead == sorted(ahead, reverse=True), f"the position of place {place} grew: {ahead}"
+    # No place twice, none skipped: the steps join end to end, and the epochs only rise.
+    log = stack.sql("SELECT served, epoch FROM served_log ORDER BY served")
+    assert log[-1][0] == STREAMS
+    assert [row[1] for row in log] == sorted(row[1] for row in log)
+    assert len({row[1] for row in log}) == 3, "three leaders let people in"
+    assert stack.sql("SELECT COUNT(*) FROM turns WHERE came_back = 0")[0][0] == STREAMS
+    audit = stack.onsale_json("audit", "crowd")
+    assert audit["ok"], audit

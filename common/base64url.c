@@ -4,7 +4,8 @@
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-size_t base64url_encode(const void *data, size_t bytes, char *ret) {
+size_t base64url_encode(const void *data, size_t bytes, char *ret)
+{
     const uint8_t *from = data;
     size_t written = 0;
     uint32_t bits = 0;
@@ -23,7 +24,8 @@ size_t base64url_encode(const void *data, size_t bytes, char *ret) {
     return written;
 }
 
-static int value_of(char character) {
+static int value_of(char character)
+{
     if (character >= 'A' && character <= 'Z')
         return character - 'A';
     if (character >= 'a' && character <= 'z')
@@ -35,7 +37,8 @@ static int value_of(char character) {
     return character == '_' ? 63 : -1;
 }
 
-int base64url_decode(const char *text, size_t text_bytes, uint8_t *ret, size_t ret_capacity, size_t *ret_bytes) {
+int base64url_decode(const char *text, size_t text_bytes, uint8_t *ret, size_t ret_capacity, size_t *ret_bytes)
+{
     if (text_bytes % 4 == 1)
         return ERROR_INVALID; // six bits are no byte
     if (text_bytes / 4 * 3 + (text_bytes % 4 ? text_bytes % 4 - 1 : 0) > ret_capacity)

@@ -17,6 +17,7 @@ size_t base64url_encode(const void *data, size_t bytes, char *ret);
 
 // ERROR_INVALID for anything that the encoder would not have written (padding, other characters, bits left over);
 // ERROR_LIMIT when it is more than ret_capacity bytes.
-int base64url_decode(const char *text, size_t text_bytes, uint8_t *ret, size_t ret_capacity, size_t *ret_bytes) MUST_USE;
+int base64url_decode(const char *text, size_t text_bytes, uint8_t *ret, size_t ret_capacity,
+                     size_t *ret_bytes) MUST_USE;
 
 #endif

@@ -40,9 +40,9 @@ struct bus {
     amqp_connection_state_t connection;
     int rpc_timeout_ms;
     bool logged_in; // worth a polite goodbye
-    bool dead;      // useless: every call fails until it is closed
+    bool dead; // useless: every call fails until it is closed
     int dead_class;
-    bool blocked;   // the broker takes no publications
+    bool blocked; // the broker takes no publications
     bool confirms;
     struct bus_confirms outstanding;
     struct bus_inbox inbox;
@@ -55,7 +55,8 @@ static _Thread_local char open_error_text[ERROR_TEXT_BYTES];
 
 // ---------------------------------------------------------------- errors
 
-static int fail(struct bus *bus, int class, const char *doing, const char *why, size_t why_bytes) {
+static int fail(struct bus *bus, int class, const char *doing, const char *why, size_t why_bytes)
+{
     snprintf(bus->error_text, sizeof(bus->error_text), "%s: %.*s", doing,
              (int)(why_bytes < ERROR_TEXT_BYTES ? why_bytes : ERROR_TEXT_BYTES), why);
     bus->dead = true;
@@ -63,11 +64,13 @@ static int fail(struct bus *bus, int class, const char *doing, const char *why, 
     return class;
 }
 
-static int fail_text(struct bus *bus, int class, const char *doing, const char *why) {
+static int fail_text(struct bus *bus, int class, const char *doing, const char *why)
+{
     return fail(bus, class, doing, why, strlen(why));
 }
 
-static int fail_status(struct bus *bus, const char *doing, int status) {
+static int fail_status(struct bus *bus, const char *doing, int status)
+{
     int class = ERROR_TRANSIENT;
     switch (status) {
     case AMQP_STATUS_NO_MEMORY:
@@ -91,7 +94,8 @@ static int fail_status(struct bus *bus, const char *doing, int status) {
 
 // Reply codes of AMQP 0-9-1 that go away by themselves; what is not listed needs somebody: no rights (403), no such
 // exchange (404), declared otherwise (406), …
-static int class_of_code(int code) {
+static int class_of_code(int code)
+{
     switch (code) {
     case 311: // content too large
         return ERROR_INVALID;
@@ -107,7 +111,8 @@ static int class_of_code(int code) {
     }
 }
 
-static int fail_closed(struct bus *bus, const char *doing, const amqp_method_t *method) {
+static int fail_closed(struct bus *bus, const char *doing, const amqp_method_t *method)
+{
     if (method->id == AMQP_CONNECTION_CLOSE_METHOD) {
         const amqp_connection_close_t *close = method->decoded;
         bus->logged_in = false; // what the broker closed is not closed again
@@ -120,7 +125,8 @@ static int fail_closed(struct bus *bus, const char *doing, const amqp_method_t *
     return fail_text(bus, ERROR_TRANSIENT, doing, "an answer that was not expected");
 }
 
-static int check_reply(struct bus *bus, const char *doing, const amqp_rpc_reply_t *reply) {
+static int check_reply(struct bus *bus, const char *doing, const amqp_rpc_reply_t *reply)
+{
     switch (reply->reply_type) {
     case AMQP_RESPONSE_NORMAL:
         return 0;
@@ -134,28 +140,33 @@ static int check_reply(struct bus *bus, const char *doing, const amqp_rpc_reply_
     return fail_text(bus, ERROR_TRANSIENT, doing, "no answer");
 }
 
-static int check_last_reply(struct bus *bus, const char *doing) {
+static int check_last_reply(struct bus *bus, const char *doing)
+{
     amqp_rpc_reply_t reply = amqp_get_rpc_reply(bus->connection);
     int result = check_reply(bus, doing, &reply);
     amqp_maybe_release_buffers(bus->connection);
     return result;
 }
 
-const char *bus_error_text(const struct bus *bus) {
+const char *bus_error_text(const struct bus *bus)
+{
     return bus ? bus->error_text : open_error_text;
 }
 
-int bus_fd(const struct bus *bus) {
+int bus_fd(const struct bus *bus)
+{
     return amqp_get_sockfd(bus->connection);
 }
 
 // ---------------------------------------------------------------- opening
 
-static struct timeval timeval_from_ms(int milliseconds) {
+static struct timeval timeval_from_ms(int milliseconds)
+{
     return (struct timeval){.tv_sec = milliseconds / 1000, .tv_usec = milliseconds % 1000 * 1000};
 }
 
-static int open_socket(struct bus *bus, const struct bus_options *options, const struct amqp_connection_info *info) {
+static int open_socket(struct bus *bus, const struct bus_options *options, const struct amqp_connection_info *info)
+{
     amqp_socket_t *socket = info->ssl ? amqp_ssl_socket_new(bus->connection) : amqp_tcp_socket_new(bus->connection);
     if (!socket)
         return fail_text(bus, ERROR_MEMORY, "connect", "out of memory");
@@ -164,7 +175,8 @@ static int open_socket(struct bus *bus, const struct bus_options *options, const
         SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
         bool has_file = options->tls_ca && options->tls_ca[0];
         if (has_file && amqp_ssl_socket_set_cacert(socket, options->tls_ca) != AMQP_STATUS_OK)
-            return fail_text(bus, ERROR_PERMANENT, "connect", "the file with the certificate authorities cannot be read");
+            return fail_text(bus, ERROR_PERMANENT, "connect",
+                             "the file with the certificate authorities cannot be read");
         if (!has_file)
             SSL_CTX_set_default_verify_paths(context);
         amqp_ssl_socket_set_verify_peer(socket, 1);
@@ -183,22 +195,26 @@ static int open_socket(struct bus *bus, const struct bus_options *options, const
     return 0;
 }
 
-static amqp_table_entry_t entry_bool(const char *key, bool value) {
+static amqp_table_entry_t entry_bool(const char *key, bool value)
+{
     return (amqp_table_entry_t){.key = amqp_cstring_bytes(key),
                                 .value = {.kind = AMQP_FIELD_KIND_BOOLEAN, .value.boolean = value}};
 }
 
-static amqp_table_entry_t entry_text(const char *key, const char *value) {
+static amqp_table_entry_t entry_text(const char *key, const char *value)
+{
     return (amqp_table_entry_t){.key = amqp_cstring_bytes(key),
                                 .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_cstring_bytes(value)}};
 }
 
-static amqp_table_entry_t entry_number(const char *key, int64_t value) {
+static amqp_table_entry_t entry_number(const char *key, int64_t value)
+{
     return (amqp_table_entry_t){.key = amqp_cstring_bytes(key),
                                 .value = {.kind = AMQP_FIELD_KIND_I64, .value.i64 = value}};
 }
 
-static int log_in(struct bus *bus, const struct bus_options *options, const struct amqp_connection_info *info) {
+static int log_in(struct bus *bus, const struct bus_options *options, const struct amqp_connection_info *info)
+{
     // Without these the broker tells nobody that it blocks, or that a queue went away under its consumer.
     amqp_table_entry_t capabilities[] = {
         entry_bool("connection.blocked", true),
@@ -212,8 +228,9 @@ static int log_in(struct bus *bus, const struct bus_options *options, const stru
     if (options->name && options->name[0])
         properties[table.num_entries++] = entry_text("connection_name", options->name);
     int heartbeat = options->heartbeat_seconds > 0 ? options->heartbeat_seconds : HEARTBEAT_SECONDS;
-    amqp_rpc_reply_t reply = amqp_login_with_properties(bus->connection, info->vhost, CHANNEL, FRAME_BYTES_MAX, heartbeat,
-                                                        &table, AMQP_SASL_METHOD_PLAIN, info->user, info->password);
+    amqp_rpc_reply_t reply =
+        amqp_login_with_properties(bus->connection, info->vhost, CHANNEL, FRAME_BYTES_MAX, heartbeat, &table,
+                                   AMQP_SASL_METHOD_PLAIN, info->user, info->password);
     int result = check_reply(bus, "log in", &reply);
     if (result)
         return result;
@@ -226,7 +243,8 @@ static int log_in(struct bus *bus, const struct bus_options *options, const stru
     return check_last_reply(bus, "ask for confirms");
 }
 
-static int open_connection(struct bus *bus, const struct bus_options *options) {
+static int open_connection(struct bus *bus, const struct bus_options *options)
+{
     char url[URL_BYTES_MAX]; // is cut in pieces by the parser; `info` points into it
     struct amqp_connection_info info;
     size_t url_bytes = strlen(options->url);
@@ -236,15 +254,16 @@ static int open_connection(struct bus *bus, const struct bus_options *options) {
     if (amqp_parse_url(url, &info) != AMQP_STATUS_OK)
         return fail_text(bus, ERROR_INVALID, "URL", "not of the form amqp://USER:PASSWORD@HOST:PORT/VHOST");
     bus->connection = amqp_new_connection();
-    int result = bus->connection ? open_socket(bus, options, &info)
-                                 : fail_text(bus, ERROR_MEMORY, "connect", "out of memory");
+    int result =
+        bus->connection ? open_socket(bus, options, &info) : fail_text(bus, ERROR_MEMORY, "connect", "out of memory");
     if (result == 0)
         result = log_in(bus, options, &info);
     memset(url, 0, sizeof(url));
     return result;
 }
 
-int bus_open(const struct bus_options *options, bool confirms, struct bus **ret) {
+int bus_open(const struct bus_options *options, bool confirms, struct bus **ret)
+{
     struct bus *bus = calloc(1, sizeof(*bus));
     if (!bus)
         return ERROR_MEMORY;
@@ -261,7 +280,8 @@ int bus_open(const struct bus_options *options, bool confirms, struct bus **ret)
     return 0;
 }
 
-void bus_close(struct bus *bus) {
+void bus_close(struct bus *bus)
+{
     if (!bus)
         return;
     // A broker that reads nothing would not hear the goodbye.
@@ -275,12 +295,14 @@ void bus_close(struct bus *bus) {
 
 // ---------------------------------------------------------------- declaring
 
-static int64_t deadline_in(int milliseconds) {
+static int64_t deadline_in(int milliseconds)
+{
     return clock_monotonic_ns() + (int64_t)(milliseconds > 0 ? milliseconds : 0) * NS_PER_MS;
 }
 
 // The library would wait for room in the socket for ever.
-static int wait_for_room(struct bus *bus) {
+static int wait_for_room(struct bus *bus)
+{
     int64_t deadline = deadline_in(bus->rpc_timeout_ms);
     struct pollfd room = {.fd = amqp_get_sockfd(bus->connection), .events = POLLOUT};
     for (;;) {
@@ -293,25 +315,29 @@ static int wait_for_room(struct bus *bus) {
     }
 }
 
-static int begin(struct bus *bus) {
+static int begin(struct bus *bus)
+{
     return bus->dead ? bus->dead_class : 0;
 }
 
-static int begin_sending(struct bus *bus) {
+static int begin_sending(struct bus *bus)
+{
     int result = begin(bus);
     return result ? result : wait_for_room(bus);
 }
 
-int bus_declare_exchange(struct bus *bus, const char *name, const char *type, bool durable) {
+int bus_declare_exchange(struct bus *bus, const char *name, const char *type, bool durable)
+{
     int result = begin_sending(bus);
     if (result)
         return result;
-    amqp_exchange_declare(bus->connection, CHANNEL, amqp_cstring_bytes(name), amqp_cstring_bytes(type), 0, durable, 0, 0,
-                          amqp_empty_table);
+    amqp_exchange_declare(bus->connection, CHANNEL, amqp_cstring_bytes(name), amqp_cstring_bytes(type), 0, durable, 0,
+                          0, amqp_empty_table);
     return check_last_reply(bus, "declare exchange");
 }
 
-static amqp_table_t queue_arguments(const struct bus_queue *queue, amqp_table_entry_t entries[static 5]) {
+static amqp_table_t queue_arguments(const struct bus_queue *queue, amqp_table_entry_t entries[static 5])
+{
     int count = 0;
     if (queue->quorum)
         entries[count++] = entry_text("x-queue-type", "quorum");
@@ -326,7 +352,8 @@ static amqp_table_t queue_arguments(const struct bus_queue *queue, amqp_table_en
     return (amqp_table_t){.num_entries = count, .entries = entries};
 }
 
-int bus_declare_queue(struct bus *bus, const struct bus_queue *queue, char ret_name[static BUS_NAME_BYTES]) {
+int bus_declare_queue(struct bus *bus, const struct bus_queue *queue, char ret_name[static BUS_NAME_BYTES])
+{
     int result = begin_sending(bus);
     if (result)
         return result;
@@ -347,7 +374,8 @@ int bus_declare_queue(struct bus *bus, const struct bus_queue *queue, char ret_n
     return 0;
 }
 
-int bus_bind(struct bus *bus, const char *queue, const char *exchange, const char *routing_key) {
+int bus_bind(struct bus *bus, const char *queue, const char *exchange, const char *routing_key)
+{
     int result = begin_sending(bus);
     if (result)
         return result;
@@ -356,7 +384,8 @@ int bus_bind(struct bus *bus, const char *queue, const char *exchange, const cha
     return check_last_reply(bus, "bind");
 }
 
-int bus_consume(struct bus *bus, const char *queue, uint16_t prefetch, bool no_ack) {
+int bus_consume(struct bus *bus, const char *queue, uint16_t prefetch, bool no_ack)
+{
     int result = begin_sending(bus);
     if (result)
         return result;
@@ -379,7 +408,8 @@ int bus_consume(struct bus *bus, const char *queue, uint16_t prefetch, bool no_a
 
 // ---------------------------------------------------------------- frames
 
-static int take_method(struct bus *bus, const amqp_frame_t *frame) {
+static int take_method(struct bus *bus, const amqp_frame_t *frame)
+{
     const amqp_method_t *method = &frame->payload.method;
     switch (method->id) {
     case AMQP_BASIC_ACK_METHOD: {
@@ -414,7 +444,8 @@ static int take_method(struct bus *bus, const amqp_frame_t *frame) {
     }
 }
 
-static int take_frame(struct bus *bus, const amqp_frame_t *frame) {
+static int take_frame(struct bus *bus, const amqp_frame_t *frame)
+{
     int result = 0;
     switch (frame->frame_type) {
     case AMQP_FRAME_METHOD:
@@ -437,7 +468,8 @@ static int take_frame(struct bus *bus, const amqp_frame_t *frame) {
 
 // Waits for one frame until `deadline_ns` at most (already past: takes what is there) and deals with it.
 // ERROR_NOT_FOUND when none came.
-static int take_next_frame(struct bus *bus, int64_t deadline_ns) {
+static int take_next_frame(struct bus *bus, int64_t deadline_ns)
+{
     int64_t left_ns = deadline_ns - clock_monotonic_ns();
     if (left_ns < 0)
         left_ns = 0;
@@ -456,14 +488,16 @@ static int take_next_frame(struct bus *bus, int64_t deadline_ns) {
 // ---------------------------------------------------------------- publishing
 
 // Takes the frames that have arrived, so that a block, a close or an acknowledgement is known before more is sent.
-static int take_arrived(struct bus *bus) {
+static int take_arrived(struct bus *bus)
+{
     int result = 0;
     for (int i = 0; result == 0 && i < FRAMES_PER_PUBLISH_MAX && bus_inbox_has_room(&bus->inbox); i++)
         result = take_next_frame(bus, 0);
     return result == ERROR_NOT_FOUND ? 0 : result;
 }
 
-static amqp_bytes_t bytes_of(const void *data, size_t bytes) {
+static amqp_bytes_t bytes_of(const void *data, size_t bytes)
+{
     // The library does not write there, but its type has no const.
     union {
         const void *from;
@@ -472,14 +506,16 @@ static amqp_bytes_t bytes_of(const void *data, size_t bytes) {
     return (amqp_bytes_t){.len = bytes, .bytes = either.to};
 }
 
-static void set_property(amqp_basic_properties_t *properties, amqp_bytes_t *field, amqp_flags_t flag, const char *text) {
+static void set_property(amqp_basic_properties_t *properties, amqp_bytes_t *field, amqp_flags_t flag, const char *text)
+{
     if (!text)
         return;
     *field = amqp_cstring_bytes(text);
     properties->_flags |= flag;
 }
 
-static int send_message(struct bus *bus, const struct bus_message *message) {
+static int send_message(struct bus *bus, const struct bus_message *message)
+{
     amqp_basic_properties_t properties = {0};
     set_property(&properties, &properties.content_type, AMQP_BASIC_CONTENT_TYPE_FLAG, "application/json");
     set_property(&properties, &properties.type, AMQP_BASIC_TYPE_FLAG, message->type);
@@ -494,14 +530,16 @@ static int send_message(struct bus *bus, const struct bus_message *message) {
     return status == AMQP_STATUS_OK ? 0 : fail_status(bus, "publish", status);
 }
 
-int bus_publish(struct bus *bus, const struct bus_message *message, uint64_t *ret_number) {
+int bus_publish(struct bus *bus, const struct bus_message *message, uint64_t *ret_number)
+{
     int result = begin(bus);
     if (result == 0)
         result = take_arrived(bus);
     if (result)
         return result;
     if (bus->blocked) {
-        snprintf(bus->error_text, sizeof(bus->error_text), "publish: the broker blocks publishers (memory or disk alarm)");
+        snprintf(bus->error_text, sizeof(bus->error_text),
+                 "publish: the broker blocks publishers (memory or disk alarm)");
         return ERROR_TRANSIENT;
     }
     if (bus->confirms && bus_confirms_is_full(&bus->outstanding)) {
@@ -526,7 +564,8 @@ int bus_publish(struct bus *bus, const struct bus_message *message, uint64_t *re
     return 0;
 }
 
-int bus_wait_confirms(struct bus *bus, int timeout_ms) {
+int bus_wait_confirms(struct bus *bus, int timeout_ms)
+{
     int result = begin(bus);
     int64_t deadline = deadline_in(timeout_ms);
     while (result == 0 && !bus_confirms_is_empty(&bus->outstanding)) {
@@ -546,7 +585,8 @@ int bus_wait_confirms(struct bus *bus, int timeout_ms) {
 
 // ---------------------------------------------------------------- receiving
 
-int bus_receive(struct bus *bus, int timeout_ms, struct bus_delivery *ret) {
+int bus_receive(struct bus *bus, int timeout_ms, struct bus_delivery *ret)
+{
     int64_t deadline = deadline_in(timeout_ms);
     struct bus_inbox_entry entry;
     while (!bus_inbox_take(&bus->inbox, &entry)) {
@@ -565,18 +605,21 @@ int bus_receive(struct bus *bus, int timeout_ms, struct bus_delivery *ret) {
         if (result)
             return result;
     }
-    snprintf(bus->error_text, sizeof(bus->error_text), "receive: a message over %d bytes was dropped", BUS_INBOX_BODY_MAX);
+    snprintf(bus->error_text, sizeof(bus->error_text), "receive: a message over %d bytes was dropped",
+             BUS_INBOX_BODY_MAX);
     return ERROR_LIMIT;
 }
 
-void bus_delivery_done(struct bus_delivery *delivery) {
+void bus_delivery_done(struct bus_delivery *delivery)
+{
     if (!delivery)
         return;
     free(delivery->body);
     memset(delivery, 0, sizeof(*delivery));
 }
 
-int bus_ack(struct bus *bus, uint64_t tag, bool multiple) {
+int bus_ack(struct bus *bus, uint64_t tag, bool multiple)
+{
     int result = begin_sending(bus);
     if (result)
         return result;

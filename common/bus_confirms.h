@@ -11,8 +11,8 @@
 
 struct bus_confirms {
     uint64_t published; // the number of the last publication
-    uint64_t answered;  // everything up to this number is answered
-    bool refused;       // one or more were refused since bus_confirms_take_refused()
+    uint64_t answered; // everything up to this number is answered
+    bool refused; // one or more were refused since bus_confirms_take_refused()
     uint64_t early[BUS_CONFIRMS_MAX / 64]; // a bit for each number beyond `answered` that was answered out of order
 };
 

@@ -10,18 +10,21 @@ struct bus_inbox_node {
     struct bus_inbox_node *next;
 };
 
-void bus_inbox_init(struct bus_inbox *inbox) {
+void bus_inbox_init(struct bus_inbox *inbox)
+{
     memset(inbox, 0, sizeof(*inbox));
 }
 
-static void node_free(struct bus_inbox_node *node) {
+static void node_free(struct bus_inbox_node *node)
+{
     if (!node)
         return;
     bus_delivery_done(&node->entry.delivery);
     free(node);
 }
 
-void bus_inbox_done(struct bus_inbox *inbox) {
+void bus_inbox_done(struct bus_inbox *inbox)
+{
     node_free(inbox->current);
     for (struct bus_inbox_node *node = inbox->first, *next; node; node = next) {
         next = node->next;
@@ -31,14 +34,16 @@ void bus_inbox_done(struct bus_inbox *inbox) {
 }
 
 // Copies as much of a short string as fits. What we compare is never that long; a longer one is not ours.
-static void copy_text(char *ret, size_t capacity, amqp_bytes_t text) {
+static void copy_text(char *ret, size_t capacity, amqp_bytes_t text)
+{
     size_t bytes = text.len < capacity - 1 ? text.len : capacity - 1;
     if (bytes)
         memcpy(ret, text.bytes, bytes);
     ret[bytes] = '\0';
 }
 
-void bus_inbox_begin(struct bus_inbox *inbox, const amqp_basic_deliver_t *deliver) {
+void bus_inbox_begin(struct bus_inbox *inbox, const amqp_basic_deliver_t *deliver)
+{
     node_free(inbox->current);
     inbox->current = NULL;
     inbox->expects = BUS_INBOX_HEADER;
@@ -53,11 +58,12 @@ void bus_inbox_begin(struct bus_inbox *inbox, const amqp_basic_deliver_t *delive
     entry->delivery.redelivered = deliver->redelivered;
     copy_text(entry->delivery.exchange, sizeof(entry->delivery.exchange), deliver->exchange);
     size_t prefix = strlen(BUS_INBOX_TAG_NO_ACK);
-    entry->no_ack = deliver->consumer_tag.len > prefix &&
-                    memcmp(deliver->consumer_tag.bytes, BUS_INBOX_TAG_NO_ACK, prefix) == 0;
+    entry->no_ack =
+        deliver->consumer_tag.len > prefix && memcmp(deliver->consumer_tag.bytes, BUS_INBOX_TAG_NO_ACK, prefix) == 0;
 }
 
-static void pop(struct bus_inbox *inbox, struct bus_inbox_entry *ret) {
+static void pop(struct bus_inbox *inbox, struct bus_inbox_entry *ret)
+{
     struct bus_inbox_node *node = inbox->first;
     inbox->first = node->next;
     if (!inbox->first)
@@ -72,7 +78,8 @@ static void pop(struct bus_inbox *inbox, struct bus_inbox_entry *ret) {
 }
 
 // The oldest go first, but only those that nobody must acknowledge.
-static void drop_oldest_no_ack(struct bus_inbox *inbox) {
+static void drop_oldest_no_ack(struct bus_inbox *inbox)
+{
     struct bus_inbox_node *before = NULL, *node = inbox->first;
     while (node && !node->entry.no_ack) {
         before = node;
@@ -92,7 +99,8 @@ static void drop_oldest_no_ack(struct bus_inbox *inbox) {
     node_free(node);
 }
 
-static void complete(struct bus_inbox *inbox) {
+static void complete(struct bus_inbox *inbox)
+{
     struct bus_inbox_node *node = inbox->current;
     inbox->current = NULL;
     inbox->expects = BUS_INBOX_IDLE;
@@ -112,7 +120,8 @@ static void complete(struct bus_inbox *inbox) {
         drop_oldest_no_ack(inbox);
 }
 
-int bus_inbox_header(struct bus_inbox *inbox, const amqp_basic_properties_t *properties, uint64_t body_bytes) {
+int bus_inbox_header(struct bus_inbox *inbox, const amqp_basic_properties_t *properties, uint64_t body_bytes)
+{
     if (inbox->expects != BUS_INBOX_HEADER)
         return ERROR_TRANSIENT;
     if (!inbox->is_foreign && !inbox->current)
@@ -142,7 +151,8 @@ int bus_inbox_header(struct bus_inbox *inbox, const amqp_basic_properties_t *pro
     return 0;
 }
 
-int bus_inbox_body(struct bus_inbox *inbox, const void *data, size_t bytes) {
+int bus_inbox_body(struct bus_inbox *inbox, const void *data, size_t bytes)
+{
     if (inbox->expects != BUS_INBOX_BODY || bytes > inbox->body_bytes - inbox->body_taken)
         return ERROR_TRANSIENT;
     if (inbox->current && inbox->current->entry.delivery.body && bytes)
@@ -153,13 +163,15 @@ int bus_inbox_body(struct bus_inbox *inbox, const void *data, size_t bytes) {
     return 0;
 }
 
-bool bus_inbox_take(struct bus_inbox *inbox, struct bus_inbox_entry *ret) {
+bool bus_inbox_take(struct bus_inbox *inbox, struct bus_inbox_entry *ret)
+{
     if (!inbox->first)
         return false;
     pop(inbox, ret);
     return true;
 }
 
-bool bus_inbox_has_room(const struct bus_inbox *inbox) {
+bool bus_inbox_has_room(const struct bus_inbox *inbox)
+{
     return inbox->count < BUS_INBOX_NO_ACK_MAX;
 }

@@ -6,12 +6,14 @@
 
 #include <assert.h>
 #include <errmsg.h>
+#include <errno.h>
 #include <mysql.h>
 #include <mysqld_error.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/buffer.h"
 #include "common/db_internal.h"
@@ -58,20 +60,23 @@ struct db {
 // Why the last db_open() of this thread gave no handle.
 static _Thread_local char open_error_text[ERROR_TEXT_BYTES];
 
-struct db_value db_text(const char *text) {
+struct db_value db_text(const char *text)
+{
     if (!text)
         return DB_N;
     return (struct db_value){.type = DB_TEXT, .s = {text, strlen(text)}};
 }
 
-static void note_error(struct db *db, unsigned number, const char *text) {
+static void note_error(struct db *db, unsigned number, const char *text)
+{
     db->error_number = number;
     snprintf(db->error_text, sizeof(db->error_text), "%s", text);
 }
 
 // ---------------------------------------------------------------- statements
 
-static void statement_free(struct statement *statement) {
+static void statement_free(struct statement *statement)
+{
     if (statement->handle)
         mysql_stmt_close(statement->handle);
     free(statement->binds);
@@ -80,7 +85,8 @@ static void statement_free(struct statement *statement) {
     free(statement);
 }
 
-static void statement_unlink(struct db *db, struct statement *statement) {
+static void statement_unlink(struct db *db, struct statement *statement)
+{
     struct statement **link = &db->buckets[statement->hash % BUCKETS];
     while (*link != statement)
         link = &(*link)->next_in_bucket;
@@ -90,7 +96,8 @@ static void statement_unlink(struct db *db, struct statement *statement) {
 
 // Hangs up and forgets every statement. mysql_close() comes first: it cuts the statements loose, so that closing them
 // only frees memory and writes nothing to a socket that may be dead.
-static void drop(struct db *db) {
+static void drop(struct db *db)
+{
     if (db->initialised)
         mysql_close(&db->mysql);
     db->initialised = false;
@@ -105,18 +112,21 @@ static void drop(struct db *db) {
     db->statement_count = 0;
 }
 
-static int fail(struct db *db, unsigned number, const char *text) {
+static int fail(struct db *db, unsigned number, const char *text)
+{
     note_error(db, number, text);
     if (db_is_lost(number))
         drop(db);
     return db_classify(number, db->error_text);
 }
 
-static int fail_connection(struct db *db) {
+static int fail_connection(struct db *db)
+{
     return fail(db, mysql_errno(&db->mysql), mysql_error(&db->mysql));
 }
 
-static int fail_statement(struct db *db, struct statement *statement) {
+static int fail_statement(struct db *db, struct statement *statement)
+{
     unsigned number = mysql_stmt_errno(statement->handle);
     char text[ERROR_TEXT_BYTES];
     snprintf(text, sizeof(text), "%s", mysql_stmt_error(statement->handle));
@@ -130,30 +140,35 @@ static int fail_statement(struct db *db, struct statement *statement) {
 }
 
 // A mistake of ours rather than the server's: what, in words for the log.
-static int fail_bug(struct db *db, const char *text) {
+static int fail_bug(struct db *db, const char *text)
+{
     note_error(db, 0, text);
     return ERROR_BUG;
 }
 
-static int fail_memory(struct db *db) {
+static int fail_memory(struct db *db)
+{
     note_error(db, 0, "out of memory");
     return ERROR_MEMORY;
 }
 
-static int fail_not_connected(struct db *db) {
+static int fail_not_connected(struct db *db)
+{
     if (!db->error_number)
         note_error(db, CR_SERVER_GONE_ERROR, "not connected");
     return ERROR_TRANSIENT;
 }
 
-static uint64_t hash_text(const char *text) {
+static uint64_t hash_text(const char *text)
+{
     uint64_t hash = 14695981039346656037u; // FNV-1a
     for (const char *at = text; *at; at++)
         hash = (hash ^ (unsigned char)*at) * 1099511628211u;
     return hash;
 }
 
-static void evict_oldest(struct db *db) {
+static void evict_oldest(struct db *db)
+{
     struct statement *oldest = NULL;
     for (size_t i = 0; i < BUCKETS; i++) {
         for (struct statement *statement = db->buckets[i]; statement; statement = statement->next_in_bucket) {
@@ -166,7 +181,8 @@ static void evict_oldest(struct db *db) {
     statement_free(oldest);
 }
 
-static int statement_prepare(struct db *db, const char *sql, uint64_t hash, struct statement **ret) {
+static int statement_prepare(struct db *db, const char *sql, uint64_t hash, struct statement **ret)
+{
     struct statement *statement = calloc(1, sizeof(*statement));
     if (!statement)
         return fail_memory(db);
@@ -198,7 +214,8 @@ static int statement_prepare(struct db *db, const char *sql, uint64_t hash, stru
     return 0;
 }
 
-static int statement_find(struct db *db, const char *sql, struct statement **ret) {
+static int statement_find(struct db *db, const char *sql, struct statement **ret)
+{
     uint64_t hash = hash_text(sql);
     struct statement *statement = db->buckets[hash % BUCKETS];
     while (statement && (statement->hash != hash || strcmp(statement->sql, sql) != 0))
@@ -219,7 +236,8 @@ static int statement_find(struct db *db, const char *sql, struct statement **ret
 }
 
 // The library never writes through a parameter's pointer, but its type has no const.
-static void *without_const(const void *pointer) {
+static void *without_const(const void *pointer)
+{
     union {
         const void *from;
         void *to;
@@ -227,7 +245,8 @@ static void *without_const(const void *pointer) {
     return either.to;
 }
 
-static void bind_value(MYSQL_BIND *bind, struct parameter *parameter, const struct db_value *value) {
+static void bind_value(MYSQL_BIND *bind, struct parameter *parameter, const struct db_value *value)
+{
     static char nothing[1];
     memset(bind, 0, sizeof(*bind));
     switch (value->type) {
@@ -258,7 +277,8 @@ static void bind_value(MYSQL_BIND *bind, struct parameter *parameter, const stru
 
 // Finds or prepares, binds and executes. `ret` is left alone on failure.
 static int execute(struct db *db, const char *sql, const struct db_value *values, size_t value_count,
-                   struct statement **ret) {
+                   struct statement **ret)
+{
     if (!db->connected)
         return fail_not_connected(db);
     struct statement *statement;
@@ -277,7 +297,8 @@ static int execute(struct db *db, const char *sql, const struct db_value *values
     return 0;
 }
 
-int db_write(struct db *db, const char *sql, const struct db_value *values, size_t value_count, struct db_written *ret) {
+int db_write(struct db *db, const char *sql, const struct db_value *values, size_t value_count, struct db_written *ret)
+{
     struct statement *statement;
     int result = execute(db, sql, values, value_count, &statement);
     if (result)
@@ -294,7 +315,8 @@ int db_write(struct db *db, const char *sql, const struct db_value *values, size
 }
 
 int db_read(struct db *db, const char *sql, const struct db_value *values, size_t value_count, size_t rows_max,
-            struct db_rows **ret) {
+            struct db_rows **ret)
+{
     struct statement *statement;
     int result = execute(db, sql, values, value_count, &statement);
     if (result)
@@ -315,7 +337,8 @@ int db_read(struct db *db, const char *sql, const struct db_value *values, size_
 // ---------------------------------------------------------------- many rows
 
 static int write_rows(struct db *db, const char *head, const char *row, const char *tail, const struct db_value *values,
-                      size_t value_count, size_t row_count) {
+                      size_t value_count, size_t row_count)
+{
     struct buffer sql = BUFFER_INIT;
     buffer_text(&sql, head);
     for (size_t i = 0; i < row_count; i++) {
@@ -333,15 +356,16 @@ static int write_rows(struct db *db, const char *head, const char *row, const ch
 }
 
 int db_write_many(struct db *db, const char *head, const char *row, const char *tail, const struct db_value *values,
-                  size_t values_per_row, size_t row_count) {
+                  size_t values_per_row, size_t row_count)
+{
     static const size_t sizes[] = {256, 16, 1};
     if (values_per_row == 0 || values_per_row * sizes[0] > 65535)
         return fail_bug(db, "a statement can have 65,535 parameters, so a row at most 255");
     size_t done = 0;
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         while (row_count - done >= sizes[i]) {
-            int result = write_rows(db, head, row, tail, values + done * values_per_row, values_per_row * sizes[i],
-                                    sizes[i]);
+            int result =
+                write_rows(db, head, row, tail, values + done * values_per_row, values_per_row * sizes[i], sizes[i]);
             if (result)
                 return result;
             done += sizes[i];
@@ -352,7 +376,8 @@ int db_write_many(struct db *db, const char *head, const char *row, const char *
 
 // ---------------------------------------------------------------- texts
 
-int db_exec(struct db *db, const char *sql) {
+int db_exec(struct db *db, const char *sql)
+{
     if (!db->connected)
         return fail_not_connected(db);
     if (mysql_real_query(&db->mysql, sql, strlen(sql)))
@@ -366,15 +391,18 @@ int db_exec(struct db *db, const char *sql) {
     return 0;
 }
 
-int db_begin(struct db *db) {
+int db_begin(struct db *db)
+{
     return db_exec(db, "BEGIN");
 }
 
-int db_commit(struct db *db) {
+int db_commit(struct db *db)
+{
     return db_exec(db, "COMMIT");
 }
 
-void db_rollback(struct db *db) {
+void db_rollback(struct db *db)
+{
     unsigned number = db->error_number;
     char text[ERROR_TEXT_BYTES];
     memcpy(text, db->error_text, sizeof(text));
@@ -387,16 +415,19 @@ void db_rollback(struct db *db) {
 
 // ---------------------------------------------------------------- connecting
 
-static void initialise_library(void) {
+static void initialise_library(void)
+{
     mysql_library_init(0, NULL, NULL);
 }
 
-static unsigned io_timeout(const struct db *db) {
+static unsigned io_timeout(const struct db *db)
+{
     int64_t seconds = db->options.io_timeout_seconds;
     return (unsigned)(seconds > 0 ? seconds : IO_TIMEOUT_SECONDS);
 }
 
-static void set_tls(struct db *db) {
+static void set_tls(struct db *db)
+{
     const char *ca = db->options.config->mysql_tls_ca;
     if (!ca || !ca[0])
         return;
@@ -411,7 +442,8 @@ static void set_tls(struct db *db) {
 #endif
 }
 
-static void set_options(struct db *db) {
+static void set_options(struct db *db)
+{
     const struct common_config *config = db->options.config;
     unsigned timeout = io_timeout(db);
     unsigned protocol = config->mysql_host && config->mysql_host[0] ? MYSQL_PROTOCOL_TCP : MYSQL_PROTOCOL_SOCKET;
@@ -427,7 +459,8 @@ static void set_options(struct db *db) {
 }
 
 // READ COMMITTED cannot be a variable in a list: the two servers call it by different names.
-static int set_session(struct db *db) {
+static int set_session(struct db *db)
+{
     int result = db_exec(db, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED");
     if (result)
         return result;
@@ -438,11 +471,12 @@ static int set_session(struct db *db) {
     if (lock_wait >= (int64_t)io_timeout(db))
         lock_wait = io_timeout(db) > 1 ? (int64_t)io_timeout(db) - 1 : 1;
     struct buffer sql = BUFFER_INIT;
-    buffer_format(&sql,
-                  "SET autocommit = 1, time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,"
-                  "ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = %lld, "
-                  "lock_wait_timeout = %lld",
-                  (long long)lock_wait, (long long)lock_wait);
+    buffer_format(
+        &sql,
+        "SET autocommit = 1, time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,"
+        "ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = %lld, "
+        "lock_wait_timeout = %lld",
+        (long long)lock_wait, (long long)lock_wait);
     if (db->options.wait_timeout_seconds > 0)
         buffer_format(&sql, ", wait_timeout = %lld", (long long)db->options.wait_timeout_seconds);
     result = sql.failed ? fail_memory(db) : db_exec(db, sql.data);
@@ -450,19 +484,27 @@ static int set_session(struct db *db) {
     return result;
 }
 
-static const char *or_null(const char *text) {
+static const char *or_null(const char *text)
+{
     return text && text[0] ? text : NULL;
 }
 
-static int connect_once(struct db *db) {
+static int connect_once(struct db *db)
+{
     const struct common_config *config = db->options.config;
     drop(db);
+    // The client library would report this like a handshake that went wrong.
+    if (or_null(config->mysql_tls_ca) && access(config->mysql_tls_ca, R_OK) != 0) {
+        snprintf(db->error_text, sizeof(db->error_text), "tls_ca %s: %s", config->mysql_tls_ca, strerror(errno));
+        db->error_number = 0;
+        return ERROR_PERMANENT;
+    }
     if (!mysql_init(&db->mysql))
         return fail_memory(db);
     db->initialised = true;
     set_options(db);
-    if (!mysql_real_connect(&db->mysql, or_null(config->mysql_host), or_null(config->mysql_user), config->mysql_password,
-                            or_null(config->mysql_database), (unsigned)config->mysql_port,
+    if (!mysql_real_connect(&db->mysql, or_null(config->mysql_host), or_null(config->mysql_user),
+                            config->mysql_password, or_null(config->mysql_database), (unsigned)config->mysql_port,
                             or_null(config->mysql_socket), CLIENT_FOUND_ROWS)) {
         int result = fail_connection(db);
         drop(db);
@@ -478,7 +520,8 @@ static int connect_once(struct db *db) {
     return 0;
 }
 
-int db_open(const struct db_options *options, struct db **ret) {
+int db_open(const struct db_options *options, struct db **ret)
+{
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     // The library's own initialisation is not safe in several threads at once.
     pthread_once(&once, initialise_library);
@@ -496,30 +539,36 @@ int db_open(const struct db_options *options, struct db **ret) {
     return result;
 }
 
-void db_close(struct db *db) {
+void db_close(struct db *db)
+{
     if (!db)
         return;
     drop(db);
     free(db);
 }
 
-int db_ensure(struct db *db) {
+int db_ensure(struct db *db)
+{
     return db->connected ? 0 : connect_once(db);
 }
 
-bool db_is_connected(const struct db *db) {
+bool db_is_connected(const struct db *db)
+{
     return db->connected;
 }
 
-uint64_t db_connection_id(const struct db *db) {
+uint64_t db_connection_id(const struct db *db)
+{
     // The function only looks, but its parameter has no const.
     return db->connected ? mysql_thread_id(without_const(&db->mysql)) : 0;
 }
 
-unsigned db_errno(const struct db *db) {
+unsigned db_errno(const struct db *db)
+{
     return db->error_number;
 }
 
-const char *db_error_text(const struct db *db) {
+const char *db_error_text(const struct db *db)
+{
     return db ? db->error_text : open_error_text;
 }

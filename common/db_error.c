@@ -8,7 +8,8 @@
 #include "common/db_internal.h"
 
 // What makes the connection useless, beside what the client library itself says (2000 and above).
-bool db_is_lost(unsigned number) {
+bool db_is_lost(unsigned number)
+{
     switch (number) {
     case CR_SERVER_GONE_ERROR:
     case CR_SERVER_LOST:
@@ -43,7 +44,8 @@ bool db_is_lost(unsigned number) {
     }
 }
 
-static bool is_transient(unsigned number) {
+static bool is_transient(unsigned number)
+{
     switch (number) {
     case CR_SOCKET_CREATE_ERROR:
     case CR_IPSOCK_ERROR:
@@ -92,7 +94,8 @@ static bool is_transient(unsigned number) {
     }
 }
 
-static bool is_about_data(unsigned number) {
+static bool is_about_data(unsigned number)
+{
     switch (number) {
     case CR_NET_PACKET_TOO_LARGE:
     case 1048: // NULL where there must be a value
@@ -120,7 +123,8 @@ static bool is_about_data(unsigned number) {
     }
 }
 
-int db_classify(unsigned number, const char *text) {
+int db_classify(unsigned number, const char *text)
+{
     switch (number) {
     case 1062: // a unique key
     case 1586:

@@ -58,7 +58,8 @@ struct column {
 // ---------------------------------------------------------------- time
 
 // Howard Hinnant's method: years begin in March, so that the leap day is the last of its year.
-static int64_t days_from_date(int64_t year, unsigned month, unsigned day) {
+static int64_t days_from_date(int64_t year, unsigned month, unsigned day)
+{
     year -= month <= 2;
     int64_t era = (year >= 0 ? year : year - 399) / 400;
     unsigned year_of_era = (unsigned)(year - era * 400);
@@ -67,7 +68,8 @@ static int64_t days_from_date(int64_t year, unsigned month, unsigned day) {
     return era * 146097 + (int64_t)day_of_era - 719468;
 }
 
-static void date_from_days(int64_t days, MYSQL_TIME *ret) {
+static void date_from_days(int64_t days, MYSQL_TIME *ret)
+{
     days += 719468;
     int64_t era = (days >= 0 ? days : days - 146096) / 146097;
     unsigned day_of_era = (unsigned)(days - era * 146097);
@@ -79,7 +81,8 @@ static void date_from_days(int64_t days, MYSQL_TIME *ret) {
     ret->year = (unsigned)((int64_t)year_of_era + era * 400 + (ret->month <= 2));
 }
 
-void db_time_from_us(int64_t utc_us, MYSQL_TIME *ret) {
+void db_time_from_us(int64_t utc_us, MYSQL_TIME *ret)
+{
     int64_t seconds = utc_us / US_PER_SECOND, fraction = utc_us % US_PER_SECOND;
     if (fraction < 0) {
         fraction += US_PER_SECOND;
@@ -99,17 +102,20 @@ void db_time_from_us(int64_t utc_us, MYSQL_TIME *ret) {
     ret->time_type = MYSQL_TIMESTAMP_DATETIME;
 }
 
-int64_t db_time_to_us(const MYSQL_TIME *time) {
+int64_t db_time_to_us(const MYSQL_TIME *time)
+{
     if (time->month == 0 || time->day == 0)
         return 0;
     int64_t days = days_from_date((int64_t)time->year, time->month, time->day);
-    int64_t seconds = days * SECONDS_PER_DAY + (int64_t)time->hour * 3600 + (int64_t)time->minute * 60 + (int64_t)time->second;
+    int64_t seconds =
+        days * SECONDS_PER_DAY + (int64_t)time->hour * 3600 + (int64_t)time->minute * 60 + (int64_t)time->second;
     return seconds * US_PER_SECOND + (int64_t)time->second_part;
 }
 
 // ---------------------------------------------------------------- fetching
 
-static void bind_column(const MYSQL_FIELD *field, struct column *column, MYSQL_BIND *bind) {
+static void bind_column(const MYSQL_FIELD *field, struct column *column, MYSQL_BIND *bind)
+{
     memset(bind, 0, sizeof(*bind));
     bind->length = &column->bytes;
     bind->is_null = &column->is_null;
@@ -150,7 +156,8 @@ static void bind_column(const MYSQL_FIELD *field, struct column *column, MYSQL_B
 }
 
 // Room for `bytes` and a NUL at the end of the texts. NULL when there is none.
-static char *reserve_text(struct db_rows *rows, size_t bytes, int *ret_error) {
+static char *reserve_text(struct db_rows *rows, size_t bytes, int *ret_error)
+{
     if (bytes >= ROWS_BYTES_MAX || rows->texts_bytes + bytes >= ROWS_BYTES_MAX) {
         *ret_error = ERROR_LIMIT;
         return NULL;
@@ -172,7 +179,8 @@ static char *reserve_text(struct db_rows *rows, size_t bytes, int *ret_error) {
 }
 
 static int take_text(struct db_rows *rows, MYSQL_STMT *handle, unsigned index, struct column *column, struct cell *cell,
-                     unsigned *ret_number) {
+                     unsigned *ret_number)
+{
     int result = 0;
     size_t bytes = column->bytes;
     char *text = reserve_text(rows, bytes, &result);
@@ -199,7 +207,8 @@ static int take_text(struct db_rows *rows, MYSQL_STMT *handle, unsigned index, s
     return 0;
 }
 
-static int grow_cells(struct db_rows *rows) {
+static int grow_cells(struct db_rows *rows)
+{
     size_t needed = (rows->row_count + 1) * rows->column_count;
     if (needed <= rows->cells_capacity)
         return 0;
@@ -214,7 +223,8 @@ static int grow_cells(struct db_rows *rows) {
     return 0;
 }
 
-static int take_row(struct db_rows *rows, MYSQL_STMT *handle, struct column *columns, unsigned *ret_number) {
+static int take_row(struct db_rows *rows, MYSQL_STMT *handle, struct column *columns, unsigned *ret_number)
+{
     int result = grow_cells(rows);
     if (result)
         return result;
@@ -241,7 +251,8 @@ static int take_row(struct db_rows *rows, MYSQL_STMT *handle, struct column *col
 }
 
 static int fetch_all(struct db_rows *rows, MYSQL_STMT *handle, const MYSQL_RES *meta, size_t rows_max,
-                     struct column *columns, MYSQL_BIND *binds, unsigned *ret_number) {
+                     struct column *columns, MYSQL_BIND *binds, unsigned *ret_number)
+{
     for (size_t i = 0; i < rows->column_count; i++)
         bind_column(&meta->fields[i], &columns[i], &binds[i]);
     if (mysql_stmt_bind_result(handle, binds)) {
@@ -264,7 +275,8 @@ static int fetch_all(struct db_rows *rows, MYSQL_STMT *handle, const MYSQL_RES *
     }
 }
 
-int db_rows_fetch(MYSQL_STMT *handle, size_t rows_max, struct db_rows **ret, unsigned *ret_number) {
+int db_rows_fetch(MYSQL_STMT *handle, size_t rows_max, struct db_rows **ret, unsigned *ret_number)
+{
     int result = ERROR_MEMORY;
     struct column *columns = NULL;
     MYSQL_BIND *binds = NULL;
@@ -293,7 +305,8 @@ int db_rows_fetch(MYSQL_STMT *handle, size_t rows_max, struct db_rows **ret, uns
 
 // ---------------------------------------------------------------- reading
 
-void db_rows_free(struct db_rows *rows) {
+void db_rows_free(struct db_rows *rows)
+{
     if (!rows)
         return;
     free(rows->cells);
@@ -301,24 +314,29 @@ void db_rows_free(struct db_rows *rows) {
     free(rows);
 }
 
-void db_rows_cleanup(struct db_rows **rows) {
+void db_rows_cleanup(struct db_rows **rows)
+{
     db_rows_free(*rows);
 }
 
-size_t db_rows_count(const struct db_rows *rows) {
+size_t db_rows_count(const struct db_rows *rows)
+{
     return rows->row_count;
 }
 
-static const struct cell *cell_at(const struct db_rows *rows, size_t row, size_t column) {
+static const struct cell *cell_at(const struct db_rows *rows, size_t row, size_t column)
+{
     assert(row < rows->row_count && column < rows->column_count);
     return &rows->cells[row * rows->column_count + column];
 }
 
-bool db_is_null(const struct db_rows *rows, size_t row, size_t column) {
+bool db_is_null(const struct db_rows *rows, size_t row, size_t column)
+{
     return cell_at(rows, row, column)->kind == CELL_NULL;
 }
 
-int64_t db_i64(const struct db_rows *rows, size_t row, size_t column) {
+int64_t db_i64(const struct db_rows *rows, size_t row, size_t column)
+{
     const struct cell *cell = cell_at(rows, row, column);
     switch (cell->kind) {
     case CELL_NULL:
@@ -340,7 +358,8 @@ int64_t db_i64(const struct db_rows *rows, size_t row, size_t column) {
     return 0;
 }
 
-uint64_t db_u64(const struct db_rows *rows, size_t row, size_t column) {
+uint64_t db_u64(const struct db_rows *rows, size_t row, size_t column)
+{
     const struct cell *cell = cell_at(rows, row, column);
     if (cell->kind == CELL_UNSIGNED)
         return cell->u;
@@ -350,7 +369,8 @@ uint64_t db_u64(const struct db_rows *rows, size_t row, size_t column) {
     return value < 0 ? 0 : (uint64_t)value;
 }
 
-const void *db_bytes(const struct db_rows *rows, size_t row, size_t column, size_t *ret_bytes) {
+const void *db_bytes(const struct db_rows *rows, size_t row, size_t column, size_t *ret_bytes)
+{
     const struct cell *cell = cell_at(rows, row, column);
     if (cell->kind == CELL_NULL) {
         *ret_bytes = 0;
@@ -361,13 +381,15 @@ const void *db_bytes(const struct db_rows *rows, size_t row, size_t column, size
     return rows->texts + cell->text.offset;
 }
 
-const char *db_string(const struct db_rows *rows, size_t row, size_t column) {
+const char *db_string(const struct db_rows *rows, size_t row, size_t column)
+{
     size_t bytes;
     return db_bytes(rows, row, column, &bytes);
 }
 
 // Times that went through an expression (GREATEST, IF, COALESCE of mixed types) arrive as text.
-static int64_t time_from_text(const char *text) {
+static int64_t time_from_text(const char *text)
+{
     MYSQL_TIME time = {0};
     char fraction[7] = "";
     int fields = sscanf(text, "%4u-%2u-%2u %2u:%2u:%2u.%6[0-9]", &time.year, &time.month, &time.day, &time.hour,
@@ -381,7 +403,8 @@ static int64_t time_from_text(const char *text) {
     return db_time_to_us(&time);
 }
 
-int64_t db_time_us(const struct db_rows *rows, size_t row, size_t column) {
+int64_t db_time_us(const struct db_rows *rows, size_t row, size_t column)
+{
     const struct cell *cell = cell_at(rows, row, column);
     if (cell->kind == CELL_NULL)
         return 0;

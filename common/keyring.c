@@ -28,7 +28,8 @@
 
 static void say(char *problem, size_t problem_bytes, const char *format, ...) PRINTF_LIKE(3, 4);
 
-static void say(char *problem, size_t problem_bytes, const char *format, ...) {
+static void say(char *problem, size_t problem_bytes, const char *format, ...)
+{
     if (!problem || !problem_bytes)
         return;
     va_list arguments;
@@ -37,30 +38,35 @@ static void say(char *problem, size_t problem_bytes, const char *format, ...) {
     va_end(arguments);
 }
 
-static void close_descriptor(int *descriptor) {
+static void close_descriptor(int *descriptor)
+{
     if (*descriptor >= 0)
         close(*descriptor);
 }
 
-static void close_directory(DIR **directory) {
+static void close_directory(DIR **directory)
+{
     if (*directory)
         closedir(*directory);
 }
 
 // ---------------------------------------------------------------- reading
 
-static bool kid_is_valid(const char *kid, size_t bytes) {
+static bool kid_is_valid(const char *kid, size_t bytes)
+{
     if (bytes == 0 || bytes >= KEYRING_KID_BYTES)
         return false;
     return strspn(kid, "abcdefghijklmnopqrstuvwxyz0123456789") >= bytes;
 }
 
 // Group and others may not even look: who reads a key can make himself any place in the line.
-static bool is_private(const struct stat *status) {
+static bool is_private(const struct stat *status)
+{
     return (status->st_mode & (S_IRWXG | S_IRWXO)) == 0;
 }
 
-static int open_directory(const char *directory, int *ret, char *problem, size_t problem_bytes) {
+static int open_directory(const char *directory, int *ret, char *problem, size_t problem_bytes)
+{
     int descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor < 0) {
         say(problem, problem_bytes, "%s: %s", directory, strerror(errno));
@@ -77,7 +83,9 @@ static int open_directory(const char *directory, int *ret, char *problem, size_t
 }
 
 // Reads the whole file into `text` (KEY_FILE_BYTES_MAX bytes).
-static int read_file(int directory, const char *name, char *text, size_t *ret_bytes, char *problem, size_t problem_bytes) {
+static int read_file(int directory, const char *name, char *text, size_t *ret_bytes, char *problem,
+                     size_t problem_bytes)
+{
     // Without O_NONBLOCK a pipe put there by mistake would hang us.
     int descriptor CLEANUP(close_descriptor) = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat status;
@@ -115,7 +123,8 @@ static int read_file(int directory, const char *name, char *text, size_t *ret_by
 }
 
 static int parse_key(const char *name, const char *text, size_t text_bytes, struct keyring_key *ret, char *problem,
-                     size_t problem_bytes) {
+                     size_t problem_bytes)
+{
     char reason[256] = "";
     json_t *object CLEANUP(json_cleanup) = NULL;
     if (json_read_object(text, text_bytes, KEY_FILE_BYTES_MAX, reason, sizeof(reason), &object)) {
@@ -152,7 +161,8 @@ static int parse_key(const char *name, const char *text, size_t text_bytes, stru
     return 0;
 }
 
-static int load_key(int directory, const char *name, struct keyring_key *ret, char *problem, size_t problem_bytes) {
+static int load_key(int directory, const char *name, struct keyring_key *ret, char *problem, size_t problem_bytes)
+{
     char text[KEY_FILE_BYTES_MAX];
     size_t bytes = 0;
     int result = read_file(directory, name, text, &bytes, problem, problem_bytes);
@@ -163,14 +173,16 @@ static int load_key(int directory, const char *name, struct keyring_key *ret, ch
 }
 
 // Oldest first; by name among those of one second, so that every waiting room sees one order.
-static int compare_keys(const void *left, const void *right) {
+static int compare_keys(const void *left, const void *right)
+{
     const struct keyring_key *a = left, *b = right;
     if (a->created_at != b->created_at)
         return a->created_at < b->created_at ? -1 : 1;
     return strcmp(a->kid, b->kid);
 }
 
-static int load_all(int directory, struct keyring *ret, char *problem, size_t problem_bytes) {
+static int load_all(int directory, struct keyring *ret, char *problem, size_t problem_bytes)
+{
     // A descriptor of its own, since closedir() closes it and reading moves its position.
     int own = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *entries CLEANUP(close_directory) = own >= 0 ? fdopendir(own) : NULL;
@@ -197,7 +209,8 @@ static int load_all(int directory, struct keyring *ret, char *problem, size_t pr
     return 0;
 }
 
-int keyring_load(const char *directory, struct keyring *ret, char *problem, size_t problem_bytes) {
+int keyring_load(const char *directory, struct keyring *ret, char *problem, size_t problem_bytes)
+{
     int descriptor CLEANUP(close_descriptor) = -1;
     int result = open_directory(directory, &descriptor, problem, problem_bytes);
     if (result)
@@ -214,7 +227,8 @@ int keyring_load(const char *directory, struct keyring *ret, char *problem, size
     return result;
 }
 
-const struct keyring_key *keyring_signing_key(const struct keyring *keyring, int64_t now) {
+const struct keyring_key *keyring_signing_key(const struct keyring *keyring, int64_t now)
+{
     for (size_t i = keyring->key_count; i-- > 0;) {
         if (keyring->keys[i].signs_from <= now)
             return &keyring->keys[i];
@@ -222,7 +236,8 @@ const struct keyring_key *keyring_signing_key(const struct keyring *keyring, int
     return NULL;
 }
 
-const struct keyring_key *keyring_find(const struct keyring *keyring, const char *kid, size_t kid_bytes) {
+const struct keyring_key *keyring_find(const struct keyring *keyring, const char *kid, size_t kid_bytes)
+{
     for (size_t i = 0; i < keyring->key_count; i++) {
         if (strlen(keyring->keys[i].kid) == kid_bytes && memcmp(keyring->keys[i].kid, kid, kid_bytes) == 0)
             return &keyring->keys[i];
@@ -232,7 +247,8 @@ const struct keyring_key *keyring_find(const struct keyring *keyring, const char
 
 // ---------------------------------------------------------------- writing
 
-static int write_all(int descriptor, const char *text, size_t bytes) {
+static int write_all(int descriptor, const char *text, size_t bytes)
+{
     while (bytes) {
         ssize_t written = write(descriptor, text, bytes);
         if (written < 0 && errno == EINTR)
@@ -245,12 +261,14 @@ static int write_all(int descriptor, const char *text, size_t bytes) {
     return 0;
 }
 
-static int errno_class(void) {
+static int errno_class(void)
+{
     return errno == ENOSPC || errno == EDQUOT || errno == EINTR || errno == EMFILE || errno == ENFILE ? ERROR_TRANSIENT
-                                                                                                    : ERROR_PERMANENT;
+                                                                                                      : ERROR_PERMANENT;
 }
 
-static int write_key(int directory, const struct keyring_key *key, char *problem, size_t problem_bytes) {
+static int write_key(int directory, const struct keyring_key *key, char *problem, size_t problem_bytes)
+{
     char name[KEY_FILE_NAME_BYTES], hidden[KEY_FILE_NAME_BYTES];
     snprintf(name, sizeof(name), "%s" SUFFIX, key->kid);
     snprintf(hidden, sizeof(hidden), ".%s.new", key->kid);
@@ -262,8 +280,9 @@ static int write_key(int directory, const struct keyring_key *key, char *problem
                          "  \"k\": \"%s\",\n  \"created_at\": %" PRId64 ",\n  \"signs_from\": %" PRId64 "\n}\n",
                          key->kid, secret, key->created_at, key->signs_from);
     int descriptor = openat(directory, hidden, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    bool written = descriptor >= 0 && fchmod(descriptor, 0600) == 0 && write_all(descriptor, text, (size_t)bytes) == 0 &&
-                   fsync(descriptor) == 0 && renameat(directory, hidden, directory, name) == 0;
+    bool written = descriptor >= 0 && fchmod(descriptor, 0600) == 0 &&
+                   write_all(descriptor, text, (size_t)bytes) == 0 && fsync(descriptor) == 0 &&
+                   renameat(directory, hidden, directory, name) == 0;
     int result = 0;
     if (!written) {
         result = errno_class();
@@ -283,7 +302,8 @@ static int write_key(int directory, const struct keyring_key *key, char *problem
 
 // A key has nothing left to verify once another has signed for longer than any token lives. A file that cannot be removed
 // now is removed by the next rotation.
-static size_t remove_expired(int directory, struct keyring *keyring, int64_t now, int64_t lifetime_seconds) {
+static size_t remove_expired(int directory, struct keyring *keyring, int64_t now, int64_t lifetime_seconds)
+{
     size_t kept = 0;
     for (size_t i = 0; i < keyring->key_count; i++) {
         bool is_expired = false;
@@ -300,7 +320,8 @@ static size_t remove_expired(int directory, struct keyring *keyring, int64_t now
     return kept;
 }
 
-static void new_key(int64_t now, bool is_first, struct keyring_key *ret) {
+static void new_key(int64_t now, bool is_first, struct keyring_key *ret)
+{
     uint8_t name[8];
     random_bytes(name, sizeof(name));
     memset(ret, 0, sizeof(*ret));
@@ -312,7 +333,8 @@ static void new_key(int64_t now, bool is_first, struct keyring_key *ret) {
 }
 
 int keyring_rotate(const char *directory, int64_t now, int64_t lifetime_seconds, struct keyring_key *ret, char *problem,
-                   size_t problem_bytes) {
+                   size_t problem_bytes)
+{
     if (mkdir(directory, 0700) != 0 && errno != EEXIST) {
         say(problem, problem_bytes, "%s: %s", directory, strerror(errno));
         return errno_class();

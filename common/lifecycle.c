@@ -10,13 +10,13 @@
 #define ATTEMPTS_MAX 3
 
 static const char *const state_names[LIFECYCLE_STATE_COUNT] = {
-    [LIFECYCLE_DRAFT] = "draft",     [LIFECYCLE_LOBBY] = "lobby",       [LIFECYCLE_OPEN] = "open",
-    [LIFECYCLE_PAUSED] = "paused",   [LIFECYCLE_STOPPED] = "stopped",   [LIFECYCLE_SOLD_OUT] = "sold_out",
+    [LIFECYCLE_DRAFT] = "draft",   [LIFECYCLE_LOBBY] = "lobby",     [LIFECYCLE_OPEN] = "open",
+    [LIFECYCLE_PAUSED] = "paused", [LIFECYCLE_STOPPED] = "stopped", [LIFECYCLE_SOLD_OUT] = "sold_out",
     [LIFECYCLE_CLOSED] = "closed",
 };
 
 static const char *const action_names[LIFECYCLE_ACTION_COUNT] = {
-    [LIFECYCLE_DO_LOBBY] = "lobby", [LIFECYCLE_DO_OPEN] = "open",   [LIFECYCLE_DO_PAUSE] = "pause",
+    [LIFECYCLE_DO_LOBBY] = "lobby",   [LIFECYCLE_DO_OPEN] = "open", [LIFECYCLE_DO_PAUSE] = "pause",
     [LIFECYCLE_DO_RESUME] = "resume", [LIFECYCLE_DO_STOP] = "stop", [LIFECYCLE_DO_START] = "start",
     [LIFECYCLE_DO_CLOSE] = "close",
 };
@@ -43,23 +43,26 @@ static const unsigned char table[LIFECYCLE_ACTION_COUNT][LIFECYCLE_STATE_COUNT] 
     [LIFECYCLE_DO_STOP] = {LEAD(LIFECYCLE_LOBBY, LIFECYCLE_STOPPED), LEAD(LIFECYCLE_OPEN, LIFECYCLE_STOPPED),
                            LEAD(LIFECYCLE_PAUSED, LIFECYCLE_STOPPED), TO(LIFECYCLE_STOPPED),
                            LEAD(LIFECYCLE_SOLD_OUT, LIFECYCLE_STOPPED)},
-    [LIFECYCLE_DO_START] = {TO(LIFECYCLE_LOBBY), TO(LIFECYCLE_OPEN), TO(LIFECYCLE_PAUSED), TO(LIFECYCLE_SOLD_OUT),
-                            [LIFECYCLE_STOPPED] = BEFORE_STOP},
+    [LIFECYCLE_DO_START] = {TO(LIFECYCLE_LOBBY), TO(LIFECYCLE_OPEN), TO(LIFECYCLE_PAUSED),
+                            TO(LIFECYCLE_SOLD_OUT), [LIFECYCLE_STOPPED] = BEFORE_STOP},
     [LIFECYCLE_DO_CLOSE] = {LEAD(LIFECYCLE_DRAFT, LIFECYCLE_CLOSED), LEAD(LIFECYCLE_LOBBY, LIFECYCLE_CLOSED),
                             LEAD(LIFECYCLE_OPEN, LIFECYCLE_CLOSED), LEAD(LIFECYCLE_PAUSED, LIFECYCLE_CLOSED),
                             LEAD(LIFECYCLE_STOPPED, LIFECYCLE_CLOSED), LEAD(LIFECYCLE_SOLD_OUT, LIFECYCLE_CLOSED),
                             TO(LIFECYCLE_CLOSED)},
 };
 
-const char *lifecycle_state_name(enum lifecycle_state state) {
+const char *lifecycle_state_name(enum lifecycle_state state)
+{
     return (unsigned)state < LIFECYCLE_STATE_COUNT ? state_names[state] : "unknown";
 }
 
-const char *lifecycle_action_name(enum lifecycle_action action) {
+const char *lifecycle_action_name(enum lifecycle_action action)
+{
     return (unsigned)action < LIFECYCLE_ACTION_COUNT ? action_names[action] : "unknown";
 }
 
-int lifecycle_state_parse(const char *name, enum lifecycle_state *ret) {
+int lifecycle_state_parse(const char *name, enum lifecycle_state *ret)
+{
     for (unsigned i = 0; name && i < LIFECYCLE_STATE_COUNT; i++) {
         if (strcmp(name, state_names[i]) == 0) {
             *ret = (enum lifecycle_state)i;
@@ -70,7 +73,8 @@ int lifecycle_state_parse(const char *name, enum lifecycle_state *ret) {
 }
 
 int lifecycle_next(enum lifecycle_state state, enum lifecycle_state before_stop, enum lifecycle_action action,
-                   enum lifecycle_state *ret) {
+                   enum lifecycle_state *ret)
+{
     if ((unsigned)state >= LIFECYCLE_STATE_COUNT || (unsigned)action >= LIFECYCLE_ACTION_COUNT)
         return ERROR_CONFLICT;
     unsigned cell = table[action][state];
@@ -96,7 +100,8 @@ struct locked_event {
 
 // The counter first and the event second, as joins do it: so an opening and a join wait for each other and cannot
 // deadlock, and the lobby's size is final when it is written.
-static int lock_event(struct db *db, const char *slug, struct locked_event *ret) {
+static int lock_event(struct db *db, const char *slug, struct locked_event *ret)
+{
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
     int result = db_read(db, "SELECT id FROM events WHERE slug = ?", (struct db_value[]){db_text(slug)}, 1, 1, &rows);
     if (result)
@@ -131,7 +136,8 @@ static int lock_event(struct db *db, const char *slug, struct locked_event *ret)
 
 // Both servers assign from left to right, so `stopped_us` is reckoned before `stopped_at` goes. A clock that was set back
 // meanwhile must not make it shrink.
-static int write_state(struct db *db, const struct locked_event *event, enum lifecycle_state after, const char *detail) {
+static int write_state(struct db *db, const struct locked_event *event, enum lifecycle_state after, const char *detail)
+{
     if (after == LIFECYCLE_STOPPED)
         return db_write(db,
                         "UPDATE events SET state = ?, state_before_stop = ?, stop_reason = ?, "
@@ -152,14 +158,15 @@ static int write_state(struct db *db, const struct locked_event *event, enum lif
         return db_write(db,
                         "UPDATE events SET state = ?, lobby_size = COALESCE(lobby_size, ?), version = version + 1 "
                         "WHERE id = ?",
-                        (struct db_value[]){db_text(lifecycle_state_name(after)), DB_U(event->last), DB_U(event->id)}, 3,
-                        NULL);
+                        (struct db_value[]){db_text(lifecycle_state_name(after)), DB_U(event->last), DB_U(event->id)},
+                        3, NULL);
     return db_write(db, "UPDATE events SET state = ?, version = version + 1 WHERE id = ?",
                     (struct db_value[]){db_text(lifecycle_state_name(after)), DB_U(event->id)}, 2, NULL);
 }
 
 static int apply_in_transaction(struct db *db, const char *slug, enum lifecycle_action action, const char *actor,
-                                const char *detail, struct lifecycle_change *ret) {
+                                const char *detail, struct lifecycle_change *ret)
+{
     struct locked_event event = {0};
     int result = lock_event(db, slug, &event);
     if (result)
@@ -173,10 +180,10 @@ static int apply_in_transaction(struct db *db, const char *slug, enum lifecycle_
     result = write_state(db, &event, change.after, detail);
     if (result)
         return result;
-    result = db_write(db, "INSERT INTO event_log (event_id, at, actor, action, detail) VALUES (?, UTC_TIMESTAMP(6), ?, ?, ?)",
-                      (struct db_value[]){DB_U(event.id), db_text(actor), db_text(lifecycle_action_name(action)),
-                                          db_text(detail)},
-                      4, NULL);
+    result = db_write(
+        db, "INSERT INTO event_log (event_id, at, actor, action, detail) VALUES (?, UTC_TIMESTAMP(6), ?, ?, ?)",
+        (struct db_value[]){DB_U(event.id), db_text(actor), db_text(lifecycle_action_name(action)), db_text(detail)}, 4,
+        NULL);
     if (result)
         return result;
     change.version++;
@@ -184,8 +191,9 @@ static int apply_in_transaction(struct db *db, const char *slug, enum lifecycle_
     return 0;
 }
 
-int lifecycle_apply(struct db *db, const char *slug, enum lifecycle_action action, const char *actor, const char *detail,
-                    struct lifecycle_change *ret) {
+int lifecycle_apply(struct db *db, const char *slug, enum lifecycle_action action, const char *actor,
+                    const char *detail, struct lifecycle_change *ret)
+{
     int result = ERROR_TRANSIENT;
     for (int attempt = 0; attempt < ATTEMPTS_MAX && result == ERROR_TRANSIENT; attempt++) {
         result = db_begin(db);

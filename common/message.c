@@ -17,13 +17,15 @@
 #define COUNT_MAX INT64_MAX
 
 // Notes what is wrong with `field` and returns ERROR_INVALID, so that a reader can end with it.
-static int refuse(char *problem, size_t problem_bytes, const char *field) {
+static int refuse(char *problem, size_t problem_bytes, const char *field)
+{
     if (problem && problem_bytes)
         snprintf(problem, problem_bytes, "%s: missing or out of bounds", field);
     return ERROR_INVALID;
 }
 
-static int read_count(const json_t *object, const char *key, int64_t min, uint64_t *ret) {
+static int read_count(const json_t *object, const char *key, int64_t min, uint64_t *ret)
+{
     int64_t value;
     if (json_read_integer(object, key, min, COUNT_MAX, &value))
         return ERROR_INVALID;
@@ -31,7 +33,8 @@ static int read_count(const json_t *object, const char *key, int64_t min, uint64
     return 0;
 }
 
-static int read_slug(const json_t *object, char ret[static SLUG_BYTES]) {
+static int read_slug(const json_t *object, char ret[static SLUG_BYTES])
+{
     const char *slug;
     if (json_read_string(object, "slug", SLUG_BYTES, &slug))
         return ERROR_INVALID;
@@ -42,7 +45,8 @@ static int read_slug(const json_t *object, char ret[static SLUG_BYTES]) {
     return 0;
 }
 
-static void write_served_event(const struct message_served_event *event, struct buffer *text) {
+static void write_served_event(const struct message_served_event *event, struct buffer *text)
+{
     buffer_text(text, "{\"slug\":");
     buffer_json_string(text, event->slug);
     buffer_format(text, ",\"served\":%" PRIu64 ",\"last\":%" PRIu64 ",\"pace\":", event->served, event->last);
@@ -54,7 +58,8 @@ static void write_served_event(const struct message_served_event *event, struct 
         buffer_text(text, ",\"us_per_place\":null}");
 }
 
-static int read_wait(const json_t *object, struct message_served_event *ret) {
+static int read_wait(const json_t *object, struct message_served_event *ret)
+{
     const json_t *wait = json_object_get(object, "us_per_place");
     ret->has_wait = wait && !json_is_null(wait);
     if (!ret->has_wait)
@@ -69,7 +74,9 @@ static int read_wait(const json_t *object, struct message_served_event *ret) {
     return ret->us_per_place_low >= 0 && ret->us_per_place_low <= ret->us_per_place_high ? 0 : ERROR_INVALID;
 }
 
-static int read_served_event(const json_t *object, struct message_served_event *ret, char *problem, size_t problem_bytes) {
+static int read_served_event(const json_t *object, struct message_served_event *ret, char *problem,
+                             size_t problem_bytes)
+{
     const char *pace;
     struct pace parsed;
     if (!json_is_object(object))
@@ -89,7 +96,8 @@ static int read_served_event(const json_t *object, struct message_served_event *
     return 0;
 }
 
-static void write_served(const struct message *message, struct buffer *text) {
+static void write_served(const struct message *message, struct buffer *text)
+{
     assert(message->served.event_count <= MESSAGE_EVENTS_MAX);
     buffer_format(text, ",\"epoch\":%" PRIu64 ",\"seq\":%" PRIu64 ",\"full\":%s,\"events\":[", message->served.epoch,
                   message->served.seq, message->served.full ? "true" : "false");
@@ -101,7 +109,8 @@ static void write_served(const struct message *message, struct buffer *text) {
     buffer_text(text, "]");
 }
 
-static int read_served(const json_t *object, struct message *ret, char *problem, size_t problem_bytes) {
+static int read_served(const json_t *object, struct message *ret, char *problem, size_t problem_bytes)
+{
     if (read_count(object, "epoch", 0, &ret->served.epoch))
         return refuse(problem, problem_bytes, "epoch");
     if (read_count(object, "seq", 1, &ret->served.seq))
@@ -120,13 +129,15 @@ static int read_served(const json_t *object, struct message *ret, char *problem,
     return 0;
 }
 
-static void write_event_changed(const struct message *message, struct buffer *text) {
+static void write_event_changed(const struct message *message, struct buffer *text)
+{
     buffer_text(text, ",\"slug\":");
     buffer_json_string(text, message->event_changed.slug);
     buffer_format(text, ",\"version\":%" PRIu64, message->event_changed.version);
 }
 
-static int read_event_changed(const json_t *object, struct message *ret, char *problem, size_t problem_bytes) {
+static int read_event_changed(const json_t *object, struct message *ret, char *problem, size_t problem_bytes)
+{
     if (read_slug(object, ret->event_changed.slug))
         return refuse(problem, problem_bytes, "slug");
     if (read_count(object, "version", 0, &ret->event_changed.version))
@@ -134,13 +145,15 @@ static int read_event_changed(const json_t *object, struct message *ret, char *p
     return 0;
 }
 
-static void write_acted(const struct message *message, struct buffer *text) {
+static void write_acted(const struct message *message, struct buffer *text)
+{
     buffer_text(text, ",\"slug\":");
     buffer_json_string(text, message->acted.slug);
     buffer_format(text, ",\"version\":%" PRIu64 ",\"epoch\":%" PRIu64, message->acted.version, message->acted.epoch);
 }
 
-static int read_acted(const json_t *object, struct message *ret, char *problem, size_t problem_bytes) {
+static int read_acted(const json_t *object, struct message *ret, char *problem, size_t problem_bytes)
+{
     if (read_slug(object, ret->acted.slug))
         return refuse(problem, problem_bytes, "slug");
     if (read_count(object, "version", 0, &ret->acted.version))
@@ -150,13 +163,15 @@ static int read_acted(const json_t *object, struct message *ret, char *problem, 
     return 0;
 }
 
-static void write_left(const struct message *message, struct buffer *text) {
+static void write_left(const struct message *message, struct buffer *text)
+{
     buffer_text(text, ",\"slug\":");
     buffer_json_string(text, message->left.slug);
     buffer_format(text, ",\"number\":%" PRIu64, message->left.number);
 }
 
-static int read_left(const json_t *object, struct message *ret, char *problem, size_t problem_bytes) {
+static int read_left(const json_t *object, struct message *ret, char *problem, size_t problem_bytes)
+{
     if (read_slug(object, ret->left.slug))
         return refuse(problem, problem_bytes, "slug");
     if (read_count(object, "number", 1, &ret->left.number))
@@ -177,18 +192,21 @@ static const struct {
 
 #define TYPE_COUNT (sizeof(types) / sizeof(types[0]))
 
-const char *message_type_name(enum message_type type) {
+const char *message_type_name(enum message_type type)
+{
     return (size_t)type < TYPE_COUNT ? types[type].name : "unknown";
 }
 
-void message_write(const struct message *message, struct buffer *text) {
+void message_write(const struct message *message, struct buffer *text)
+{
     assert((size_t)message->type < TYPE_COUNT);
     buffer_format(text, "{\"v\":%d,\"type\":\"%s\"", MESSAGE_VERSION, types[message->type].name);
     types[message->type].write(message, text);
     buffer_text(text, "}");
 }
 
-int message_read(const char *body, size_t body_bytes, struct message *ret, char *problem, size_t problem_bytes) {
+int message_read(const char *body, size_t body_bytes, struct message *ret, char *problem, size_t problem_bytes)
+{
     json_t *object CLEANUP(json_cleanup) = NULL;
     if (problem && problem_bytes)
         problem[0] = '\0';

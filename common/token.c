@@ -22,7 +22,8 @@
 
 // ---------------------------------------------------------------- signing
 
-static void write_hex(const uint8_t *data, size_t bytes, char *ret) {
+static void write_hex(const uint8_t *data, size_t bytes, char *ret)
+{
     static const char digits[] = "0123456789abcdef";
     for (size_t i = 0; i < bytes; i++) {
         ret[2 * i] = digits[data[i] >> 4];
@@ -31,7 +32,8 @@ static void write_hex(const uint8_t *data, size_t bytes, char *ret) {
     ret[2 * bytes] = '\0';
 }
 
-static int sign(const struct keyring_key *key, const char *text, size_t bytes, uint8_t ret[static SIGNATURE_BYTES]) {
+static int sign(const struct keyring_key *key, const char *text, size_t bytes, uint8_t ret[static SIGNATURE_BYTES])
+{
     unsigned written = 0;
     if (!HMAC(EVP_sha256(), key->secret, sizeof(key->secret), (const unsigned char *)text, bytes, ret, &written) ||
         written != SIGNATURE_BYTES)
@@ -40,7 +42,8 @@ static int sign(const struct keyring_key *key, const char *text, size_t bytes, u
 }
 
 int token_write(const struct token *token, const char *typ, const struct keyring_key *key,
-                char ret[static TOKEN_BYTES_MAX]) {
+                char ret[static TOKEN_BYTES_MAX])
+{
     if (!slug_is_valid(token->event, strnlen(token->event, sizeof(token->event))) || token->number == 0 ||
         token->number > NUMBER_MAX || token->issued_at < 0 || token->expires_at <= token->issued_at ||
         token->expires_at > TIME_MAX)
@@ -58,7 +61,8 @@ int token_write(const struct token *token, const char *typ, const struct keyring
         (size_t)claims_bytes >= sizeof(claims))
         return ERROR_LIMIT;
     // 160 and 384 bytes and the signature are 769 characters at most.
-    _Static_assert(BASE64URL_BYTES(sizeof(header)) + BASE64URL_BYTES(sizeof(claims)) + BASE64URL_BYTES(SIGNATURE_BYTES) <
+    _Static_assert(BASE64URL_BYTES(sizeof(header)) + BASE64URL_BYTES(sizeof(claims)) +
+                           BASE64URL_BYTES(SIGNATURE_BYTES) <
                        TOKEN_BYTES_MAX,
                    "a token fits");
     char text[TOKEN_BYTES_MAX];
@@ -75,7 +79,8 @@ int token_write(const struct token *token, const char *typ, const struct keyring
     return 0;
 }
 
-int token_sign(const struct token *token, const struct keyring *keyring, int64_t now, char ret[static TOKEN_BYTES_MAX]) {
+int token_sign(const struct token *token, const struct keyring *keyring, int64_t now, char ret[static TOKEN_BYTES_MAX])
+{
     const struct keyring_key *key = keyring_signing_key(keyring, now);
     return key ? token_write(token, TOKEN_TYP, key, ret) : ERROR_NOT_FOUND;
 }
@@ -88,7 +93,8 @@ struct parts {
     size_t header_bytes, claims_bytes, signature_bytes;
 };
 
-static int split(const char *text, size_t bytes, struct parts *ret) {
+static int split(const char *text, size_t bytes, struct parts *ret)
+{
     const char *first = memchr(text, '.', bytes);
     if (!first)
         return ERROR_INVALID;
@@ -106,7 +112,8 @@ static int split(const char *text, size_t bytes, struct parts *ret) {
     return 0;
 }
 
-static int decode_object(const char *text, size_t bytes, json_t **ret) {
+static int decode_object(const char *text, size_t bytes, json_t **ret)
+{
     uint8_t decoded[TOKEN_BYTES_MAX];
     size_t decoded_bytes = 0;
     if (base64url_decode(text, bytes, decoded, sizeof(decoded), &decoded_bytes))
@@ -117,7 +124,8 @@ static int decode_object(const char *text, size_t bytes, json_t **ret) {
 // Finds the key by the header and checks that the header says what that key is for. `crit` names extensions that must be
 // understood (RFC 7515, 4.1.11); we have none.
 static const char *check_header(const struct parts *parts, const struct keyring *keyring,
-                                const struct keyring_key **ret_key) {
+                                const struct keyring_key **ret_key)
+{
     json_t *header CLEANUP(json_cleanup) = NULL;
     if (decode_object(parts->header, parts->header_bytes, &header))
         return "header";
@@ -134,7 +142,8 @@ static const char *check_header(const struct parts *parts, const struct keyring 
     return *ret_key ? NULL : "key";
 }
 
-static const char *check_signature(const struct parts *parts, const struct keyring_key *key) {
+static const char *check_signature(const struct parts *parts, const struct keyring_key *key)
+{
     uint8_t given[SIGNATURE_BYTES], right[SIGNATURE_BYTES];
     size_t given_bytes = 0;
     if (base64url_decode(parts->signature, parts->signature_bytes, given, sizeof(given), &given_bytes) ||
@@ -145,7 +154,8 @@ static const char *check_signature(const struct parts *parts, const struct keyri
     return CRYPTO_memcmp(given, right, sizeof(right)) == 0 ? NULL : "signature";
 }
 
-static int read_visitor(const json_t *claims, uint8_t ret[static TOKEN_VISITOR_BYTES]) {
+static int read_visitor(const json_t *claims, uint8_t ret[static TOKEN_VISITOR_BYTES])
+{
     const char *text;
     if (json_read_string(claims, "sub", VISITOR_TEXT_BYTES + 1, &text) || strlen(text) != VISITOR_TEXT_BYTES)
         return ERROR_INVALID;
@@ -162,7 +172,8 @@ static int read_visitor(const json_t *claims, uint8_t ret[static TOKEN_VISITOR_B
     return 0;
 }
 
-static const char *read_claims(const struct parts *parts, struct token *ret) {
+static const char *read_claims(const struct parts *parts, struct token *ret)
+{
     json_t *claims CLEANUP(json_cleanup) = NULL;
     if (decode_object(parts->claims, parts->claims_bytes, &claims))
         return "claims";
@@ -188,7 +199,8 @@ static const char *read_claims(const struct parts *parts, struct token *ret) {
 }
 
 int token_verify(const char *text, size_t bytes, const struct keyring *keyring, int64_t now, struct token *ret,
-                 const char **ret_reason) {
+                 const char **ret_reason)
+{
     struct parts parts;
     struct token token = {0};
     const struct keyring_key *key = NULL;

@@ -7,7 +7,8 @@
 // What a program that fell behind may still find in its queue. Older news are worthless: a reader that sees a gap asks MySQL.
 #define PRIVATE_QUEUE_LENGTH_MAX 10000
 
-int topology_declare(struct bus *bus) {
+int topology_declare(struct bus *bus)
+{
     static const char *const exchanges[] = {TOPOLOGY_FEED, TOPOLOGY_CONTROL};
     for (size_t i = 0; i < sizeof(exchanges) / sizeof(exchanges[0]); i++) {
         int result = bus_declare_exchange(bus, exchanges[i], "fanout", true);
@@ -17,7 +18,8 @@ int topology_declare(struct bus *bus) {
     return 0;
 }
 
-int topology_subscribe(struct bus *bus, const char *exchange) {
+int topology_subscribe(struct bus *bus, const char *exchange)
+{
     char queue[BUS_NAME_BYTES];
     const struct bus_queue wanted = {
         .name = "",

@@ -33,7 +33,12 @@ static void answers_one_by_one_and_out_of_order(void **state)
     assert_int_equal(confirms.answered, 0);
     bus_confirms_answer(&confirms, 1, false, false);
     assert_int_equal(confirms.answered, 2);
+    publish(3);
     bus_confirms_answer(&confirms, 4, true, false); // everything up to 4; 5 came before
+    assert_int_equal(confirms.answered, 5);
+    bus_confirms_answer(&confirms, 7, true, false);
+    assert_int_equal(confirms.answered, 7);
+    bus_confirms_answer(&confirms, 8, true, false);
     assert_true(bus_confirms_is_empty(&confirms));
     assert_false(bus_confirms_take_refused(&confirms));
 }

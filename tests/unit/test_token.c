@@ -244,18 +244,17 @@ static void every_character_counts(void **state)
     char good[TOKEN_BYTES_MAX];
     assert_int_equal(token_sign(&usual, &keyring, NOW, good), 0);
     size_t bytes = strlen(good);
-    static const char others[] = "ABYZabyz0189-_.=+/ \n";
     for (size_t i = 0; i < bytes; i++) {
-        for (size_t k = 0; k < sizeof(others); k++) { // with the NUL
+        for (int other = 0; other < 256; other++) {
             char text[TOKEN_BYTES_MAX];
             struct token back;
             const char *reason;
-            if (good[i] == others[k])
+            if (good[i] == (char)other)
                 continue;
             memcpy(text, good, bytes + 1);
-            text[i] = others[k];
+            text[i] = (char)other;
             if (token_verify(text, bytes, &keyring, NOW, &back, &reason) == 0)
-                fail_msg("accepted with character %zu changed to %d", i, others[k]);
+                fail_msg("accepted with character %zu changed to %d", i, other);
         }
     }
     // Cut anywhere, also in half.

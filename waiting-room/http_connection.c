@@ -305,9 +305,9 @@ static void handshake(struct http_connection *connection)
     connection->read_wants_write = false;
     int result = SSL_accept(connection->ssl);
     if (result == 1) {
-        metric_add(&http_metric_handshakes[SSL_session_reused(connection->ssl) ? HTTP_HANDSHAKE_RESUMED
-                                                                               : HTTP_HANDSHAKE_FULL],
-                   1);
+        metric_add(
+            &http_metric_handshakes[SSL_session_reused(connection->ssl) ? HTTP_HANDSHAKE_RESUMED : HTTP_HANDSHAKE_FULL],
+            1);
         connection->state = HTTP_PREFACE_STATE;
         connection->deadline_ms = http_now(connection->loop) + connection->loop->server->handshake_ms;
         return;
@@ -488,8 +488,7 @@ static void tick_exchanges(struct http_connection *connection, int64_t now_ms)
         } else if (exchange->sent_early) {
             if (now_ms - exchange->since_ms >= STOP_SENDING_MS)
                 http_exchange_stop_sending(exchange);
-        } else if (exchange->answered && exchange->read == NULL &&
-                   now_ms - exchange->since_ms >= server->stall_ms) {
+        } else if (exchange->answered && exchange->read == NULL && now_ms - exchange->since_ms >= server->stall_ms) {
             metric_add(&http_metric_errors[HTTP_ERROR_STALL_TIME], 1);
             exchange->since_ms = now_ms;
             nghttp2_submit_rst_stream(connection->session, NGHTTP2_FLAG_NONE, exchange->stream_id, NGHTTP2_CANCEL);

@@ -209,8 +209,10 @@ void http_exchange_refuse(struct http_exchange *exchange)
     static const struct {
         int status;
         const char *title;
-    } titles[] = {{405, "Method not allowed"},   {408, "The request took too long"},
-                  {413, "The body is too large"}, {414, "The path is too long"},
+    } titles[] = {{405, "Method not allowed"},
+                  {408, "The request took too long"},
+                  {413, "The body is too large"},
+                  {414, "The path is too long"},
                   {431, "The header fields are too large"}};
     if (exchange->answered || exchange->connection->state != HTTP_OPEN_STATE)
         return;
@@ -224,7 +226,8 @@ void http_exchange_refuse(struct http_exchange *exchange)
     const struct http_header headers[] = {
         {"content-type", "application/problem+json"},
         {"cache-control", "no-store"},
-        {exchange->refusal == 503 ? "retry-after" : "allow", exchange->refusal == 503 ? "1" : "GET, HEAD, POST, PUT, DELETE"},
+        {exchange->refusal == 503 ? "retry-after" : "allow",
+         exchange->refusal == 503 ? "1" : "GET, HEAD, POST, PUT, DELETE"},
     };
     bool third = exchange->refusal == 503 || exchange->refusal == 405;
     http_respond(exchange, exchange->refusal, headers, third ? 3 : 2, body, (size_t)bytes);

@@ -38,7 +38,7 @@
 
 enum http_state {
     HTTP_HANDSHAKE_STATE, // TLS
-    HTTP_PREFACE_STATE,   // until the client has said that it speaks HTTP/2
+    HTTP_PREFACE_STATE, // until the client has said that it speaks HTTP/2
     HTTP_OPEN_STATE,
     HTTP_LINGER_STATE, // everything is said; what still comes is read and dropped until the peer closes too
     HTTP_CLOSED_STATE, // waits for libuv to give its handle back
@@ -47,12 +47,12 @@ enum http_state {
 // A request while it is being read. Freed as soon as the answer is given: an event stream that is open for an hour does
 // not keep its headers.
 struct http_collected {
-    struct buffer text;      // the fields kept, each NUL-terminated
-    struct buffer cookie;    // these two may come in several fields
+    struct buffer text; // the fields kept, each NUL-terminated
+    struct buffer cookie; // these two may come in several fields
     struct buffer forwarded;
     struct buffer body;
     size_t offsets[HTTP_FIELDS_MAX]; // of a field in `text`, plus one; 0: absent
-    size_t bytes;       // of all that is counted against HTTP_COLLECTED_BYTES_MAX
+    size_t bytes; // of all that is counted against HTTP_COLLECTED_BYTES_MAX
     struct http_request request;
 };
 
@@ -61,8 +61,8 @@ struct http_exchange {
     struct http_exchange *next, *previous; // of the connection, oldest first
     int32_t stream_id;
     uint32_t header_list_bytes; // as RFC 9113 counts them (6.5.2)
-    uint32_t dropped_bytes;     // of a body that nobody reads any more
-    int refusal;                // a status to answer with instead of asking the handler; 0: none
+    uint32_t dropped_bytes; // of a body that nobody reads any more
+    int refusal; // a status to answer with instead of asking the handler; 0: none
     bool headers_complete;
     bool expects_continue;
     bool dispatched; // the handler knows of it, so it must hear `closed`
@@ -81,18 +81,18 @@ struct http_exchange {
 
 struct http_connection {
     struct http_loop *loop;
-    struct http_connection *next, *previous;       // of the loop
+    struct http_connection *next, *previous; // of the loop
     struct http_connection *next_dirty;
     uv_poll_t poll;
     int fd;
     int poll_events;
     enum http_state state;
     bool dirty;
-    bool counted;         // against its address
-    bool peer_trusted;    // a proxy of ours
-    bool doomed;          // GOAWAY with an error was submitted; nothing more is read
+    bool counted; // against its address
+    bool peer_trusted; // a proxy of ours
+    bool doomed; // GOAWAY with an error was submitted; nothing more is read
     bool read_wants_write, write_wants_read; // of TLS
-    bool closing_sent;    // the last GOAWAY
+    bool closing_sent; // the last GOAWAY
     bool write_closed;
     struct peer_address peer;
     SSL *ssl; // NULL on the cleartext port
@@ -101,8 +101,8 @@ struct http_connection {
     size_t exchange_count;
     size_t unanswered_count;
     size_t collected_bytes;
-    int64_t deadline_ms;       // in all states but the open one
-    int64_t idle_since_ms;     // while there is no exchange
+    int64_t deadline_ms; // in all states but the open one
+    int64_t idle_since_ms; // while there is no exchange
     int64_t write_progress_ms; // while there is something unsent
     int64_t patience, patience_ms;
     char *unsent;
@@ -188,11 +188,11 @@ static inline int64_t http_now(struct http_loop *loop)
 // http_loop.c
 int http_loop_new(struct http_server *server, size_t index, struct http_loop **ret) MUST_USE;
 void http_loop_free(struct http_loop *loop); // its thread has ended
-void *http_loop_run(void *loop);             // the thread
+void *http_loop_run(void *loop); // the thread
 void http_loop_drain(struct http_loop *loop, int64_t deadline_ms); // any thread
-void http_loop_end(struct http_loop *loop);                        // any thread; drained before
-void http_loop_dirty(struct http_connection *connection);          // to be flushed at the end of the loop's turn
-void http_loop_clean(struct http_connection *connection);          // takes it out of those
+void http_loop_end(struct http_loop *loop); // any thread; drained before
+void http_loop_dirty(struct http_connection *connection); // to be flushed at the end of the loop's turn
+void http_loop_clean(struct http_connection *connection); // takes it out of those
 const char *http_loop_date(struct http_loop *loop);
 // A connection was cut for what it did. The log gets one line a second at most, with how many were held back.
 void http_loop_cut(struct http_connection *connection, enum http_error_kind kind);
@@ -203,15 +203,15 @@ int http_listen_bind(const char *address, bool first, uint16_t port, int *ret_fd
                      size_t problem_bytes) MUST_USE;
 int http_listen_start(struct http_loop *loop, struct http_listener *listener) MUST_USE;
 void http_listen_resume(struct http_listener *listener); // after a pause for want of descriptors
-void http_listen_close(struct http_listener *listener);  // takes in first what the kernel has accepted already
+void http_listen_close(struct http_listener *listener); // takes in first what the kernel has accepted already
 
 // http_connection.c
 void http_connection_accept(struct http_loop *loop, int fd, const struct peer_address *peer, bool tls, bool counted);
 void http_connection_flush(struct http_connection *connection);
 void http_connection_tick(struct http_connection *connection, int64_t now_ms); // deadlines
-void http_connection_close(struct http_connection *connection);                // at once
-void http_connection_drain(struct http_connection *connection);                // says that the end is near
-void http_connection_last(struct http_connection *connection);                 // takes no more requests from now on
+void http_connection_close(struct http_connection *connection); // at once
+void http_connection_drain(struct http_connection *connection); // says that the end is near
+void http_connection_last(struct http_connection *connection); // takes no more requests from now on
 
 // http_session.c
 int http_session_setup(struct http_loop *loop) MUST_USE; // callbacks and options, shared by the loop's sessions

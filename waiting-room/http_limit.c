@@ -23,7 +23,8 @@ struct http_limit {
     struct entry entries[];
 };
 
-int http_limit_new(int64_t per_address_max, size_t addresses_max, struct http_limit **ret) {
+int http_limit_new(int64_t per_address_max, size_t addresses_max, struct http_limit **ret)
+{
     size_t size = 64;
     while (size < addresses_max * 2 && size < (size_t)1 << 24)
         size *= 2;
@@ -38,14 +39,16 @@ int http_limit_new(int64_t per_address_max, size_t addresses_max, struct http_li
     return 0;
 }
 
-void http_limit_free(struct http_limit *limit) {
+void http_limit_free(struct http_limit *limit)
+{
     if (limit == NULL)
         return;
     pthread_mutex_destroy(&limit->mutex);
     free(limit);
 }
 
-static size_t home(const struct http_limit *limit, const struct peer_address *address) {
+static size_t home(const struct http_limit *limit, const struct peer_address *address)
+{
     uint64_t halves[2];
     memcpy(halves, address->bytes, sizeof halves);
     uint64_t hash = limit->seed;
@@ -56,15 +59,16 @@ static size_t home(const struct http_limit *limit, const struct peer_address *ad
     return (size_t)hash & limit->mask;
 }
 
-static size_t find(const struct http_limit *limit, const struct peer_address *address) {
+static size_t find(const struct http_limit *limit, const struct peer_address *address)
+{
     size_t at = home(limit, address);
-    while (limit->entries[at].count > 0 &&
-           memcmp(&limit->entries[at].address, address, sizeof *address) != 0)
+    while (limit->entries[at].count > 0 && memcmp(&limit->entries[at].address, address, sizeof *address) != 0)
         at = (at + 1) & limit->mask;
     return at;
 }
 
-bool http_limit_take(struct http_limit *limit, const struct peer_address *address) {
+bool http_limit_take(struct http_limit *limit, const struct peer_address *address)
+{
     pthread_mutex_lock(&limit->mutex);
     struct entry *entry = &limit->entries[find(limit, address)];
     bool taken = entry->count < limit->per_address_max;
@@ -83,7 +87,8 @@ bool http_limit_take(struct http_limit *limit, const struct peer_address *addres
 }
 
 // Frees a slot by moving back what was pushed past it, so that searches never cross a hole (Knuth 6.4, algorithm R).
-static void empty(struct http_limit *limit, size_t hole) {
+static void empty(struct http_limit *limit, size_t hole)
+{
     limit->used--;
     for (size_t at = (hole + 1) & limit->mask; limit->entries[at].count > 0; at = (at + 1) & limit->mask) {
         size_t wanted = home(limit, &limit->entries[at].address);
@@ -95,7 +100,8 @@ static void empty(struct http_limit *limit, size_t hole) {
     limit->entries[hole].count = 0;
 }
 
-void http_limit_give(struct http_limit *limit, const struct peer_address *address) {
+void http_limit_give(struct http_limit *limit, const struct peer_address *address)
+{
     pthread_mutex_lock(&limit->mutex);
     size_t at = find(limit, address);
     if (limit->entries[at].count > 1)

@@ -4,19 +4,21 @@
 
 #include <stdbool.h>
 
-#define LABELLED(metric_name, label, help_text)                                                                        \
-    {                                                                                                                  \
-        .name = (metric_name), .labels = (label), .help = (help_text), .kind = METRIC_COUNTER                          \
+#define LABELLED(metric_name, label, help_text)                                               \
+    {                                                                                         \
+        .name = (metric_name), .labels = (label), .help = (help_text), .kind = METRIC_COUNTER \
     }
 
 struct metric http_metric_connections = METRIC_GAUGE("onsale_http_connections", "Connections that are open.");
-struct metric http_metric_streams = METRIC_GAUGE("onsale_http_streams", "Requests being received or answered, open event streams among them.");
+struct metric http_metric_streams =
+    METRIC_GAUGE("onsale_http_streams", "Requests being received or answered, open event streams among them.");
 
-#define REQUESTS(class) LABELLED("onsale_http_requests_total", "status=\"" class "\"", "Answers given, by class of status.")
+#define REQUESTS(class) \
+    LABELLED("onsale_http_requests_total", "status=\"" class "\"", "Answers given, by class of status.")
 struct metric http_metric_requests[5] = {REQUESTS("1xx"), REQUESTS("2xx"), REQUESTS("3xx"), REQUESTS("4xx"),
                                          REQUESTS("5xx")};
 
-#define HANDSHAKES(result)                                                                                             \
+#define HANDSHAKES(result) \
     LABELLED("onsale_http_tls_handshakes_total", "result=\"" result "\"", "TLS handshakes that ended.")
 struct metric http_metric_handshakes[HTTP_HANDSHAKES] = {
     [HTTP_HANDSHAKE_FULL] = HANDSHAKES("full"),
@@ -24,7 +26,7 @@ struct metric http_metric_handshakes[HTTP_HANDSHAKES] = {
     [HTTP_HANDSHAKE_FAILED] = HANDSHAKES("failed"),
 };
 
-#define REFUSED(reason)                                                                                                \
+#define REFUSED(reason) \
     LABELLED("onsale_http_connections_refused_total", "reason=\"" reason "\"", "Connections not served.")
 struct metric http_metric_refused[HTTP_REFUSALS] = {
     [HTTP_REFUSED_CONNECTIONS] = REFUSED("connections"),
@@ -47,7 +49,7 @@ static const char *const kind_names[HTTP_ERROR_KINDS] = {
     [HTTP_ERROR_STALL_TIME] = "stall_time",
 };
 
-#define ERRORS(kind)                                                                                                   \
+#define ERRORS(kind) \
     LABELLED("onsale_http_protocol_errors_total", "kind=\"" kind "\"", "Connections and requests that were cut short.")
 struct metric http_metric_errors[HTTP_ERROR_KINDS] = {
     [HTTP_ERROR_NOT_HTTP2] = ERRORS("not_http2"),

@@ -7,15 +7,15 @@
 
 // Why a connection or a request was cut short: the label `kind` of onsale_http_protocol_errors_total.
 enum http_error_kind {
-    HTTP_ERROR_NOT_HTTP2,           // another protocol on the port
-    HTTP_ERROR_FRAME,               // a frame that RFC 9113 does not allow
-    HTTP_ERROR_FLOOD,               // pings, settings, empty frames, resets
+    HTTP_ERROR_NOT_HTTP2, // another protocol on the port
+    HTTP_ERROR_FRAME, // a frame that RFC 9113 does not allow
+    HTTP_ERROR_FLOOD, // pings, settings, empty frames, resets
     HTTP_ERROR_CONTINUATION_FLOOD,
-    HTTP_ERROR_HEADERS_TOO_LARGE,   // 431
-    HTTP_ERROR_PATH_TOO_LONG,       // 414
-    HTTP_ERROR_BODY_TOO_LARGE,      // 413
-    HTTP_ERROR_TOO_MUCH_AT_ONCE,    // 503: unfinished requests of one connection
-    HTTP_ERROR_MALFORMED,           // 400, 405 for CONNECT
+    HTTP_ERROR_HEADERS_TOO_LARGE, // 431
+    HTTP_ERROR_PATH_TOO_LONG, // 414
+    HTTP_ERROR_BODY_TOO_LARGE, // 413
+    HTTP_ERROR_TOO_MUCH_AT_ONCE, // 503: unfinished requests of one connection
+    HTTP_ERROR_MALFORMED, // 400, 405 for CONNECT
     HTTP_ERROR_HANDSHAKE_TIME,
     HTTP_ERROR_REQUEST_TIME,
     HTTP_ERROR_STALL_TIME,

@@ -63,15 +63,15 @@ static int set_tls(struct http_server *server, const struct http_server_options 
 static int set_listeners(struct http_server *server, const struct http_server_options *options, char *problem,
                          size_t problem_bytes)
 {
-    const char *const addresses[HTTP_LISTENERS] = {[HTTP_TLS] = options->listen,
-                                                   [HTTP_CLEARTEXT] = options->listen_cleartext};
+    const char *const addresses[HTTP_LISTENERS] = {
+        [HTTP_TLS] = options->listen, [HTTP_CLEARTEXT] = options->listen_cleartext};
     for (size_t kind = 0; kind < HTTP_LISTENERS; kind++) {
         if (addresses[kind] == NULL || addresses[kind][0] == '\0')
             continue;
         for (size_t i = 0; i < server->loop_count; i++) {
-            int error = http_listen_bind(addresses[kind], i == 0, server->ports[kind],
-                                         &server->loops[i]->listeners[kind].fd, &server->ports[kind], problem,
-                                         problem_bytes);
+            int error =
+                http_listen_bind(addresses[kind], i == 0, server->ports[kind], &server->loops[i]->listeners[kind].fd,
+                                 &server->ports[kind], problem, problem_bytes);
             if (error != 0)
                 return error;
         }
@@ -119,8 +119,8 @@ static int start_threads(struct http_server *server, char *problem, size_t probl
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     size_t started = 0;
-    while (started < server->loop_count && pthread_create(&server->loops[started]->thread, NULL, http_loop_run,
-                                                          server->loops[started]) == 0)
+    while (started < server->loop_count &&
+           pthread_create(&server->loops[started]->thread, NULL, http_loop_run, server->loops[started]) == 0)
         started++;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (started == server->loop_count)

@@ -26,7 +26,10 @@ static const struct field {
     size_t name_bytes;
     size_t member;
 } fields[] = {
-#define FIELD(text, member) {(text), sizeof(text) - 1, offsetof(struct http_request, member)}
+#define FIELD(text, member)                                             \
+    {                                                                   \
+        (text), sizeof(text) - 1, offsetof(struct http_request, member) \
+    }
     FIELD(":method", method_name),
     FIELD(":path", path),
     FIELD(":authority", authority),
@@ -217,11 +220,8 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream
 
 static enum http_method method_of(const char *name)
 {
-    static const char *const names[] = {[HTTP_GET] = "GET",
-                                        [HTTP_HEAD] = "HEAD",
-                                        [HTTP_POST] = "POST",
-                                        [HTTP_PUT] = "PUT",
-                                        [HTTP_DELETE] = "DELETE"};
+    static const char *const names[] = {
+        [HTTP_GET] = "GET", [HTTP_HEAD] = "HEAD", [HTTP_POST] = "POST", [HTTP_PUT] = "PUT", [HTTP_DELETE] = "DELETE"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(name, names[i]) == 0)
             return (enum http_method)i;
@@ -256,8 +256,8 @@ static void build_request(struct http_exchange *exchange)
     request->body = collected->body.data == NULL ? "" : collected->body.data;
     request->body_bytes = collected->body.bytes;
     const struct peer_address *peer = &exchange->connection->peer;
-    struct peer_address client = peer_client(peer, &exchange->connection->loop->server->trusted,
-                                             request->forwarded_for);
+    struct peer_address client =
+        peer_client(peer, &exchange->connection->loop->server->trusted, request->forwarded_for);
     peer_format(&client, request->address);
 }
 

@@ -7,19 +7,22 @@
 
 static const uint8_t mapped_prefix[12] = {[10] = 0xff, [11] = 0xff};
 
-static struct peer_address from_ipv4(const struct in_addr *address) {
+static struct peer_address from_ipv4(const struct in_addr *address)
+{
     struct peer_address mapped;
     memcpy(mapped.bytes, mapped_prefix, sizeof mapped_prefix);
     memcpy(mapped.bytes + sizeof mapped_prefix, address, 4);
     return mapped;
 }
 
-static bool is_ipv4(const struct peer_address *address) {
+static bool is_ipv4(const struct peer_address *address)
+{
     return memcmp(address->bytes, mapped_prefix, sizeof mapped_prefix) == 0;
 }
 
 // Reads a bare address: no port, no brackets.
-static int parse_bare(const char *text, size_t bytes, struct peer_address *ret) {
+static int parse_bare(const char *text, size_t bytes, struct peer_address *ret)
+{
     char copy[PEER_TEXT_BYTES];
     if (bytes == 0 || bytes >= sizeof copy)
         return ERROR_INVALID;
@@ -38,7 +41,8 @@ static int parse_bare(const char *text, size_t bytes, struct peer_address *ret) 
     return 0;
 }
 
-static bool is_port(const char *text, size_t bytes) {
+static bool is_port(const char *text, size_t bytes)
+{
     if (bytes == 0 || bytes > 5)
         return false;
     for (size_t i = 0; i < bytes; i++)
@@ -47,7 +51,8 @@ static bool is_port(const char *text, size_t bytes) {
     return true;
 }
 
-int peer_parse(const char *text, size_t bytes, struct peer_address *ret) {
+int peer_parse(const char *text, size_t bytes, struct peer_address *ret)
+{
     if (bytes > 0 && text[0] == '[') {
         const char *end = memchr(text, ']', bytes);
         if (end == NULL)
@@ -66,14 +71,16 @@ int peer_parse(const char *text, size_t bytes, struct peer_address *ret) {
     return parse_bare(text, (size_t)(colon - text), ret);
 }
 
-static bool bits_equal(const struct peer_address *a, const struct peer_address *b, unsigned bits) {
+static bool bits_equal(const struct peer_address *a, const struct peer_address *b, unsigned bits)
+{
     unsigned whole = bits / 8, rest = bits % 8;
     if (memcmp(a->bytes, b->bytes, whole) != 0)
         return false;
     return rest == 0 || (a->bytes[whole] ^ b->bytes[whole]) >> (8 - rest) == 0;
 }
 
-static int parse_network(const char *text, size_t bytes, struct peer_address *ret_address, unsigned *ret_bits) {
+static int parse_network(const char *text, size_t bytes, struct peer_address *ret_address, unsigned *ret_bits)
+{
     const char *slash = memchr(text, '/', bytes);
     struct peer_address address;
     int error = parse_bare(text, slash == NULL ? bytes : (size_t)(slash - text), &address);
@@ -105,7 +112,8 @@ static int parse_network(const char *text, size_t bytes, struct peer_address *re
     return 0;
 }
 
-int peer_networks_parse(const char *text, struct peer_networks *ret) {
+int peer_networks_parse(const char *text, struct peer_networks *ret)
+{
     struct peer_networks networks = {.count = 0};
     const char *at = text == NULL ? "" : text;
     for (;;) {
@@ -115,8 +123,8 @@ int peer_networks_parse(const char *text, struct peer_networks *ret) {
             break;
         if (networks.count == PEER_NETWORKS_MAX)
             return ERROR_LIMIT;
-        int error = parse_network(at, bytes, &networks.items[networks.count].address,
-                                  &networks.items[networks.count].bits);
+        int error =
+            parse_network(at, bytes, &networks.items[networks.count].address, &networks.items[networks.count].bits);
         if (error != 0)
             return error;
         networks.count++;
@@ -126,14 +134,16 @@ int peer_networks_parse(const char *text, struct peer_networks *ret) {
     return 0;
 }
 
-bool peer_networks_contain(const struct peer_networks *networks, const struct peer_address *address) {
+bool peer_networks_contain(const struct peer_networks *networks, const struct peer_address *address)
+{
     for (size_t i = 0; i < networks->count; i++)
         if (bits_equal(&networks->items[i].address, address, networks->items[i].bits))
             return true;
     return false;
 }
 
-int peer_from_socket(const struct sockaddr *socket_address, struct peer_address *ret) {
+int peer_from_socket(const struct sockaddr *socket_address, struct peer_address *ret)
+{
     if (socket_address->sa_family == AF_INET) {
         struct sockaddr_in ipv4;
         memcpy(&ipv4, socket_address, sizeof ipv4);
@@ -148,7 +158,8 @@ int peer_from_socket(const struct sockaddr *socket_address, struct peer_address 
     return 0;
 }
 
-const char *peer_format(const struct peer_address *address, char text[static PEER_TEXT_BYTES]) {
+const char *peer_format(const struct peer_address *address, char text[static PEER_TEXT_BYTES])
+{
     const char *written = is_ipv4(address)
                               ? inet_ntop(AF_INET, address->bytes + sizeof mapped_prefix, text, PEER_TEXT_BYTES)
                               : inet_ntop(AF_INET6, address->bytes, text, PEER_TEXT_BYTES);
@@ -157,7 +168,8 @@ const char *peer_format(const struct peer_address *address, char text[static PEE
     return text;
 }
 
-struct peer_address peer_household(const struct peer_address *address) {
+struct peer_address peer_household(const struct peer_address *address)
+{
     struct peer_address household = *address;
     if (!is_ipv4(address))
         memset(household.bytes + 8, 0, 8);
@@ -165,7 +177,8 @@ struct peer_address peer_household(const struct peer_address *address) {
 }
 
 struct peer_address peer_client(const struct peer_address *peer, const struct peer_networks *trusted,
-                                const char *forwarded_for) {
+                                const char *forwarded_for)
+{
     struct peer_address client = *peer;
     size_t end = forwarded_for == NULL ? 0 : strlen(forwarded_for);
     while (end > 0 && peer_networks_contain(trusted, &client)) {

@@ -11,8 +11,9 @@ static const char ciphers[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GC
                               "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
                               "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 
-static bool offers(const unsigned char *list, unsigned list_bytes, const char *protocol,
-                   const unsigned char **ret_name, unsigned char *ret_name_bytes) {
+static bool offers(const unsigned char *list, unsigned list_bytes, const char *protocol, const unsigned char **ret_name,
+                   unsigned char *ret_name_bytes)
+{
     size_t bytes = strlen(protocol);
     for (unsigned at = 0; at < list_bytes; at += 1U + list[at]) {
         if (list[at] == bytes && at + 1 + bytes <= list_bytes && memcmp(list + at + 1, protocol, bytes) == 0) {
@@ -26,7 +27,8 @@ static bool offers(const unsigned char *list, unsigned list_bytes, const char *p
 
 // "http/1.1" is agreed to only in order to tell such a client, in its own language, that it is not spoken here.
 static int on_alpn(SSL *ssl, const unsigned char **name, unsigned char *name_bytes, const unsigned char *offered,
-                   unsigned offered_bytes, void *argument) {
+                   unsigned offered_bytes, void *argument)
+{
     (void)ssl;
     (void)argument;
     if (offers(offered, offered_bytes, "h2", name, name_bytes) ||
@@ -35,7 +37,8 @@ static int on_alpn(SSL *ssl, const unsigned char **name, unsigned char *name_byt
     return SSL_TLSEXT_ERR_NOACK;
 }
 
-static int fail(const char *what, const char *file, char *problem, size_t problem_bytes) {
+static int fail(const char *what, const char *file, char *problem, size_t problem_bytes)
+{
     unsigned long code = ERR_peek_last_error();
     const char *reason = code == 0 ? NULL : ERR_reason_error_string(code);
     snprintf(problem, problem_bytes, "%s %s: %s", what, file, reason == NULL ? "cannot be used" : reason);
@@ -43,12 +46,13 @@ static int fail(const char *what, const char *file, char *problem, size_t proble
     return ERROR_INVALID;
 }
 
-static void configure(SSL_CTX *context) {
+static void configure(SSL_CTX *context)
+{
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
                                      SSL_OP_PRIORITIZE_CHACHA | SSL_OP_IGNORE_UNEXPECTED_EOF);
     // A partly written batch is tried again from another buffer, and an idle connection keeps no record buffers.
-    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                                  SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_mode(context,
+                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_read_ahead(context, 1);
     // Resumption is by tickets alone: the server's cache would be a lock that all loops share.
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
@@ -58,7 +62,8 @@ static void configure(SSL_CTX *context) {
 }
 
 int tls_context_new(const char *certificate, const char *private_key, SSL_CTX **ret, char *problem,
-                    size_t problem_bytes) {
+                    size_t problem_bytes)
+{
     ERR_clear_error();
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
     if (context == NULL) {
@@ -67,8 +72,8 @@ int tls_context_new(const char *certificate, const char *private_key, SSL_CTX **
     }
     int error = 0;
     configure(context);
-    if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
-        SSL_CTX_set_cipher_list(context, ciphers) != 1 || SSL_CTX_set1_groups_list(context, "X25519:P-256:P-384") != 1)
+    if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 || SSL_CTX_set_cipher_list(context, ciphers) != 1 ||
+        SSL_CTX_set1_groups_list(context, "X25519:P-256:P-384") != 1)
         error = fail("TLS of", "OpenSSL", problem, problem_bytes);
     else if (SSL_CTX_use_certificate_chain_file(context, certificate) != 1)
         error = fail("certificate", certificate, problem, problem_bytes);
@@ -84,7 +89,8 @@ int tls_context_new(const char *certificate, const char *private_key, SSL_CTX **
     return 0;
 }
 
-bool tls_speaks_http2(const SSL *ssl) {
+bool tls_speaks_http2(const SSL *ssl)
+{
     const unsigned char *name = NULL;
     unsigned bytes = 0;
     SSL_get0_alpn_selected(ssl, &name, &bytes);

@@ -34,8 +34,8 @@ struct visit {
     struct http_exchange *exchange;
     struct visit *next, *previous; // of the loop's streams
     bool streaming;
-    uint64_t seen;      // the number of the news that was sent last
-    uint64_t left, at;  // of /count
+    uint64_t seen; // the number of the news that was sent last
+    uint64_t left, at; // of /count
     uv_timer_t *timer;
     char *text; // of /late
 };

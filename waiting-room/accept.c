@@ -9,7 +9,7 @@
 
 struct preference {
     int specificity; // 0: not covered, 1: */*, 2: type/*, 3: the type itself
-    int quality;     // thousandths
+    int quality; // thousandths
 };
 
 // Reads a weight like "0.5" or "1.000" into thousandths; what is malformed counts as 1, the default.
@@ -67,8 +67,8 @@ enum accept accept_choose(const char *field)
     }
     bool stream_named = stream.specificity == 3 && stream.quality > 0;
     bool json_fits = json.specificity > 0 && json.quality > 0;
-    if (stream_named && (!json_fits || stream.quality > json.quality ||
-                         (stream.quality == json.quality && json.specificity < 3)))
+    if (stream_named &&
+        (!json_fits || stream.quality > json.quality || (stream.quality == json.quality && json.specificity < 3)))
         return ACCEPT_STREAM;
     return json_fits ? ACCEPT_JSON : ACCEPT_NEITHER;
 }

@@ -35,7 +35,7 @@ struct event_view {
     struct frames_line line;
     struct frame *frames[FRAME_KIND_COUNT]; // NULL: to be built when somebody wants it
     uint64_t frame_id;
-    bool served_due;       // `served` moved since the last frame about it
+    bool served_due; // `served` moved since the last frame about it
     int64_t next_served_ns; // not before this time: at most four a second
     struct visitor **visitors; // by number
     size_t bucket_count, visitor_count;
@@ -46,7 +46,7 @@ struct event_view {
 };
 
 struct event_view *event_view_new(struct snapshot *event); // takes a reference of its own; NULL when out of memory
-void event_view_free(struct event_view *view);             // accepts NULL; nobody may be on it any more
+void event_view_free(struct event_view *view); // accepts NULL; nobody may be on it any more
 
 // Takes a snapshot over unless a newer one is there. Returns FRAME_BITs of what changed for visitors.
 unsigned event_view_take_snapshot(struct event_view *view, struct snapshot *event);

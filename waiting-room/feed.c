@@ -43,11 +43,13 @@ struct feed {
     int64_t last_heard_ns;
 };
 
-static struct metric connected_gauge = METRIC_GAUGE("onsale_feed_connected", "Whether there is a connection to RabbitMQ.");
+static struct metric connected_gauge =
+    METRIC_GAUGE("onsale_feed_connected", "Whether there is a connection to RabbitMQ.");
 static struct metric heard = METRIC_COUNTER("onsale_feed_served_total", "Messages about the lines that were news.");
 static struct metric old = METRIC_COUNTER("onsale_feed_old_total", "Messages about the lines that came twice or late.");
 static struct metric gaps = METRIC_COUNTER("onsale_feed_gaps_total", "Gaps in the feed.");
-static struct metric silences = METRIC_COUNTER("onsale_feed_silences_total", "Times the feed fell silent for two seconds.");
+static struct metric silences =
+    METRIC_COUNTER("onsale_feed_silences_total", "Times the feed fell silent for two seconds.");
 static struct metric malformed = METRIC_COUNTER("onsale_feed_malformed_total", "Messages that could not be read.");
 
 void feed_register_metrics(void)

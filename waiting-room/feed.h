@@ -17,9 +17,9 @@ struct feed_sequence {
     uint64_t epoch, seq;
 };
 enum feed_verdict {
-    FEED_OLD,  // heard already, or from a leader that was replaced: ignore it
+    FEED_OLD, // heard already, or from a leader that was replaced: ignore it
     FEED_NEXT, // the one that was expected
-    FEED_GAP,  // news, but something before it was missed
+    FEED_GAP, // news, but something before it was missed
 };
 enum feed_verdict feed_sequence_take(struct feed_sequence *sequence, uint64_t epoch, uint64_t seq);
 

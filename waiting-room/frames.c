@@ -62,8 +62,8 @@ void frames_public(struct buffer *text, const struct snapshot *event, const stru
     add_time(text, event->opens_at_us);
     buffer_text(text, ",\"timezone\":");
     buffer_json_string(text, event->timezone);
-    buffer_format(text, ",\"currency\":\"%s\",\"served\":%" PRIu64 ",\"line\":%" PRIu64 ",\"pace\":\"%s\"", event->currency,
-                  line->served, line->last, event->pace);
+    buffer_format(text, ",\"currency\":\"%s\",\"served\":%" PRIu64 ",\"line\":%" PRIu64 ",\"pace\":\"%s\"",
+                  event->currency, line->served, line->last, event->pace);
     buffer_text(text, ",\"seconds_per_place\":");
     add_seconds_per_place(text, line);
     buffer_format(text, ",\"max_per_order\":%" PRIu32 ",\"tiers\":[", event->max_per_order);

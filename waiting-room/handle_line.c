@@ -36,7 +36,8 @@ static bool needs_token(struct visit *visit)
 {
     if (visit->identity == VISIT_VISITOR)
         return true;
-    visit_refuse(visit, visit->identity == VISIT_NOBODY ? &PROBLEM_NO_TOKEN : visit_problem(visit), (struct problem_more){0});
+    visit_refuse(visit, visit->identity == VISIT_NOBODY ? &PROBLEM_NO_TOKEN : visit_problem(visit),
+                 (struct problem_more){0});
     return false;
 }
 

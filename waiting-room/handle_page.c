@@ -12,8 +12,8 @@
 #include "waiting-room/page_render.h"
 #include "waiting-room/visit.h"
 
-#define CONTENT_SECURITY_POLICY                                                                                        \
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "              \
+#define CONTENT_SECURITY_POLICY                                                                           \
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " \
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 #define TIME_TEXT_BYTES 64
 #define FILES_MAX_AGE "public, max-age=300"
@@ -26,8 +26,8 @@ static const char *time_text(int64_t at_us, char text[static TIME_TEXT_BYTES])
     time_t seconds = (time_t)(at_us / 1000000);
     if (at_us == SNAPSHOT_NO_TIME || !gmtime_r(&seconds, &at))
         return NULL;
-    snprintf(text, TIME_TEXT_BYTES, "%d %s %d, %02d:%02d UTC", at.tm_mday, months[at.tm_mon], at.tm_year + 1900, at.tm_hour,
-             at.tm_min);
+    snprintf(text, TIME_TEXT_BYTES, "%d %s %d, %02d:%02d UTC", at.tm_mday, months[at.tm_mon], at.tm_year + 1900,
+             at.tm_hour, at.tm_min);
     return text;
 }
 
@@ -80,11 +80,16 @@ static void build_tiers(const struct snapshot *event, struct tiers *tiers)
 static enum page_line page_line(enum line line)
 {
     switch (line) {
-    case LINE_LOBBY: return PAGE_LINE_LOBBY;
-    case LINE_WAITING: return PAGE_LINE_WAITING;
-    case LINE_TURN: return PAGE_LINE_TURN;
-    case LINE_OVER: return PAGE_LINE_OVER;
-    case LINE_LEFT: return PAGE_LINE_LEFT;
+    case LINE_LOBBY:
+        return PAGE_LINE_LOBBY;
+    case LINE_WAITING:
+        return PAGE_LINE_WAITING;
+    case LINE_TURN:
+        return PAGE_LINE_TURN;
+    case LINE_OVER:
+        return PAGE_LINE_OVER;
+    case LINE_LEFT:
+        return PAGE_LINE_LEFT;
     }
     return PAGE_LINE_NONE;
 }
@@ -128,8 +133,8 @@ static void render(struct visit *visit)
     const struct snapshot *event = view->event;
     const struct page_file *template = &visit->loop->page->files[PAGE_HTML];
     struct buffer html CLEANUP(buffer_done) = BUFFER_INIT, cookie CLEANUP(buffer_done) = BUFFER_INIT,
-                  document CLEANUP(buffer_done) = BUFFER_INIT, line CLEANUP(buffer_done) = BUFFER_INIT,
-                  problem CLEANUP(buffer_done) = BUFFER_INIT;
+                       document CLEANUP(buffer_done) = BUFFER_INIT, line CLEANUP(buffer_done) = BUFFER_INIT,
+                       problem CLEANUP(buffer_done) = BUFFER_INIT;
     struct tiers tiers CLEANUP(free_tiers);
     char starts[TIME_TEXT_BYTES], opens[TIME_TEXT_BYTES], until[TIME_TEXT_BYTES];
     struct line_state state;

@@ -51,9 +51,13 @@ static const struct problem *problem_of_state(const struct visit *visit, struct 
         more->with_opens_at = true;
         more->opens_at_us = visit->request.opens_at_us;
         return &PROBLEM_DRAFT;
-    case LIFECYCLE_SOLD_OUT: return &PROBLEM_SOLD_OUT;
-    case LIFECYCLE_CLOSED: return &PROBLEM_CLOSED;
-    default: more->retry_after_seconds = visit->request.retry_after_seconds; return &PROBLEM_STOPPED;
+    case LIFECYCLE_SOLD_OUT:
+        return &PROBLEM_SOLD_OUT;
+    case LIFECYCLE_CLOSED:
+        return &PROBLEM_CLOSED;
+    default:
+        more->retry_after_seconds = visit->request.retry_after_seconds;
+        return &PROBLEM_STOPPED;
     }
 }
 
@@ -69,8 +73,8 @@ const struct problem *joining_problem(const struct visit *visit, struct problem_
         return &PROBLEM_TOO_MANY;
     struct line_state state;
     int64_t now_us;
-    if (visit->error == ERROR_TRANSIENT && visit->visitor && visit->request.kind == LINE_STORE_LOOK_UP && !visit->again &&
-        visit_state(visit, &state, &now_us))
+    if (visit->error == ERROR_TRANSIENT && visit->visitor && visit->request.kind == LINE_STORE_LOOK_UP &&
+        !visit->again && visit_state(visit, &state, &now_us))
         return NULL; // MySQL is away, but who waits still has the place that the token says
     return visit_problem(visit);
 }

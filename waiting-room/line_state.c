@@ -7,7 +7,8 @@
 const char *line_name(enum line line)
 {
     static const char *const names[] = {
-        [LINE_LOBBY] = "lobby", [LINE_WAITING] = "waiting", [LINE_TURN] = "turn", [LINE_OVER] = "over", [LINE_LEFT] = "left",
+        [LINE_LOBBY] = "lobby", [LINE_WAITING] = "waiting", [LINE_TURN] = "turn",
+        [LINE_OVER] = "over",   [LINE_LEFT] = "left",
     };
     return names[line];
 }
@@ -58,7 +59,8 @@ static void set_let_in(const struct line_event *event, const struct line_facts *
         state->until_us = ends_us;
 }
 
-void line_state_of(const struct line_event *event, const struct line_facts *facts, int64_t now_us, struct line_state *ret)
+void line_state_of(const struct line_event *event, const struct line_facts *facts, int64_t now_us,
+                   struct line_state *ret)
 {
     struct line_state state = {.until_us = SNAPSHOT_NO_TIME, .place = event->opened ? facts->number : 0};
     if (facts->left)

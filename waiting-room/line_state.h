@@ -30,8 +30,8 @@ struct line_facts {
     bool left;
     enum {
         LINE_TURN_UNKNOWN, // nobody has looked since the place was let in
-        LINE_TURN_BEGAN,   // turn_began_us and turn_stopped_us say when
-        LINE_TURN_MISSED,  // let in while absent, and for too long
+        LINE_TURN_BEGAN, // turn_began_us and turn_stopped_us say when
+        LINE_TURN_MISSED, // let in while absent, and for too long
     } turn;
     int64_t turn_began_us;
     int64_t turn_stopped_us; // the event's stopped_us at that time
@@ -48,7 +48,8 @@ struct line_state {
 };
 
 // `now_us` is MySQL's clock as near as this process knows it.
-void line_state_of(const struct line_event *event, const struct line_facts *facts, int64_t now_us, struct line_state *ret);
+void line_state_of(const struct line_event *event, const struct line_facts *facts, int64_t now_us,
+                   struct line_state *ret);
 
 // How long the event's clock has stood still at `now_us`.
 int64_t line_stopped_us(const struct line_event *event, int64_t now_us);

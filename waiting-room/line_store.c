@@ -20,7 +20,8 @@
 #define RETRY_MOST_MS 2000
 
 static struct metric queue_length = METRIC_GAUGE("onsale_store_queue", "Requests that wait for MySQL.");
-static struct metric refused_away = METRIC_COUNTER("onsale_store_refused_total", "Requests refused because MySQL was away.");
+static struct metric refused_away =
+    METRIC_COUNTER("onsale_store_refused_total", "Requests refused because MySQL was away.");
 static struct metric connected = METRIC_GAUGE("onsale_mysql_connected", "Whether there is a connection to MySQL.");
 
 void line_store_register_metrics(void)

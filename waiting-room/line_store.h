@@ -21,21 +21,21 @@
 struct line_store;
 
 enum line_store_kind {
-    LINE_STORE_JOIN,    // a new place
+    LINE_STORE_JOIN, // a new place
     LINE_STORE_LOOK_UP, // what is known of an arrival whose visitor just turned up
-    LINE_STORE_LET_IN,  // the same for a visitor who was on a stream when the place was let in
-    LINE_STORE_LEAVE,   // gives the place up
+    LINE_STORE_LET_IN, // the same for a visitor who was on a stream when the place was let in
+    LINE_STORE_LEAVE, // gives the place up
 };
 
 struct line_store_request {
     enum line_store_kind kind;
     struct http_loop *loop;
     void (*answered)(struct line_store_request *request); // on the loop's thread; the request is the asker's again
-    void (*dropped)(struct line_store_request *request);  // the loop is gone: just frees; any thread
+    void (*dropped)(struct line_store_request *request); // the loop is gone: just frees; any thread
     uint32_t event_id;
-    uint64_t number;                      // not for joins, where it is the answer
+    uint64_t number; // not for joins, where it is the answer
     uint8_t visitor[TOKEN_VISITOR_BYTES]; // who; for joins the random id to write
-    char address[HTTP_ADDRESS_BYTES];     // joins: whose allowance it takes
+    char address[HTTP_ADDRESS_BYTES]; // joins: whose allowance it takes
 
     // The answer. 0; ERROR_TRANSIENT: MySQL is away, nobody was told anything, try again; ERROR_NOT_FOUND: no such arrival;
     // ERROR_CONFLICT: nobody can join in this state; ERROR_LIMIT: the address has no allowance left.
@@ -70,9 +70,9 @@ int line_store_ask(struct line_store *store, struct line_store_request *request)
 
 // Any thread, cheap:
 void line_store_look_at_events(struct line_store *store); // an event changed: look at the versions now
-void line_store_read_line(struct line_store *store);      // something was missed: read `served` at the next chance
+void line_store_read_line(struct line_store *store); // something was missed: read `served` at the next chance
 void line_store_set_fallback(struct line_store *store, bool on); // the feed is silent: read `served` once a second
-void line_store_tell_again(struct line_store *store);     // a loop has started: tell all events once more
+void line_store_tell_again(struct line_store *store); // a loop has started: tell all events once more
 void line_store_set_joins_per_address(struct line_store *store, struct config_rate limit);
 // How many visitors of an event this loop has on a stream.
 void line_store_report_present(struct line_store *store, size_t loop_index, uint32_t event_id, uint32_t present);

@@ -11,14 +11,14 @@
 #include "waiting-room/line_store.h"
 #include "waiting-room/rate.h"
 
-#define STORE_BATCH_MAX 4096        // requests that are worked on together
+#define STORE_BATCH_MAX 4096 // requests that are worked on together
 #define STORE_EVENTS_MAX 10000
 #define STORE_RETRY_AFTER_SECONDS 2 // told to who must come again
 
 struct store_presence {
     uint32_t event_id;
     uint32_t present[LOOPS_MAX]; // by loop
-    bool reported;               // a row stands in MySQL
+    bool reported; // a row stands in MySQL
 };
 
 struct line_store {
@@ -45,7 +45,7 @@ struct line_store {
     int64_t next_attempt_ns, next_tick_ns, next_line_ns;
     struct rate *rate;
     struct line_store_request **batch; // STORE_BATCH_MAX
-    struct db_value *values;           // for one statement of many rows
+    struct db_value *values; // for one statement of many rows
     size_t snapshot_count;
     struct snapshot **snapshots; // the newest of each event, by id
 };

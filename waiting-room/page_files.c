@@ -13,15 +13,15 @@
 
 #define FILE_BYTES_MAX (1024 * 1024)
 
-#define BUILT_IN(name, path)                                                                                           \
-    __asm__(".section .rodata\n"                                                                                       \
-            ".global page_" #name "\n"                                                                                 \
-            "page_" #name ":\n"                                                                                        \
-            ".incbin \"" path "\"\n"                                                                                   \
-            ".global page_" #name "_end\n"                                                                             \
-            "page_" #name "_end:\n"                                                                                    \
-            ".byte 0\n"                                                                                                \
-            ".previous\n");                                                                                            \
+#define BUILT_IN(name, path)               \
+    __asm__(".section .rodata\n"           \
+            ".global page_" #name "\n"     \
+            "page_" #name ":\n"            \
+            ".incbin \"" path "\"\n"       \
+            ".global page_" #name "_end\n" \
+            "page_" #name "_end:\n"        \
+            ".byte 0\n"                    \
+            ".previous\n");                \
     extern const char page_##name[], page_##name##_end[]
 
 BUILT_IN(html, "waiting-room/page/page.html");
@@ -66,7 +66,8 @@ static int read_whole(FILE *stream, struct page_file *file)
     return 0;
 }
 
-static int load_file(const char *directory, const char *name, struct page_file *file, char *problem, size_t problem_bytes)
+static int load_file(const char *directory, const char *name, struct page_file *file, char *problem,
+                     size_t problem_bytes)
 {
     char path[PATH_MAX];
     if (snprintf(path, sizeof path, "%s/%s", directory, name) >= (int)sizeof path) {

@@ -15,7 +15,7 @@ struct page_file {
     const char *data;
     size_t bytes;
     char etag[24]; // with its quotes
-    char *owned;   // NULL: built in
+    char *owned; // NULL: built in
 };
 
 struct page_files {

@@ -15,7 +15,8 @@ const struct problem
                          "It is forged, damaged or expired. Without a token you can join anew."},
     PROBLEM_NO_TOKEN = {401, "no-token", "A queue token is needed",
                         "Join the line first, and send the token as a bearer or in its cookie."},
-    PROBLEM_WRONG_EVENT = {401, "wrong-event", "The queue token is another event's", "Each event has a line of its own."},
+    PROBLEM_WRONG_EVENT = {401, "wrong-event", "The queue token is another event's",
+                           "Each event has a line of its own."},
     PROBLEM_FOREIGN_ORIGIN = {403, "foreign-origin", "Requests from other sites are not allowed",
                               "This can only be asked for from the event's own page."},
     PROBLEM_NOT_FOUND = {404, "not-found", "There is nothing here", "The address is not one of this service."},
@@ -24,23 +25,26 @@ const struct problem
     PROBLEM_NOT_ACCEPTABLE = {406, "not-acceptable", "Nothing here is of a kind that you accept",
                               "There is application/json and, for one's own place, text/event-stream."},
     PROBLEM_DRAFT = {409, "draft", "The event has not opened yet", "Come back when it opens."},
-    PROBLEM_SOLD_OUT = {410, "sold-out", "The event is sold out", "Nothing is left, so nobody can join the line any more."},
+    PROBLEM_SOLD_OUT = {410, "sold-out", "The event is sold out",
+                        "Nothing is left, so nobody can join the line any more."},
     PROBLEM_CLOSED = {410, "closed", "The event is closed", "Nobody can join the line any more."},
     PROBLEM_MEDIA_TYPE = {415, "media-type", "The body is of a kind that is not understood", "Send application/json."},
-    PROBLEM_INVALID = {422, "invalid", "The request is understood but not allowed", "The member errors says what and why."},
+    PROBLEM_INVALID = {422, "invalid", "The request is understood but not allowed",
+                       "The member errors says what and why."},
     PROBLEM_TOO_MANY = {429, "too-many-joins", "Too many people join from your address",
                         "Try again after the time in the field Retry-After."},
     PROBLEM_STOPPED = {503, "stopped", "The event is stopped for the moment",
                        "Nobody can join until it goes on. Places that were given are kept."},
     PROBLEM_UNAVAILABLE = {503, "unavailable", "This does not work for the moment",
                            "Try again after the time in the field Retry-After. Places that were given are kept."},
-    PROBLEM_NO_KEY = {503, "no-key", "Nobody can join for the moment", "The service has no key to sign places with yet."};
+    PROBLEM_NO_KEY = {503, "no-key", "Nobody can join for the moment",
+                      "The service has no key to sign places with yet."};
 
 static const struct problem *const all[] = {
-    &PROBLEM_MALFORMED, &PROBLEM_BAD_TOKEN, &PROBLEM_NO_TOKEN, &PROBLEM_WRONG_EVENT, &PROBLEM_FOREIGN_ORIGIN,
-    &PROBLEM_NOT_FOUND, &PROBLEM_NO_EVENT, &PROBLEM_METHOD, &PROBLEM_NOT_ACCEPTABLE, &PROBLEM_DRAFT, &PROBLEM_SOLD_OUT,
-    &PROBLEM_CLOSED, &PROBLEM_MEDIA_TYPE, &PROBLEM_INVALID, &PROBLEM_TOO_MANY, &PROBLEM_STOPPED, &PROBLEM_UNAVAILABLE,
-    &PROBLEM_NO_KEY,
+    &PROBLEM_MALFORMED, &PROBLEM_BAD_TOKEN,   &PROBLEM_NO_TOKEN,   &PROBLEM_WRONG_EVENT,    &PROBLEM_FOREIGN_ORIGIN,
+    &PROBLEM_NOT_FOUND, &PROBLEM_NO_EVENT,    &PROBLEM_METHOD,     &PROBLEM_NOT_ACCEPTABLE, &PROBLEM_DRAFT,
+    &PROBLEM_SOLD_OUT,  &PROBLEM_CLOSED,      &PROBLEM_MEDIA_TYPE, &PROBLEM_INVALID,        &PROBLEM_TOO_MANY,
+    &PROBLEM_STOPPED,   &PROBLEM_UNAVAILABLE, &PROBLEM_NO_KEY,
 };
 
 const struct problem *problem_find(const char *type, size_t type_bytes)
@@ -81,8 +85,9 @@ void problem_respond(struct http_exchange *exchange, const struct problem *probl
     write_body(&text, problem, more);
     char retry_after[24];
     snprintf(retry_after, sizeof retry_after, "%" PRId64, more->retry_after_seconds);
-    struct http_header headers[8] = {
-        {"content-type", "application/problem+json"}, {"cache-control", "no-store"}, {"x-content-type-options", "nosniff"}};
+    struct http_header headers[8] = {{"content-type", "application/problem+json"},
+                                     {"cache-control", "no-store"},
+                                     {"x-content-type-options", "nosniff"}};
     size_t count = 3;
     if (problem->status == 401)
         headers[count++] = (struct http_header){"www-authenticate", "Bearer"}; // RFC 9110, 11.6.1

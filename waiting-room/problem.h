@@ -15,21 +15,21 @@ struct problem {
     const char *detail;
 };
 
-extern const struct problem PROBLEM_MALFORMED, PROBLEM_BAD_TOKEN, PROBLEM_NO_TOKEN, PROBLEM_WRONG_EVENT, PROBLEM_FOREIGN_ORIGIN,
-    PROBLEM_NOT_FOUND, PROBLEM_NO_EVENT, PROBLEM_METHOD, PROBLEM_NOT_ACCEPTABLE, PROBLEM_DRAFT, PROBLEM_SOLD_OUT,
-    PROBLEM_CLOSED, PROBLEM_MEDIA_TYPE, PROBLEM_INVALID, PROBLEM_TOO_MANY, PROBLEM_STOPPED, PROBLEM_UNAVAILABLE,
-    PROBLEM_NO_KEY;
+extern const struct problem PROBLEM_MALFORMED, PROBLEM_BAD_TOKEN, PROBLEM_NO_TOKEN, PROBLEM_WRONG_EVENT,
+    PROBLEM_FOREIGN_ORIGIN, PROBLEM_NOT_FOUND, PROBLEM_NO_EVENT, PROBLEM_METHOD, PROBLEM_NOT_ACCEPTABLE, PROBLEM_DRAFT,
+    PROBLEM_SOLD_OUT, PROBLEM_CLOSED, PROBLEM_MEDIA_TYPE, PROBLEM_INVALID, PROBLEM_TOO_MANY, PROBLEM_STOPPED,
+    PROBLEM_UNAVAILABLE, PROBLEM_NO_KEY;
 
 // What one answer adds to its problem. All may be left zero.
 struct problem_more {
-    const char *field;        // 422: errors [{field, field_detail}]
+    const char *field; // 422: errors [{field, field_detail}]
     const char *field_detail;
-    const char *detail;       // instead of the problem's own
-    bool with_opens_at;       // 409 draft: opens_at
-    int64_t opens_at_us;      // may be SNAPSHOT_NO_TIME, then null
+    const char *detail; // instead of the problem's own
+    bool with_opens_at; // 409 draft: opens_at
+    int64_t opens_at_us; // may be SNAPSHOT_NO_TIME, then null
     int64_t retry_after_seconds; // 0: no Retry-After
-    const char *allow;        // 405: Allow
-    const char *set_cookie;   // takes a cookie away that did not verify
+    const char *allow; // 405: Allow
+    const char *set_cookie; // takes a cookie away that did not verify
 };
 
 // Answers the exchange. `more` may be NULL.

@@ -13,7 +13,7 @@
 struct rate;
 
 int rate_new(struct rate **ret) MUST_USE; // ERROR_MEMORY
-void rate_free(struct rate *rate);        // accepts NULL
+void rate_free(struct rate *rate); // accepts NULL
 
 // Takes one from the address's allowance: at most limit->count at once, refilled evenly over limit->per_seconds. IPv6 counts
 // by /64, which is what one household has; IPv4 in IPv6 counts as IPv4. Returns 0, or how many seconds to wait for the next.

@@ -118,7 +118,8 @@ static int open_server(struct room *room)
 
 int room_open(struct room *room, struct room_config *config, const struct config_table *table, const char *config_path)
 {
-    *room = (struct room){.config = config, .table = table, .config_path = config_path, .lock = PTHREAD_MUTEX_INITIALIZER};
+    *room =
+        (struct room){.config = config, .table = table, .config_path = config_path, .lock = PTHREAD_MUTEX_INITIALIZER};
     line_store_register_metrics();
     feed_register_metrics();
     stream_register_metrics();

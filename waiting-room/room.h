@@ -19,19 +19,20 @@ struct room {
     struct room_config *config; // changes only in room_reload()
     const struct config_table *table;
     const char *config_path; // NULL: none
-    char name[128];          // host:pid
+    char name[128]; // host:pid
     struct loops loops;
     struct line_store *store;
     struct feed *feed;
     struct http_server *server;
-    _Atomic bool has_key;    // one that signs
-    pthread_mutex_t lock;    // guards the two below
-    struct keys *keys;       // the newest; NULL: none yet
+    _Atomic bool has_key; // one that signs
+    pthread_mutex_t lock; // guards the two below
+    struct keys *keys; // the newest; NULL: none yet
     struct page_files *page;
 };
 
 // Starts everything. MySQL and RabbitMQ may be away. 0, or the exit status to end with; the reason is in the log.
-int room_open(struct room *room, struct room_config *config, const struct config_table *table, const char *config_path) MUST_USE;
+int room_open(struct room *room, struct room_config *config, const struct config_table *table,
+              const char *config_path) MUST_USE;
 void room_close(struct room *room); // drains
 
 // What SIGHUP asks for: reloadable keys of the configuration, certificate, token keys, page. What cannot be read stays.

@@ -12,9 +12,9 @@
 #include "waiting-room/visitor.h"
 
 #define TICK_MS 50
-#define TICKS_TEND 5      // four times a second
+#define TICKS_TEND 5 // four times a second
 #define TICKS_SECOND 20
-#define TICKS_KEYS 600    // half a minute
+#define TICKS_KEYS 600 // half a minute
 #define SERVED_EVERY_NS INT64_C(250000000)
 
 int64_t room_loop_now_us(const struct room_loop *loop)

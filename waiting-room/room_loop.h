@@ -35,7 +35,8 @@ void room_loop_on_snapshot(struct http_loop *http, void *snapshot);
 void room_loop_on_served(struct http_loop *http, void *served_news);
 void room_loop_on_left(struct http_loop *http, void *left_news);
 void room_loop_on_ready(struct http_loop *http, void *unused);
-void room_loop_on_feed_back(struct http_loop *http, void *unused); // something may have been missed: ask about everybody again
+void room_loop_on_feed_back(struct http_loop *http,
+                            void *unused); // something may have been missed: ask about everybody again
 void room_loop_on_keyring(struct http_loop *http, void *keys);
 void room_loop_on_page(struct http_loop *http, void *page_files);
 

@@ -54,10 +54,14 @@ static unsigned method_bit(enum http_method method)
 {
     switch (method) {
     case HTTP_GET:
-    case HTTP_HEAD: return CAN_GET;
-    case HTTP_POST: return CAN_POST;
-    case HTTP_DELETE: return CAN_DELETE;
-    default: return 0;
+    case HTTP_HEAD:
+        return CAN_GET;
+    case HTTP_POST:
+        return CAN_POST;
+    case HTTP_DELETE:
+        return CAN_DELETE;
+    default:
+        return 0;
     }
 }
 
@@ -103,7 +107,8 @@ static void handle_event_route(struct http_exchange *exchange, const struct http
     struct room_loop *loop = http_loop_data(http_exchange_loop(exchange));
     struct event_view *view = room_loop_view(loop, match->slug);
     if (!view && !loop->loaded) {
-        problem_respond(exchange, &PROBLEM_UNAVAILABLE, &(struct problem_more){.retry_after_seconds = RETRY_AFTER_SECONDS});
+        problem_respond(exchange, &PROBLEM_UNAVAILABLE,
+                        &(struct problem_more){.retry_after_seconds = RETRY_AFTER_SECONDS});
         return;
     }
     if (!view) {
@@ -111,11 +116,21 @@ static void handle_event_route(struct http_exchange *exchange, const struct http
         return;
     }
     switch (match->route) {
-    case ROUTE_PAGE: handle_page(exchange, request, view); break;
-    case ROUTE_PAGE_JOIN: handle_page_join(exchange, request, view); break;
-    case ROUTE_PAGE_LEAVE: handle_page_leave(exchange, request, view); break;
-    case ROUTE_EVENT: handle_event(exchange, request, view); break;
-    default: handle_line(exchange, request, view); break;
+    case ROUTE_PAGE:
+        handle_page(exchange, request, view);
+        break;
+    case ROUTE_PAGE_JOIN:
+        handle_page_join(exchange, request, view);
+        break;
+    case ROUTE_PAGE_LEAVE:
+        handle_page_leave(exchange, request, view);
+        break;
+    case ROUTE_EVENT:
+        handle_event(exchange, request, view);
+        break;
+    default:
+        handle_line(exchange, request, view);
+        break;
     }
 }
 

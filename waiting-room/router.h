@@ -22,7 +22,7 @@ enum route {
 struct route_match {
     enum route route;
     char slug[SLUG_BYTES]; // "" where the route has none
-    const char *allow;     // its methods, for the field Allow
+    const char *allow; // its methods, for the field Allow
 };
 
 // Pure. 0; ERROR_NOT_FOUND: no such address; ERROR_CONFLICT: it is there, but not for this method (ret->allow is set).

@@ -26,7 +26,7 @@ struct snapshot_tier {
     char *name;
     bool seated;
     uint64_t capacity;
-    uint64_t left;  // capacity − held − sold
+    uint64_t left; // capacity − held − sold
     uint64_t asked; // what open orders in the line want
     size_t price_count;
     struct snapshot_price *prices;
@@ -44,9 +44,9 @@ struct snapshot {
     bool opened; // the lobby is closed: places are known
     int64_t starts_at_us, lobby_opens_at_us, opens_at_us;
     int64_t turn_us, absent_us;
-    int64_t stopped_us;    // how long the event's clock has stood still before the present stop
+    int64_t stopped_us; // how long the event's clock has stood still before the present stop
     int64_t stopped_at_us; // when the present stop began
-    char *stop_reason;     // NULL: none
+    char *stop_reason; // NULL: none
     uint32_t max_per_order;
     char *notice; // NULL: none
     int64_t notice_at_us;

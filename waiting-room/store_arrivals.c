@@ -45,12 +45,13 @@ static int read_event(struct line_store *store, uint32_t event_id, struct arriva
 
 static int by_number(const void *a, const void *b)
 {
-    const struct line_store_request *x = *(struct line_store_request *const *)a, *y = *(struct line_store_request *const *)b;
+    const struct line_store_request *x = *(struct line_store_request *const *)a,
+                                    *y = *(struct line_store_request *const *)b;
     return x->number < y->number ? -1 : x->number > y->number;
 }
 
-static int read_arrivals(struct line_store *store, uint32_t event_id, struct line_store_request **requests, size_t count,
-                         struct db_rows **ret)
+static int read_arrivals(struct line_store *store, uint32_t event_id, struct line_store_request **requests,
+                         size_t count, struct db_rows **ret)
 {
     struct buffer numbers CLEANUP(buffer_done) = BUFFER_INIT;
     size_t distinct = 0;

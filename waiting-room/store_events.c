@@ -115,7 +115,8 @@ static int fill_tiers(struct line_store *store, struct snapshot *event)
                         " ORDER BY position, code",
                         (struct db_value[]){DB_U(event->id)}, 1, TIERS_MAX, &tiers);
     if (error == 0)
-        error = db_read(store->db, "SELECT tier, code, name, amount FROM tier_prices WHERE event_id = ? ORDER BY position, code",
+        error = db_read(store->db,
+                        "SELECT tier, code, name, amount FROM tier_prices WHERE event_id = ? ORDER BY position, code",
                         (struct db_value[]){DB_U(event->id)}, 1, PRICES_MAX, &prices);
     if (error < 0)
         return error;
@@ -140,14 +141,15 @@ static int fill_tiers(struct line_store *store, struct snapshot *event)
 static int read_snapshot(struct line_store *store, uint32_t id, struct snapshot **ret)
 {
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
-    int error = db_read(store->db,
-                        "SELECT e.version, e.slug, e.name, e.venue, e.timezone, e.currency, e.pace, e.state, e.lobby_size,"
-                        " e.starts_at, e.lobby_opens_at, e.opens_at, e.turn_seconds, e.absent_seconds, e.stopped_us,"
-                        " e.stopped_at, e.stop_reason, e.max_per_order, e.notice, e.notice_at, COALESCE(c.last, 0),"
-                        " COALESCE(s.served, 0), s.us_per_place_low, s.us_per_place_high FROM events e"
-                        " LEFT JOIN line_counters c ON c.event_id = e.id LEFT JOIN line_served s ON s.event_id = e.id"
-                        " WHERE e.id = ?",
-                        (struct db_value[]){DB_U(id)}, 1, 1, &rows);
+    int error =
+        db_read(store->db,
+                "SELECT e.version, e.slug, e.name, e.venue, e.timezone, e.currency, e.pace, e.state, e.lobby_size,"
+                " e.starts_at, e.lobby_opens_at, e.opens_at, e.turn_seconds, e.absent_seconds, e.stopped_us,"
+                " e.stopped_at, e.stop_reason, e.max_per_order, e.notice, e.notice_at, COALESCE(c.last, 0),"
+                " COALESCE(s.served, 0), s.us_per_place_low, s.us_per_place_high FROM events e"
+                " LEFT JOIN line_counters c ON c.event_id = e.id LEFT JOIN line_served s ON s.event_id = e.id"
+                " WHERE e.id = ?",
+                (struct db_value[]){DB_U(id)}, 1, 1, &rows);
     if (error < 0)
         return error;
     if (db_rows_count(rows) == 0)
@@ -213,7 +215,8 @@ int store_read_events(struct line_store *store)
     return error;
 }
 
-static struct metric line_reads = METRIC_COUNTER("onsale_line_reads_total", "Times the line was read from MySQL, not heard.");
+static struct metric line_reads =
+    METRIC_COUNTER("onsale_line_reads_total", "Times the line was read from MySQL, not heard.");
 
 int store_read_line(struct line_store *store)
 {
@@ -288,11 +291,11 @@ int store_report_presence(struct line_store *store)
     size_t count = take_presence(store, &list);
     int error = 0;
     for (size_t i = 0; i < count && error == 0; i++)
-        error = db_write(store->db,
-                         "INSERT INTO presence (room, event_id, present, reported_at) VALUES (?, ?, ?, UTC_TIMESTAMP(6))"
-                         " ON DUPLICATE KEY UPDATE present = VALUES(present), reported_at = VALUES(reported_at)",
-                         (struct db_value[]){db_text(store->options.room), DB_U(list[i].event_id), DB_U(list[i].present)}, 3,
-                         NULL);
+        error = db_write(
+            store->db,
+            "INSERT INTO presence (room, event_id, present, reported_at) VALUES (?, ?, ?, UTC_TIMESTAMP(6))"
+            " ON DUPLICATE KEY UPDATE present = VALUES(present), reported_at = VALUES(reported_at)",
+            (struct db_value[]){db_text(store->options.room), DB_U(list[i].event_id), DB_U(list[i].present)}, 3, NULL);
     free(list);
     return error;
 }

@@ -32,9 +32,9 @@ struct stream {
     struct room_loop *loop;
     struct visitor *visitor;
     struct stream *previous, *next; // of the view
-    struct stream *visitor_next;    // of the visitor
-    struct frame *current;          // being sent
-    size_t sent_bytes;              // of it
+    struct stream *visitor_next; // of the visitor
+    struct frame *current; // being sent
+    size_t sent_bytes; // of it
     unsigned due;
     int told_line; // NEVER_TOLD, or the enum line that the visitor was told last
     int64_t told_until_us;
@@ -115,7 +115,8 @@ static void check_line(struct stream *stream, const struct line_state *state, bo
         stream->due |= DUE_LINE;
 }
 
-static void check_visitor(struct room_loop *loop, struct visitor *visitor, const struct line_event *rules, int64_t now_us)
+static void check_visitor(struct room_loop *loop, struct visitor *visitor, const struct line_event *rules,
+                          int64_t now_us)
 {
     struct line_state state;
     line_state_of(rules, &visitor->facts, now_us, &state);
@@ -137,7 +138,8 @@ void stream_tell_visitor(struct room_loop *loop, struct visitor *visitor)
 
 static unsigned due_of_frames(unsigned frame_bits)
 {
-    return (frame_bits & FRAME_BIT(FRAME_EVENT) ? DUE_EVENT : 0u) | (frame_bits & FRAME_BIT(FRAME_STOCK) ? DUE_STOCK : 0u) |
+    return (frame_bits & FRAME_BIT(FRAME_EVENT) ? DUE_EVENT : 0u) |
+           (frame_bits & FRAME_BIT(FRAME_STOCK) ? DUE_STOCK : 0u) |
            (frame_bits & FRAME_BIT(FRAME_NOTICE) ? DUE_NOTICE : 0u) |
            (frame_bits & FRAME_BIT(FRAME_SERVED) ? DUE_SERVED : 0u);
 }
@@ -223,13 +225,27 @@ static struct frame *next_frame(struct stream *stream)
         stream->due &= ~bit;
         struct frame *frame = NULL;
         switch (bit) {
-        case DUE_RETRY: frame = build_text(NULL); break;
-        case DUE_EVENT: frame = event_view_frame(view, FRAME_EVENT); break;
-        case DUE_LINE: frame = build_line(stream); break;
-        case DUE_STOCK: frame = event_view_frame(view, FRAME_STOCK); break;
-        case DUE_NOTICE: frame = event_view_frame(view, FRAME_NOTICE); break;
-        case DUE_SERVED: frame = event_view_frame(view, FRAME_SERVED); break;
-        default: frame = build_text(":\n\n"); break;
+        case DUE_RETRY:
+            frame = build_text(NULL);
+            break;
+        case DUE_EVENT:
+            frame = event_view_frame(view, FRAME_EVENT);
+            break;
+        case DUE_LINE:
+            frame = build_line(stream);
+            break;
+        case DUE_STOCK:
+            frame = event_view_frame(view, FRAME_STOCK);
+            break;
+        case DUE_NOTICE:
+            frame = event_view_frame(view, FRAME_NOTICE);
+            break;
+        case DUE_SERVED:
+            frame = event_view_frame(view, FRAME_SERVED);
+            break;
+        default:
+            frame = build_text(":\n\n");
+            break;
         }
         if (frame)
             return frame;
@@ -324,8 +340,8 @@ void stream_open(struct http_exchange *exchange, struct visitor *visitor, const 
     link_stream(stream);
     http_set_data(exchange, stream);
     log_debug("stream_opened", LOG_S("slug", visitor->view->event->slug), LOG_U("place", visitor->facts.number));
-    struct http_header headers[4] = {{"content-type", "text/event-stream"}, {"cache-control", "no-store"},
-                                     {"x-accel-buffering", "no"}};
+    struct http_header headers[4] = {
+        {"content-type", "text/event-stream"}, {"cache-control", "no-store"}, {"x-accel-buffering", "no"}};
     size_t count = 3;
     if (set_cookie)
         headers[count++] = (struct http_header){"set-cookie", set_cookie};

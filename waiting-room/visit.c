@@ -18,8 +18,8 @@
 
 static struct metric verified = METRIC_COUNTER("onsale_tokens_verified_total", "Queue tokens that were verified.");
 static struct metric refused = METRIC_COUNTER("onsale_tokens_refused_total", "Queue tokens that did not verify.");
-static struct metric remembered = METRIC_COUNTER("onsale_tokens_remembered_total",
-                                                 "Queue tokens that the connection had verified before.");
+static struct metric remembered =
+    METRIC_COUNTER("onsale_tokens_remembered_total", "Queue tokens that the connection had verified before.");
 
 void visit_register_metrics(void)
 {

@@ -10,9 +10,9 @@
 #include "waiting-room/visitor.h"
 
 enum visit_identity {
-    VISIT_NOBODY,      // no token came along
-    VISIT_VISITOR,     // a token of ours for this event
-    VISIT_BAD_TOKEN,   // one that does not verify
+    VISIT_NOBODY, // no token came along
+    VISIT_VISITOR, // a token of ours for this event
+    VISIT_BAD_TOKEN, // one that does not verify
     VISIT_WRONG_EVENT, // one of another event
 };
 
@@ -22,10 +22,10 @@ struct visit {
     struct room_loop *loop;
     struct event_view *view;
     enum visit_identity identity;
-    bool by_cookie;          // the token (good or bad) came in the cookie
+    bool by_cookie; // the token (good or bad) came in the cookie
     int64_t token_issued_at; // seconds; of a token that verified
     struct visitor *visitor; // NULL: nobody
-    int error;               // of the last question; as in struct line_store_request
+    int error; // of the last question; as in struct line_store_request
     struct line_store_request request;
     void (*then)(struct visit *visit);
     // Left to the handlers.

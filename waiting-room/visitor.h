@@ -12,8 +12,8 @@
 
 struct visitor {
     unsigned references;
-    bool known;     // `facts` were read from MySQL
-    bool asking;    // a look-up for the visitor's streams is on its way
+    bool known; // `facts` were read from MySQL
+    bool asking; // a look-up for the visitor's streams is on its way
     uint8_t id[TOKEN_VISITOR_BYTES];
     struct line_facts facts;
     int64_t ask_again_ns; // not before this time

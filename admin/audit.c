@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The checks that one statement can make: each gives a row of text for each violation. Those that go along the line row by row
-// are in audit_served.c.
+// The checks that one statement can make: each gives a row of text for each violation. Those that go along the line row
+// by row are in audit_served.c.
 #include "admin/audit.h"
 
 #include <stdarg.h>
@@ -34,37 +34,43 @@ static const struct {
      "WHERE event_id = ? AND held + sold > capacity"},
     {AUDIT_STOCK, 1,
      "SELECT CONCAT('tier ', code, ': its capacity is ', capacity, ', but ', seats, ' of its seats can be sold') FROM ("
-     "SELECT t.code, t.capacity, COALESCE(SUM(s.blocked = 0), 0) AS seats FROM tiers t LEFT JOIN seats s "
-     "ON s.event_id = t.event_id AND s.tier = t.code WHERE t.event_id = ? AND t.kind = 'seated' GROUP BY t.code, t.capacity) "
-     "AS counted WHERE capacity <> seats"},
+     "SELECT t.code, t.capacity, COALESCE(SUM(s.blocked = 0), 0) AS seats FROM tiers t "
+     "LEFT JOIN seats s ON s.event_id = t.event_id AND s.tier = t.code WHERE t.event_id = ? AND t.kind = 'seated' "
+     "GROUP BY t.code, t.capacity) AS counted WHERE capacity <> seats"},
     {AUDIT_LINE, 1,
      "SELECT CONCAT('served is ', s.served, ' and the last place given is ', c.last) FROM line_served s "
      "JOIN line_counters c ON c.event_id = s.event_id WHERE s.event_id = ? AND s.served > c.last"},
     {AUDIT_LINE, 2,
-     "SELECT CONCAT('served is ', s.served, ', but its log ends at ', l.top) FROM line_served s JOIN (SELECT "
-     "COALESCE(MAX(served), 0) AS top FROM served_log WHERE event_id = ?) AS l WHERE s.event_id = ? AND s.served <> l.top"},
+     "SELECT CONCAT('served is ', s.served, ', but its log ends at ', l.top) FROM line_served s "
+     "JOIN (SELECT COALESCE(MAX(served), 0) AS top FROM served_log WHERE event_id = ?) AS l "
+     "WHERE s.event_id = ? AND s.served <> l.top"},
     {AUDIT_LINE, 1,
-     "SELECT CONCAT('a step has the epoch ', MAX(l.epoch), ', but no leader came further than ', MIN(r.epoch)) FROM served_log l "
-     "JOIN leaders r ON r.name = 'admission' WHERE l.event_id = ? HAVING MAX(l.epoch) > MIN(r.epoch)"},
+     "SELECT CONCAT('a step has the epoch ', MAX(l.epoch), ', but no leader came further than ', MIN(r.epoch)) "
+     "FROM served_log l JOIN leaders r ON r.name = 'admission' WHERE l.event_id = ? "
+     "HAVING MAX(l.epoch) > MIN(r.epoch)"},
     {AUDIT_LINE, 2,
-     "SELECT CONCAT('the last number given is ', c.last, ', but there are ', a.n, ' arrivals, from ', a.low, ' to ', a.top) "
-     "FROM line_counters c JOIN (SELECT COUNT(*) AS n, COALESCE(MIN(number), 0) AS low, COALESCE(MAX(number), 0) AS top "
-     "FROM arrivals WHERE event_id = ?) AS a WHERE c.event_id = ? AND (a.n <> c.last OR a.top <> c.last OR a.low <> (c.last > 0))"},
+     "SELECT CONCAT('the last number given is ', c.last, ', but there are ', a.n, ' arrivals, from ', a.low, ' to ', "
+     "a.top) FROM line_counters c JOIN (SELECT COUNT(*) AS n, COALESCE(MIN(number), 0) AS low, "
+     "COALESCE(MAX(number), 0) AS top FROM arrivals WHERE event_id = ?) AS a "
+     "WHERE c.event_id = ? AND (a.n <> c.last OR a.top <> c.last OR a.low <> (c.last > 0))"},
     {AUDIT_LINE, 1,
-     "SELECT CONCAT('arrivals ', MIN(number), ' and ', MAX(number), ' are one visitor') FROM arrivals WHERE event_id = ? "
-     "GROUP BY visitor HAVING COUNT(*) > 1"},
+     "SELECT CONCAT('arrivals ', MIN(number), ' and ', MAX(number), ' are one visitor') FROM arrivals "
+     "WHERE event_id = ? GROUP BY visitor HAVING COUNT(*) > 1"},
     {AUDIT_LINE, 1,
      "SELECT CONCAT('the lobby had ', e.lobby_size, ' visitors and the last number given is ', c.last) FROM events e "
      "JOIN line_counters c ON c.event_id = e.id WHERE e.id = ? AND e.lobby_size > c.last"},
     {AUDIT_LINE, 2,
-     "SELECT CONCAT('place ', t.place, ' had a turn and served is ', s.served) FROM turns t JOIN line_served s "
-     "ON s.event_id = t.event_id WHERE t.event_id = ? AND s.event_id = ? AND (t.place > s.served OR t.place = 0)"},
+     "SELECT CONCAT('place ', t.place, ' had a turn and served is ', s.served) FROM turns t "
+     "JOIN line_served s ON s.event_id = t.event_id "
+     "WHERE t.event_id = ? AND s.event_id = ? AND (t.place > s.served OR t.place = 0)"},
     {AUDIT_LINE, 1,
-     "SELECT CONCAT('place ', t.place, ' had a turn before it was let in') FROM turns t WHERE t.event_id = ? AND t.began_at < "
-     "(SELECT l.at FROM served_log l WHERE l.event_id = t.event_id AND l.served >= t.place ORDER BY l.served LIMIT 1)"},
+     "SELECT CONCAT('place ', t.place, ' had a turn before it was let in') FROM turns t "
+     "WHERE t.event_id = ? AND t.began_at < (SELECT l.at FROM served_log l "
+     "WHERE l.event_id = t.event_id AND l.served >= t.place ORDER BY l.served LIMIT 1)"},
 };
 
-void audit_violation(struct audit *audit, enum audit_index check, const char *format, ...) {
+void audit_violation(struct audit *audit, enum audit_index check, const char *format, ...)
+{
     struct audit_check *to = &audit->checks[check];
     to->violation_count++;
     if (json_array_size(to->samples) >= AUDIT_SAMPLES_MAX)
@@ -77,13 +83,15 @@ void audit_violation(struct audit *audit, enum audit_index check, const char *fo
     json_array_append_new(to->samples, json_string(text));
 }
 
-static int run_statements(struct audit *audit) {
+static int run_statements(struct audit *audit)
+{
     const struct db_value id[] = {DB_U(audit->event_id), DB_U(audit->event_id)};
     for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++) {
         struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
         int r = db_read(audit->db, statements[i].sql, id, statements[i].parameters, STATEMENT_ROWS_MAX, &rows);
         if (r == ERROR_LIMIT) {
-            audit_violation(audit, statements[i].check, "more than %d rows break: %.100s ...", STATEMENT_ROWS_MAX, statements[i].sql);
+            audit_violation(audit, statements[i].check, "more than %d rows break: %.100s ...", STATEMENT_ROWS_MAX,
+                            statements[i].sql);
             continue;
         }
         if (r < 0)
@@ -95,7 +103,8 @@ static int run_statements(struct audit *audit) {
 }
 
 // Nobody may be let in between two moments (the ends do not count). INT64_MIN and INT64_MAX: since ever, for ever.
-static int check_standstill(struct audit *audit, int64_t from_us, int64_t to_us, enum lifecycle_state state) {
+static int check_standstill(struct audit *audit, int64_t from_us, int64_t to_us, enum lifecycle_state state)
+{
     static const int64_t first_us = 0, last_us = INT64_C(253402300799) * 1000000; // the years 1970 and 9999
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
     int r = db_read(audit->db,
@@ -107,12 +116,13 @@ static int check_standstill(struct audit *audit, int64_t from_us, int64_t to_us,
         return r;
     char at[CLOCK_TEXT_BYTES];
     audit_violation(audit, AUDIT_OPENED, "%llu steps while the event was %s, the first to place %llu at %s",
-                    (unsigned long long)db_u64(rows, 0, 0), lifecycle_state_name(state), (unsigned long long)db_u64(rows, 0, 1),
-                    clock_format(db_time_us(rows, 0, 2), at));
+                    (unsigned long long)db_u64(rows, 0, 0), lifecycle_state_name(state),
+                    (unsigned long long)db_u64(rows, 0, 1), clock_format(db_time_us(rows, 0, 2), at));
     return 0;
 }
 
-static bool action_of(const char *name, enum lifecycle_action *ret) {
+static bool action_of(const char *name, enum lifecycle_action *ret)
+{
     for (int action = 0; action < LIFECYCLE_ACTION_COUNT; action++) {
         if (strcmp(lifecycle_action_name((enum lifecycle_action)action), name) == 0) {
             *ret = (enum lifecycle_action)action;
@@ -122,9 +132,10 @@ static bool action_of(const char *name, enum lifecycle_action *ret) {
     return false;
 }
 
-// Goes through the event's states as its log tells them; a step of the line needs the state `open`. Steps and changes of the state exclude
-// each other by the event's row lock, so the times can be compared to the microsecond.
-static int check_opened(struct audit *audit) {
+// Goes through the event's states as its log tells them; a step of the line needs the state `open`. Steps and changes
+// of the state exclude each other by the event's row lock, so the times can be compared to the microsecond.
+static int check_opened(struct audit *audit)
+{
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
     int r = db_read(audit->db, "SELECT at, action FROM event_log WHERE event_id = ? ORDER BY id",
                     (struct db_value[]){DB_U(audit->event_id)}, 1, ACTIONS_MAX, &rows);
@@ -147,7 +158,8 @@ static int check_opened(struct audit *audit) {
     return state == LIFECYCLE_OPEN ? 0 : check_standstill(audit, since_us, INT64_MAX, state);
 }
 
-static int find_event(struct audit *audit, const char *slug) {
+static int find_event(struct audit *audit, const char *slug)
+{
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
     int r = db_read(audit->db, "SELECT id FROM events WHERE slug = ?", (struct db_value[]){db_text(slug)}, 1, 1, &rows);
     if (r < 0 || db_rows_count(rows) == 0)
@@ -156,7 +168,8 @@ static int find_event(struct audit *audit, const char *slug) {
     return 0;
 }
 
-int audit_run(struct audit *audit, struct db *db, const char *slug) {
+int audit_run(struct audit *audit, struct db *db, const char *slug)
+{
     *audit = (struct audit){.db = db};
     for (int i = 0; i < AUDIT_COUNT; i++)
         audit->checks[i] = (struct audit_check){.n = names[i].n, .name = names[i].name, .samples = json_array()};
@@ -177,7 +190,8 @@ int audit_run(struct audit *audit, struct db *db, const char *slug) {
     return r;
 }
 
-void audit_done(struct audit *audit) {
+void audit_done(struct audit *audit)
+{
     for (int i = 0; i < AUDIT_COUNT; i++) {
         json_decref(audit->checks[i].samples);
         audit->checks[i].samples = NULL;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What must always hold (the numbered list in docs/invariants.md), checked against one consistent snapshot of the database. A check finds all
-// violations and keeps the first few as samples.
+// What must always hold (the numbered list in docs/invariants.md), checked against one consistent snapshot of the
+// database. A check finds all violations and keeps the first few as samples.
 #ifndef ADMIN_AUDIT_H
 #define ADMIN_AUDIT_H
 
@@ -29,7 +29,8 @@ struct audit {
     struct audit_check checks[AUDIT_COUNT];
 };
 
-// Runs all checks on an event. ERROR_NOT_FOUND: there is none of that name. The caller ends with audit_done() either way.
+// Runs all checks on an event. ERROR_NOT_FOUND: there is none of that name. The caller ends with audit_done() either
+// way.
 int audit_run(struct audit *audit, struct db *db, const char *slug) MUST_USE;
 void audit_done(struct audit *audit);
 

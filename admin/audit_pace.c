@@ -6,7 +6,8 @@
 
 __extension__ typedef unsigned __int128 wide;
 
-uint64_t audit_pace_allowed(const struct audit_pace *stretch, int64_t at_us) {
+uint64_t audit_pace_allowed(const struct audit_pace *stretch, int64_t at_us)
+{
     if (stretch->rate_count == 0 || stretch->rate_seconds == 0 || at_us < stretch->at_us)
         return 0;
     wide elapsed_us = (wide)((uint64_t)at_us - (uint64_t)stretch->at_us);
@@ -14,6 +15,7 @@ uint64_t audit_pace_allowed(const struct audit_pace *stretch, int64_t at_us) {
     return due > UINT64_MAX ? UINT64_MAX : (uint64_t)due;
 }
 
-bool audit_pace_holds(const struct audit_pace *stretch, uint64_t served, int64_t at_us) {
+bool audit_pace_holds(const struct audit_pace *stretch, uint64_t served, int64_t at_us)
+{
     return served <= stretch->served || served - stretch->served <= audit_pace_allowed(stretch, at_us);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The audit's way along the line: served_log in the order of places, and beside it the rows of pace_log, each of which begins a
-// new stretch of the count. Read in pages, so that a line of any length fits.
+// The audit's way along the line: served_log in the order of places, and beside it the rows of pace_log, each of which
+// begins a new stretch of the count. Read in pages, so that a line of any length fits.
 #include <inttypes.h>
 #include <stdbool.h>
 
@@ -28,7 +28,8 @@ struct walk {
 enum { STRETCH_ID, STRETCH_SERVED, STRETCH_AT, STRETCH_COUNT, STRETCH_SECONDS };
 
 // Makes the next row of pace_log, if there is one, available at stretch_row.
-static int look_ahead(struct walk *walk, bool *ret_is_there) {
+static int look_ahead(struct walk *walk, bool *ret_is_there)
+{
     if (!walk->stretches || walk->stretch_row == db_rows_count(walk->stretches)) {
         if (walk->stretches && db_rows_count(walk->stretches) < PAGE_ROWS) {
             *ret_is_there = false;
@@ -39,8 +40,8 @@ static int look_ahead(struct walk *walk, bool *ret_is_there) {
         int r = db_read(walk->audit->db,
                         "SELECT id, served, at, rate_count, rate_seconds FROM pace_log WHERE event_id = ? AND id > ? "
                         "ORDER BY id LIMIT ?",
-                        (struct db_value[]){DB_U(walk->audit->event_id), DB_U(walk->stretch_id), DB_U(PAGE_ROWS)}, 3, PAGE_ROWS,
-                        &walk->stretches);
+                        (struct db_value[]){DB_U(walk->audit->event_id), DB_U(walk->stretch_id), DB_U(PAGE_ROWS)}, 3,
+                        PAGE_ROWS, &walk->stretches);
         if (r < 0)
             return r;
         walk->stretch_row = 0;
@@ -49,7 +50,8 @@ static int look_ahead(struct walk *walk, bool *ret_is_there) {
     return 0;
 }
 
-static void begin_stretch(struct walk *walk) {
+static void begin_stretch(struct walk *walk)
+{
     const struct db_rows *rows = walk->stretches;
     size_t row = walk->stretch_row++;
     struct audit_pace next = {.served = db_u64(rows, row, STRETCH_SERVED),
@@ -58,7 +60,8 @@ static void begin_stretch(struct walk *walk) {
                               .rate_seconds = (uint32_t)db_u64(rows, row, STRETCH_SECONDS)};
     char at[CLOCK_TEXT_BYTES];
     if (walk->has_stretch && next.served < walk->stretch.served)
-        audit_violation(walk->audit, AUDIT_PACE, "the count that began anew at %s went back from place %" PRIu64 " to %" PRIu64,
+        audit_violation(walk->audit, AUDIT_PACE,
+                        "the count that began anew at %s went back from place %" PRIu64 " to %" PRIu64,
                         clock_format(next.at_us, at), walk->stretch.served, next.served);
     if (walk->has_step && next.at_us < walk->at_us)
         audit_violation(walk->audit, AUDIT_PACE, "the count began anew at %s, before place %" PRIu64 " was let in",
@@ -69,7 +72,8 @@ static void begin_stretch(struct walk *walk) {
 }
 
 // A step to `served` belongs to the last stretch that began below it.
-static int find_stretch(struct walk *walk, uint64_t served) {
+static int find_stretch(struct walk *walk, uint64_t served)
+{
     for (;;) {
         bool is_there;
         int r = look_ahead(walk, &is_there);
@@ -79,20 +83,24 @@ static int find_stretch(struct walk *walk, uint64_t served) {
     }
 }
 
-static void check_order(struct walk *walk, uint64_t served, int64_t at_us, uint64_t epoch, uint64_t stopped_us) {
+static void check_order(struct walk *walk, uint64_t served, int64_t at_us, uint64_t epoch, uint64_t stopped_us)
+{
     struct audit *audit = walk->audit;
     if (served == 0)
         audit_violation(audit, AUDIT_LINE, "there is a step to place 0");
     if (walk->has_step && at_us < walk->at_us)
-        audit_violation(audit, AUDIT_LINE, "the step to place %" PRIu64 " was before the one to place %" PRIu64, served, walk->served);
+        audit_violation(audit, AUDIT_LINE, "the step to place %" PRIu64 " was before the one to place %" PRIu64, served,
+                        walk->served);
     if (walk->has_step && epoch < walk->epoch)
-        audit_violation(audit, AUDIT_LINE, "the step to place %" PRIu64 " has epoch %" PRIu64 ", the one before had %" PRIu64,
-                        served, epoch, walk->epoch);
+        audit_violation(audit, AUDIT_LINE,
+                        "the step to place %" PRIu64 " has epoch %" PRIu64 ", the one before had %" PRIu64, served,
+                        epoch, walk->epoch);
     if (walk->has_step && stopped_us < walk->stopped_us)
         audit_violation(audit, AUDIT_LINE, "at the step to place %" PRIu64 " the event's clock had gone back", served);
 }
 
-static void check_pace(struct walk *walk, uint64_t served, int64_t at_us) {
+static void check_pace(struct walk *walk, uint64_t served, int64_t at_us)
+{
     char at[CLOCK_TEXT_BYTES], from[CLOCK_TEXT_BYTES];
     clock_format(at_us, at);
     if (!walk->has_stretch) {
@@ -112,7 +120,8 @@ static void check_pace(struct walk *walk, uint64_t served, int64_t at_us) {
                         stretch->rate_seconds);
 }
 
-static int walk_page(struct walk *walk, const struct db_rows *rows) {
+static int walk_page(struct walk *walk, const struct db_rows *rows)
+{
     for (size_t i = 0; i < db_rows_count(rows); i++) {
         uint64_t served = db_u64(rows, i, 0), epoch = db_u64(rows, i, 2), stopped_us = db_u64(rows, i, 3);
         int64_t at_us = db_time_us(rows, i, 1);
@@ -130,7 +139,8 @@ static int walk_page(struct walk *walk, const struct db_rows *rows) {
     return 0;
 }
 
-int audit_served_log(struct audit *audit) {
+int audit_served_log(struct audit *audit)
+{
     struct walk walk = {.audit = audit};
     int r = 0;
     for (bool more = true, first = true; r == 0 && more; first = false) {
@@ -141,7 +151,8 @@ int audit_served_log(struct audit *audit) {
                             "ORDER BY served LIMIT ?"
                           : "SELECT served, at, epoch, stopped_us FROM served_log WHERE event_id = ? AND served > ? "
                             "ORDER BY served LIMIT ?",
-                    (struct db_value[]){DB_U(audit->event_id), DB_U(walk.served), DB_U(PAGE_ROWS)}, 3, PAGE_ROWS, &rows);
+                    (struct db_value[]){DB_U(audit->event_id), DB_U(walk.served), DB_U(PAGE_ROWS)}, 3, PAGE_ROWS,
+                    &rows);
         if (r == 0)
             r = walk_page(&walk, rows);
         more = r == 0 && db_rows_count(rows) == PAGE_ROWS;

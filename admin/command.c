@@ -8,9 +8,12 @@
 
 #include "admin/commands.h"
 
-#define LIST_OPTIONS                                                                                                   \
-    {                                                                                                                  \
-        {"limit", "N", "at most so many (100)"}, {"after", "NEXT", "go on after this one: `next` of the list before"}  \
+#define LIST_OPTIONS                                                           \
+    {                                                                          \
+        {"limit", "N", "at most so many (100)"},                               \
+        {                                                                      \
+            "after", "NEXT", "go on after this one: `next` of the list before" \
+        }                                                                      \
     }
 
 const struct command command_table[] = {
@@ -18,9 +21,11 @@ const struct command command_table[] = {
         .name = "migrate",
         .arguments = "",
         .summary = "brings the database to this program's version",
-        .help = "Makes the database if it is missing, applies the migrations that it lacks, one after the other, and says from\n"
+        .help = "Makes the database if it is missing, applies the migrations that it lacks, one after the other, and "
+                "says from\n"
                 "which version to which. A database that is newer than this program is left alone.\n"
-                "With --users the MySQL users named in the configuration ([waiting-room] mysql_user, …) are made, their passwords\n"
+                "With --users the MySQL users named in the configuration ([waiting-room] mysql_user, …) are made, "
+                "their passwords\n"
                 "set, and each gets just the rights that its program needs.",
         .examples = "  onsale migrate\n  onsale migrate --users",
         .options = {{"users", NULL, "also make the programs' MySQL users and set their rights"}},
@@ -30,7 +35,8 @@ const struct command command_table[] = {
         .name = "event apply",
         .arguments = "FILE",
         .summary = "makes an event from a file, or changes it to what the file says",
-        .help = "Prints what changes, field by field. `pace` and `opens_at` act only when they changed in the file. What would break\n"
+        .help = "Prints what changes, field by field. `pace` and `opens_at` act only when they changed in the file. "
+                "What would break\n"
                 "held or sold places is refused. FILE may be - for standard input.",
         .examples = "  onsale event apply spring-gala.json --dry-run\n  onsale event apply spring-gala.json",
         .arguments_min = 1,
@@ -133,10 +139,13 @@ const struct command command_table[] = {
         .name = "rate",
         .arguments = "SLUG [PACE]",
         .summary = "shows or dials the pace at which visitors are let in",
-        .help = "PACE is COUNT/s, COUNT/min or COUNT/h (at most 100000 a second), auto, auto:COUNT/min, or 0, which lets nobody in.\n"
-                "The pace is kept in MySQL, so it stands even while admission is away; the answer says whether admission has\n"
+        .help = "PACE is COUNT/s, COUNT/min or COUNT/h (at most 100000 a second), auto, auto:COUNT/min, or 0, which "
+                "lets nobody in.\n"
+                "The pace is kept in MySQL, so it stands even while admission is away; the answer says whether "
+                "admission has\n"
                 "acted on it and after how many milliseconds.",
-        .examples = "  onsale rate spring-gala\n  onsale rate spring-gala 10/s\n  onsale rate spring-gala auto:600/min --json",
+        .examples =
+            "  onsale rate spring-gala\n  onsale rate spring-gala 10/s\n  onsale rate spring-gala auto:600/min --json",
         .arguments_min = 1,
         .arguments_max = 2,
         .run = command_rate,
@@ -175,7 +184,8 @@ const struct command command_table[] = {
         .name = "audit",
         .arguments = "SLUG",
         .summary = "checks what must always hold, against the database",
-        .help = "A line for each check, and samples of what breaks it. Exit status 1 when something does. It may run during the sale:\n"
+        .help = "A line for each check, and samples of what breaks it. Exit status 1 when something does. It may run "
+                "during the sale:\n"
                 "it reads one consistent snapshot.",
         .examples = "  onsale audit spring-gala\n  onsale audit spring-gala --json",
         .arguments_min = 1,
@@ -194,7 +204,8 @@ const struct command command_table[] = {
         .name = "keys rotate",
         .arguments = "",
         .summary = "adds a key for queue tokens; it signs ten minutes later, the first one at once",
-        .help = "Older keys verify until the tokens that they signed have expired, then their files are removed. Run it where the\n"
+        .help = "Older keys verify until the tokens that they signed have expired, then their files are removed. Run "
+                "it where the\n"
                 "key directory is, and copy the directory to every machine with a waiting room.",
         .examples = "  onsale keys rotate",
         .run = command_keys_rotate,
@@ -210,7 +221,8 @@ const struct command command_table[] = {
     {.name = NULL},
 };
 
-const struct command *command_find(char *const *words, size_t word_count, size_t *ret_words) {
+const struct command *command_find(char *const *words, size_t word_count, size_t *ret_words)
+{
     for (const struct command *command = command_table; command->name; command++) {
         const char *blank = strchr(command->name, ' ');
         size_t first = blank ? (size_t)(blank - command->name) : strlen(command->name);
@@ -225,7 +237,8 @@ const struct command *command_find(char *const *words, size_t word_count, size_t
 }
 
 // How many insertions, removals and replacements make one word of another. Words are cut at 31 letters.
-static unsigned distance(const char *a, const char *b) {
+static unsigned distance(const char *a, const char *b)
+{
     unsigned row[32];
     size_t b_length = strnlen(b, 31);
     for (unsigned j = 0; j <= b_length; j++)
@@ -246,7 +259,8 @@ static unsigned distance(const char *a, const char *b) {
     return row[b_length];
 }
 
-const char *command_nearest(char *const *words, size_t word_count) {
+const char *command_nearest(char *const *words, size_t word_count)
+{
     const char *nearest = NULL;
     unsigned best = 3; // more than two letters off is another word
     char typed[64] = "";
@@ -261,7 +275,7 @@ const char *command_nearest(char *const *words, size_t word_count) {
             unsigned part = distance(words[0], first);
             off = *typed ? distance(typed, command->name) : part;
             if (off > 2 && part <= 1)
-                off = part + 1;
+                off = part + 2;
         }
         if (off < best) {
             best = off;
@@ -271,14 +285,17 @@ const char *command_nearest(char *const *words, size_t word_count) {
     return nearest;
 }
 
-static int bad_usage(const struct context *context, const char *what, const char *word) {
+static int bad_usage(const struct context *context, const char *what, const char *word)
+{
     const struct command *command = context->command;
-    return context_fail(context, EXIT_USAGE, "%s: %s%s%.60s%s; usage: onsale %s%s%s", command->name, what, *word ? " '" : "",
-                        word, *word ? "'" : "", command->name, *command->arguments ? " " : "", command->arguments);
+    return context_fail(context, EXIT_USAGE, "%s: %s%s%.60s%s; usage: onsale %s%s%s", command->name, what,
+                        *word ? " '" : "", word, *word ? "'" : "", command->name, *command->arguments ? " " : "",
+                        command->arguments);
 }
 
 // Takes one option and, if it has one, its value. Returns how many words that were, or 0 after saying what is wrong.
-static size_t parse_option(struct context *context, char **words, size_t word_count) {
+static size_t parse_option(struct context *context, char **words, size_t word_count)
+{
     const char *name = words[0] + 2;
     size_t length = strcspn(name, "=");
     for (size_t i = 0; context->command->options[i].name; i++) {
@@ -303,7 +320,8 @@ static size_t parse_option(struct context *context, char **words, size_t word_co
     return bad_usage(context, "there is no option", words[0]), 0;
 }
 
-int command_parse(struct context *context, char **words, size_t word_count) {
+int command_parse(struct context *context, char **words, size_t word_count)
+{
     context->arguments = calloc(word_count + 1, sizeof(*context->arguments));
     if (!context->arguments)
         return context_fail(context, EXIT_FAILED, "out of memory");
@@ -328,22 +346,28 @@ int command_parse(struct context *context, char **words, size_t word_count) {
     return EXIT_DONE;
 }
 
-void command_help_all(struct buffer *text) {
-    buffer_text(text, "usage: onsale [--config FILE] [--json] COMMAND\n\nThe command line of Onsale: events, the pace, what goes on.\n\n");
+void command_help_all(struct buffer *text)
+{
+    buffer_text(text, "usage: onsale [--config FILE] [--json] COMMAND\n\nThe command line of Onsale: events, the pace, "
+                      "what goes on.\n\n");
     for (const struct command *command = command_table; command->name; command++) {
         char usage[64];
         snprintf(usage, sizeof(usage), "%s %s", command->name, command->arguments);
         buffer_format(text, "  %-22s %s\n", usage, command->summary);
     }
-    buffer_text(text, "\n  --config FILE          the configuration; else $ONSALE_CONFIG, ./var/onsale.ini, /etc/onsale/onsale.ini\n"
-                      "  --json                 one JSON object (watch, log: JSON lines); failures are a problem object on standard error\n"
-                      "  --check-config         only read the configuration and say what is wrong with it\n"
-                      "  --version              the version\n\n"
-                      "Exit status: 0 done, 1 it failed, 2 usage or configuration, 3 not found, 4 MySQL or RabbitMQ out of reach.\n"
-                      "`onsale help COMMAND` shows examples.\n");
+    buffer_text(
+        text,
+        "\n  --config FILE          the configuration; else $ONSALE_CONFIG, ./var/onsale.ini, /etc/onsale/onsale.ini\n"
+        "  --json                 one JSON object (watch, log: JSON lines); failures are a problem object on standard "
+        "error\n"
+        "  --check-config         only read the configuration and say what is wrong with it\n"
+        "  --version              the version\n\n"
+        "Exit status: 0 done, 1 it failed, 2 usage or configuration, 3 not found, 4 MySQL or RabbitMQ out of reach.\n"
+        "`onsale help COMMAND` shows examples.\n");
 }
 
-void command_help_one(const struct command *command, struct buffer *text) {
+void command_help_one(const struct command *command, struct buffer *text)
+{
     buffer_format(text, "usage: onsale %s%s%s", command->name, *command->arguments ? " " : "", command->arguments);
     for (const struct command_option *option = command->options; option->name; option++)
         buffer_format(text, " [--%s%s%s]", option->name, option->value ? " " : "", option->value ? option->value : "");
@@ -352,13 +376,15 @@ void command_help_one(const struct command *command, struct buffer *text) {
         buffer_format(text, "%s\n", command->help);
     for (const struct command_option *option = command->options; option->name; option++) {
         char name[32];
-        snprintf(name, sizeof(name), "--%s%s%s", option->name, option->value ? " " : "", option->value ? option->value : "");
+        snprintf(name, sizeof(name), "--%s%s%s", option->name, option->value ? " " : "",
+                 option->value ? option->value : "");
         buffer_format(text, "%s  %-16s %s\n", option == command->options ? "\n" : "", name, option->help);
     }
     buffer_format(text, "\nExamples:\n%s\n", command->examples);
 }
 
-int command_help(struct context *context) {
+int command_help(struct context *context)
+{
     struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
     if (context->argument_count == 0) {
         command_help_all(&text);
@@ -373,7 +399,8 @@ int command_help(struct context *context) {
     // `help event` explains every command that begins so.
     for (command = command_table; command->name; command++) {
         size_t bytes = strlen(context->arguments[0]);
-        if (context->argument_count == 1 && strncmp(command->name, context->arguments[0], bytes) == 0 && command->name[bytes] == ' ') {
+        if (context->argument_count == 1 && strncmp(command->name, context->arguments[0], bytes) == 0 &&
+            command->name[bytes] == ' ') {
             if (text.bytes)
                 buffer_text(&text, "\n");
             command_help_one(command, &text);

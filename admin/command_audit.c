@@ -8,7 +8,8 @@
 
 #define READ_TIMEOUT_SECONDS 600 // a million arrivals are read more than once
 
-static int report_json(const struct context *context, const struct audit *audit, const char *slug, bool ok) {
+static int report_json(const struct context *context, const struct audit *audit, const char *slug, bool ok)
+{
     json_t *checks = json_array();
     for (int i = 0; i < AUDIT_COUNT; i++) {
         const struct audit_check *check = &audit->checks[i];
@@ -25,7 +26,8 @@ static int report_json(const struct context *context, const struct audit *audit,
     return context_print_json(context, json_pack("{s:s, s:b, s:o}", "event", slug, "ok", (int)ok, "checks", checks));
 }
 
-static int report_text(const struct context *context, const struct audit *audit) {
+static int report_text(const struct context *context, const struct audit *audit)
+{
     struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
     for (int i = 0; i < AUDIT_COUNT; i++) {
         const struct audit_check *check = &audit->checks[i];
@@ -33,12 +35,14 @@ static int report_text(const struct context *context, const struct audit *audit)
         for (size_t s = 0; s < json_array_size(check->samples); s++)
             buffer_format(&text, "             %s\n", json_string_value(json_array_get(check->samples, s)));
         if (check->violation_count > json_array_size(check->samples))
-            buffer_format(&text, "             and %" PRIu64 " more\n", check->violation_count - json_array_size(check->samples));
+            buffer_format(&text, "             and %" PRIu64 " more\n",
+                          check->violation_count - json_array_size(check->samples));
     }
     return context_print_text(context, &text);
 }
 
-int command_audit(struct context *context) {
+int command_audit(struct context *context)
+{
     const char *slug = context->arguments[0];
     const struct db_options options = {
         .config = &context->config->common, .program = "onsale", .io_timeout_seconds = READ_TIMEOUT_SECONDS};

@@ -18,10 +18,12 @@
 
 // A time zone is a file of the system's data that begins with TZif. The folder also holds other spellings of all zones
 // (posix/, right/) and names that mean nothing to a browser; those are not meant.
-static int zone_exists(const char *name) {
+static int zone_exists(const char *name)
+{
     static const char *const others[] = {"posix/", "right/", "localtime", "posixrules", "Factory"};
     size_t bytes = strlen(name);
-    if (!bytes || strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/") != bytes || *name == '/')
+    if (!bytes || strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/") != bytes ||
+        *name == '/')
         return 0;
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         if (strncmp(name, others[i], strlen(others[i])) == 0)
@@ -42,7 +44,8 @@ static int zone_exists(const char *name) {
 }
 
 // Reads a file, or standard input for "-", up to a byte more than is allowed.
-static int read_file(const struct context *context, const char *path, struct buffer *ret) {
+static int read_file(const struct context *context, const char *path, struct buffer *ret)
+{
     FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
     if (!file)
         return context_fail(context, EXIT_NOT_FOUND, "%s: %s", path, strerror(errno));
@@ -58,7 +61,8 @@ static int read_file(const struct context *context, const char *path, struct buf
     return ret->failed ? context_fail(context, EXIT_FAILED, "out of memory") : EXIT_DONE;
 }
 
-static int refuse_file(const struct context *context, const char *path, const struct event_problems *problems) {
+static int refuse_file(const struct context *context, const char *path, const struct event_problems *problems)
+{
     struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
     json_t *errors = json_array();
     for (size_t i = 0; i < problems->count; i++) {
@@ -79,7 +83,9 @@ static int refuse_file(const struct context *context, const char *path, const st
     return EXIT_FAILED;
 }
 
-static int report_applied(const struct context *context, const char *slug, const struct event_applied *applied, bool dry_run) {
+static int report_applied(const struct context *context, const char *slug, const struct event_applied *applied,
+                          bool dry_run)
+{
     const struct event_changes *changes = &applied->changes;
     if (context->json) {
         json_t *list = json_array();
@@ -110,14 +116,16 @@ static int report_applied(const struct context *context, const char *slug, const
     return context_print_text(context, &text);
 }
 
-static int apply_file(struct context *context, const struct event_file *file, const struct buffer *text) {
+static int apply_file(struct context *context, const struct event_file *file, const struct buffer *text)
+{
     bool dry_run = context_option(context, "dry-run");
     char actor[CONTEXT_ACTOR_BYTES], refusal[EVENT_REFUSAL_BYTES] = "";
     struct event_applied applied;
     int status = context_database(context);
     if (status != EXIT_DONE)
         return status;
-    int r = event_store_apply(context->db, file, text->data, text->bytes, dry_run, context_actor(actor), &applied, refusal);
+    int r =
+        event_store_apply(context->db, file, text->data, text->bytes, dry_run, context_actor(actor), &applied, refusal);
     // Somebody made it at the same moment: now it is there, and locked properly.
     if (r == ERROR_DUPLICATE)
         r = event_store_apply(context->db, file, text->data, text->bytes, dry_run, actor, &applied, refusal);
@@ -132,7 +140,8 @@ static int apply_file(struct context *context, const struct event_file *file, co
     return status;
 }
 
-int command_event_apply(struct context *context) {
+int command_event_apply(struct context *context)
+{
     const char *path = context->arguments[0];
     struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
     struct event_file *file CLEANUP(event_file_cleanup) = NULL;
@@ -148,24 +157,27 @@ int command_event_apply(struct context *context) {
     return apply_file(context, file, &text);
 }
 
-static json_t *json_time(const struct db_rows *rows, size_t row, size_t column) {
+static json_t *json_time(const struct db_rows *rows, size_t row, size_t column)
+{
     char text[CLOCK_TEXT_BYTES];
     return db_is_null(rows, row, column) ? json_null() : json_string(clock_format(db_time_us(rows, row, column), text));
 }
 
-static const char *time_text(const struct db_rows *rows, size_t row, size_t column, char text[static CLOCK_TEXT_BYTES]) {
+static const char *time_text(const struct db_rows *rows, size_t row, size_t column, char text[static CLOCK_TEXT_BYTES])
+{
     return db_is_null(rows, row, column) ? "–" : clock_format(db_time_us(rows, row, column), text);
 }
 
-static int print_events(const struct context *context, const struct db_rows *rows, size_t count) {
+static int print_events(const struct context *context, const struct db_rows *rows, size_t count)
+{
     bool more = db_rows_count(rows) > count;
     if (context->json) {
         json_t *items = json_array();
         for (size_t i = 0; i < count; i++)
-            json_array_append_new(items, json_pack("{s:s, s:s, s:s, s:o, s:o, s:s}", "slug", db_string(rows, i, 0), "name",
-                                                   db_string(rows, i, 1), "state", db_string(rows, i, 2), "opens_at",
-                                                   json_time(rows, i, 3), "starts_at", json_time(rows, i, 4), "pace",
-                                                   db_string(rows, i, 5)));
+            json_array_append_new(items, json_pack("{s:s, s:s, s:s, s:o, s:o, s:s}", "slug", db_string(rows, i, 0),
+                                                   "name", db_string(rows, i, 1), "state", db_string(rows, i, 2),
+                                                   "opens_at", json_time(rows, i, 3), "starts_at",
+                                                   json_time(rows, i, 4), "pace", db_string(rows, i, 5)));
         return context_print_json(
             context, json_pack("{s:o, s:s?}", "items", items, "next", more ? db_string(rows, count - 1, 0) : NULL));
     }
@@ -194,7 +206,8 @@ static int print_events(const struct context *context, const struct db_rows *row
     return context_print_text(context, &text);
 }
 
-int command_event_list(struct context *context) {
+int command_event_list(struct context *context)
+{
     size_t limit;
     int status = context_limit(context, &limit);
     if (status == EXIT_DONE)
@@ -203,9 +216,10 @@ int command_event_list(struct context *context) {
         return status;
     const char *after = context_option(context, "after");
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
-    int r = db_read(context->db,
-                    "SELECT slug, name, state, opens_at, starts_at, pace FROM events WHERE slug > ? ORDER BY slug LIMIT ?",
-                    (struct db_value[]){db_text(after ? after : ""), DB_U(limit + 1)}, 2, limit + 1, &rows);
+    int r =
+        db_read(context->db,
+                "SELECT slug, name, state, opens_at, starts_at, pace FROM events WHERE slug > ? ORDER BY slug LIMIT ?",
+                (struct db_value[]){db_text(after ? after : ""), DB_U(limit + 1)}, 2, limit + 1, &rows);
     if (r < 0)
         return context_db_failed(context, r, "event list");
     size_t count = db_rows_count(rows) < limit ? db_rows_count(rows) : limit;
@@ -213,76 +227,115 @@ int command_event_list(struct context *context) {
 }
 
 #define SHOW_EVENT                                                                                                     \
-    "SELECT id, slug, name, venue, timezone, starts_at, lobby_opens_at, opens_at, closes_at, currency, max_per_order, "   \
-    "max_per_customer, turn_seconds, absent_seconds, hold_seconds, max_active, pace, state, stop_reason, lobby_size, "    \
+    "SELECT id, slug, name, venue, timezone, starts_at, lobby_opens_at, opens_at, closes_at, currency, "               \
+    "max_per_order, "                                                                                                  \
+    "max_per_customer, turn_seconds, absent_seconds, hold_seconds, max_active, pace, state, stop_reason, lobby_size, " \
     "notice, version FROM events WHERE slug = ?"
 enum {
-    SHOW_ID, SHOW_SLUG, SHOW_NAME, SHOW_VENUE, SHOW_TIMEZONE, SHOW_STARTS_AT, SHOW_LOBBY_OPENS_AT, SHOW_OPENS_AT,
-    SHOW_CLOSES_AT, SHOW_CURRENCY, SHOW_MAX_PER_ORDER, SHOW_MAX_PER_CUSTOMER, SHOW_TURN_SECONDS, SHOW_ABSENT_SECONDS,
-    SHOW_HOLD_SECONDS, SHOW_MAX_ACTIVE, SHOW_PACE, SHOW_STATE, SHOW_STOP_REASON, SHOW_LOBBY_SIZE, SHOW_NOTICE, SHOW_VERSION,
+    SHOW_ID,
+    SHOW_SLUG,
+    SHOW_NAME,
+    SHOW_VENUE,
+    SHOW_TIMEZONE,
+    SHOW_STARTS_AT,
+    SHOW_LOBBY_OPENS_AT,
+    SHOW_OPENS_AT,
+    SHOW_CLOSES_AT,
+    SHOW_CURRENCY,
+    SHOW_MAX_PER_ORDER,
+    SHOW_MAX_PER_CUSTOMER,
+    SHOW_TURN_SECONDS,
+    SHOW_ABSENT_SECONDS,
+    SHOW_HOLD_SECONDS,
+    SHOW_MAX_ACTIVE,
+    SHOW_PACE,
+    SHOW_STATE,
+    SHOW_STOP_REASON,
+    SHOW_LOBBY_SIZE,
+    SHOW_NOTICE,
+    SHOW_VERSION,
 };
 
 struct shown {
-    struct db_rows *event, *tiers, *prices; // tiers: code, name, kind, capacity, held, sold, rows, seats; prices: tier, code, name, amount
+    struct db_rows *event, *tiers,
+        *prices; // tiers: code, name, kind, capacity, held, sold, rows, seats; prices: tier, code, name, amount
 };
 
-static int read_shown(struct context *context, const char *slug, struct shown *ret) {
+static int read_shown(struct context *context, const char *slug, struct shown *ret)
+{
     int r = db_read(context->db, SHOW_EVENT, (struct db_value[]){db_text(slug)}, 1, 1, &ret->event);
     if (r < 0 || db_rows_count(ret->event) == 0)
         return r < 0 ? r : ERROR_NOT_FOUND;
     const struct db_value id[] = {DB_U(db_u64(ret->event, 0, SHOW_ID))};
-    r = db_read(context->db,
-                "SELECT t.code, t.name, t.kind, t.capacity, t.held, t.sold, COUNT(DISTINCT s.row_name), COUNT(s.seat_name) "
-                "FROM tiers t LEFT JOIN seats s ON s.event_id = t.event_id AND s.tier = t.code WHERE t.event_id = ? "
-                "GROUP BY t.code, t.name, t.kind, t.capacity, t.held, t.sold, t.position ORDER BY t.position",
-                id, 1, EVENT_FILE_TIERS_MAX, &ret->tiers);
+    r = db_read(
+        context->db,
+        "SELECT t.code, t.name, t.kind, t.capacity, t.held, t.sold, COUNT(DISTINCT s.row_name), COUNT(s.seat_name) "
+        "FROM tiers t LEFT JOIN seats s ON s.event_id = t.event_id AND s.tier = t.code WHERE t.event_id = ? "
+        "GROUP BY t.code, t.name, t.kind, t.capacity, t.held, t.sold, t.position ORDER BY t.position",
+        id, 1, EVENT_FILE_TIERS_MAX, &ret->tiers);
     if (r < 0)
         return r;
-    return db_read(context->db, "SELECT tier, code, name, amount FROM tier_prices WHERE event_id = ? ORDER BY tier, position", id, 1,
+    return db_read(context->db,
+                   "SELECT tier, code, name, amount FROM tier_prices WHERE event_id = ? ORDER BY tier, position", id, 1,
                    EVENT_FILE_TIERS_MAX * EVENT_FILE_PRICES_MAX, &ret->prices);
 }
 
-static json_t *shown_tiers(const struct shown *shown) {
+static json_t *shown_tiers(const struct shown *shown)
+{
     json_t *tiers = json_array();
     for (size_t t = 0; t < db_rows_count(shown->tiers); t++) {
         const struct db_rows *rows = shown->tiers;
         json_t *prices = json_array();
         for (size_t p = 0; p < db_rows_count(shown->prices); p++) {
             if (strcmp(db_string(shown->prices, p, 0), db_string(rows, t, 0)) == 0)
-                json_array_append_new(prices, json_pack("{s:s, s:s, s:I}", "code", db_string(shown->prices, p, 1), "name",
-                                                        db_string(shown->prices, p, 2), "amount",
+                json_array_append_new(prices, json_pack("{s:s, s:s, s:I}", "code", db_string(shown->prices, p, 1),
+                                                        "name", db_string(shown->prices, p, 2), "amount",
                                                         (json_int_t)db_u64(shown->prices, p, 3)));
         }
-        json_array_append_new(
-            tiers, json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I}", "code", db_string(rows, t, 0), "name",
-                             db_string(rows, t, 1), "kind", db_string(rows, t, 2), "prices", prices, "capacity",
-                             (json_int_t)db_u64(rows, t, 3), "held", (json_int_t)db_u64(rows, t, 4), "sold",
-                             (json_int_t)db_u64(rows, t, 5), "rows", (json_int_t)db_u64(rows, t, 6), "seats",
-                             (json_int_t)db_u64(rows, t, 7)));
+        json_array_append_new(tiers,
+                              json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I}", "code", db_string(rows, t, 0),
+                                        "name", db_string(rows, t, 1), "kind", db_string(rows, t, 2), "prices", prices,
+                                        "capacity", (json_int_t)db_u64(rows, t, 3), "held",
+                                        (json_int_t)db_u64(rows, t, 4), "sold", (json_int_t)db_u64(rows, t, 5), "rows",
+                                        (json_int_t)db_u64(rows, t, 6), "seats", (json_int_t)db_u64(rows, t, 7)));
     }
     return tiers;
 }
 
-static json_t *json_number(const struct db_rows *rows, size_t column) {
+static json_t *json_number(const struct db_rows *rows, size_t column)
+{
     return db_is_null(rows, 0, column) ? json_null() : json_integer((json_int_t)db_u64(rows, 0, column));
 }
 
-static int show_json(const struct context *context, const struct shown *shown) {
+static int show_json(const struct context *context, const struct shown *shown)
+{
     const struct db_rows *event = shown->event;
     static const struct {
         const char *key;
         int column;
         enum { KIND_TEXT, KIND_TIME, KIND_NUMBER } kind;
     } members[] = {
-        {"slug", SHOW_SLUG, KIND_TEXT}, {"name", SHOW_NAME, KIND_TEXT}, {"venue", SHOW_VENUE, KIND_TEXT},
-        {"state", SHOW_STATE, KIND_TEXT}, {"stop_reason", SHOW_STOP_REASON, KIND_TEXT}, {"timezone", SHOW_TIMEZONE, KIND_TEXT},
-        {"starts_at", SHOW_STARTS_AT, KIND_TIME}, {"lobby_opens_at", SHOW_LOBBY_OPENS_AT, KIND_TIME},
-        {"opens_at", SHOW_OPENS_AT, KIND_TIME}, {"closes_at", SHOW_CLOSES_AT, KIND_TIME},
-        {"currency", SHOW_CURRENCY, KIND_TEXT}, {"max_per_order", SHOW_MAX_PER_ORDER, KIND_NUMBER},
-        {"max_per_customer", SHOW_MAX_PER_CUSTOMER, KIND_NUMBER}, {"turn_seconds", SHOW_TURN_SECONDS, KIND_NUMBER},
-        {"absent_seconds", SHOW_ABSENT_SECONDS, KIND_NUMBER}, {"hold_seconds", SHOW_HOLD_SECONDS, KIND_NUMBER},
-        {"max_active", SHOW_MAX_ACTIVE, KIND_NUMBER}, {"pace", SHOW_PACE, KIND_TEXT},
-        {"lobby_size", SHOW_LOBBY_SIZE, KIND_NUMBER}, {"notice", SHOW_NOTICE, KIND_TEXT}, {"version", SHOW_VERSION, KIND_NUMBER},
+        {"slug", SHOW_SLUG, KIND_TEXT},
+        {"name", SHOW_NAME, KIND_TEXT},
+        {"venue", SHOW_VENUE, KIND_TEXT},
+        {"state", SHOW_STATE, KIND_TEXT},
+        {"stop_reason", SHOW_STOP_REASON, KIND_TEXT},
+        {"timezone", SHOW_TIMEZONE, KIND_TEXT},
+        {"starts_at", SHOW_STARTS_AT, KIND_TIME},
+        {"lobby_opens_at", SHOW_LOBBY_OPENS_AT, KIND_TIME},
+        {"opens_at", SHOW_OPENS_AT, KIND_TIME},
+        {"closes_at", SHOW_CLOSES_AT, KIND_TIME},
+        {"currency", SHOW_CURRENCY, KIND_TEXT},
+        {"max_per_order", SHOW_MAX_PER_ORDER, KIND_NUMBER},
+        {"max_per_customer", SHOW_MAX_PER_CUSTOMER, KIND_NUMBER},
+        {"turn_seconds", SHOW_TURN_SECONDS, KIND_NUMBER},
+        {"absent_seconds", SHOW_ABSENT_SECONDS, KIND_NUMBER},
+        {"hold_seconds", SHOW_HOLD_SECONDS, KIND_NUMBER},
+        {"max_active", SHOW_MAX_ACTIVE, KIND_NUMBER},
+        {"pace", SHOW_PACE, KIND_TEXT},
+        {"lobby_size", SHOW_LOBBY_SIZE, KIND_NUMBER},
+        {"notice", SHOW_NOTICE, KIND_TEXT},
+        {"version", SHOW_VERSION, KIND_NUMBER},
     };
     json_t *json = json_object();
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
@@ -297,11 +350,13 @@ static int show_json(const struct context *context, const struct shown *shown) {
     return context_print_json(context, json);
 }
 
-static void show_tiers_text(const struct shown *shown, struct buffer *text) {
+static void show_tiers_text(const struct shown *shown, struct buffer *text)
+{
     const struct db_rows *tiers = shown->tiers, *prices = shown->prices;
     for (size_t t = 0; t < db_rows_count(tiers); t++) {
-        buffer_format(text, "\ntier %s (%s): %" PRIu64 " places, %" PRIu64 " held, %" PRIu64 " sold", db_string(tiers, t, 0),
-                      db_string(tiers, t, 1), db_u64(tiers, t, 3), db_u64(tiers, t, 4), db_u64(tiers, t, 5));
+        buffer_format(text, "\ntier %s (%s): %" PRIu64 " places, %" PRIu64 " held, %" PRIu64 " sold",
+                      db_string(tiers, t, 0), db_string(tiers, t, 1), db_u64(tiers, t, 3), db_u64(tiers, t, 4),
+                      db_u64(tiers, t, 5));
         if (strcmp(db_string(tiers, t, 2), "seated") == 0)
             buffer_format(text, "; %" PRIu64 " rows with %" PRIu64 " seats", db_u64(tiers, t, 6), db_u64(tiers, t, 7));
         buffer_text(text, "\n");
@@ -315,7 +370,8 @@ static void show_tiers_text(const struct shown *shown, struct buffer *text) {
     }
 }
 
-static int show_text(const struct context *context, const struct shown *shown) {
+static int show_text(const struct context *context, const struct shown *shown)
+{
     const struct db_rows *event = shown->event;
     struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
     char starts[CLOCK_TEXT_BYTES], lobby[CLOCK_TEXT_BYTES], opens[CLOCK_TEXT_BYTES], closes[CLOCK_TEXT_BYTES];
@@ -329,17 +385,20 @@ static int show_text(const struct context *context, const struct shown *shown) {
                   time_text(event, 0, SHOW_LOBBY_OPENS_AT, lobby), time_text(event, 0, SHOW_OPENS_AT, opens),
                   time_text(event, 0, SHOW_CLOSES_AT, closes), time_text(event, 0, SHOW_STARTS_AT, starts),
                   db_string(event, 0, SHOW_TIMEZONE));
-    buffer_format(&text, "turn          %" PRIu64 " s; who was away may come back for %" PRIu64 " s; holds %" PRIu64 " s\n",
-                  db_u64(event, 0, SHOW_TURN_SECONDS), db_u64(event, 0, SHOW_ABSENT_SECONDS), db_u64(event, 0, SHOW_HOLD_SECONDS));
-    buffer_format(&text, "limits        %" PRIu64 " per order, %" PRIu64 " per customer\n", db_u64(event, 0, SHOW_MAX_PER_ORDER),
-                  db_u64(event, 0, SHOW_MAX_PER_CUSTOMER));
+    buffer_format(&text,
+                  "turn          %" PRIu64 " s; who was away may come back for %" PRIu64 " s; holds %" PRIu64 " s\n",
+                  db_u64(event, 0, SHOW_TURN_SECONDS), db_u64(event, 0, SHOW_ABSENT_SECONDS),
+                  db_u64(event, 0, SHOW_HOLD_SECONDS));
+    buffer_format(&text, "limits        %" PRIu64 " per order, %" PRIu64 " per customer\n",
+                  db_u64(event, 0, SHOW_MAX_PER_ORDER), db_u64(event, 0, SHOW_MAX_PER_CUSTOMER));
     if (!db_is_null(event, 0, SHOW_NOTICE))
         buffer_format(&text, "notice        %s\n", db_string(event, 0, SHOW_NOTICE));
     show_tiers_text(shown, &text);
     return context_print_text(context, &text);
 }
 
-int command_event_show(struct context *context) {
+int command_event_show(struct context *context)
+{
     const char *slug = context->arguments[0];
     int status = context_database(context);
     if (status != EXIT_DONE)

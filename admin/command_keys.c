@@ -11,22 +11,26 @@
 
 #define STATE_BYTES 64
 
-static int64_t now_seconds(void) {
+static int64_t now_seconds(void)
+{
     return clock_utc_us() / 1000000;
 }
 
-static void time_text(int64_t seconds, char text[static CLOCK_TEXT_BYTES]) {
+static void time_text(int64_t seconds, char text[static CLOCK_TEXT_BYTES])
+{
     clock_format(seconds * 1000000, text);
 }
 
 // One word for programs: signs, verifies, or waits (it verifies already and will sign).
-static const char *state_of(const struct keyring *keyring, const struct keyring_key *key, int64_t now) {
+static const char *state_of(const struct keyring *keyring, const struct keyring_key *key, int64_t now)
+{
     if (key == keyring_signing_key(keyring, now))
         return "signs";
     return key->signs_from > now ? "waits" : "verifies";
 }
 
-static json_t *key_json(const struct keyring *keyring, const struct keyring_key *key, int64_t now) {
+static json_t *key_json(const struct keyring *keyring, const struct keyring_key *key, int64_t now)
+{
     char created[CLOCK_TEXT_BYTES], signs_from[CLOCK_TEXT_BYTES];
     time_text(key->created_at, created);
     time_text(key->signs_from, signs_from);
@@ -34,17 +38,19 @@ static json_t *key_json(const struct keyring *keyring, const struct keyring_key 
                      state_of(keyring, key, now), "created_at", created, "signs_from", signs_from);
 }
 
-static int print_list_json(const struct context *context, const struct keyring *keyring, size_t from, size_t count) {
+static int print_list_json(const struct context *context, const struct keyring *keyring, size_t from, size_t count)
+{
     int64_t now = now_seconds();
     json_t *items = json_array();
     for (size_t i = from; i < from + count; i++)
         json_array_append_new(items, key_json(keyring, &keyring->keys[i], now));
     bool more = from + count < keyring->key_count;
-    return context_print_json(context, json_pack("{s:o, s:s?}", "items", items, "next",
-                                                 more ? keyring->keys[from + count - 1].kid : NULL));
+    return context_print_json(
+        context, json_pack("{s:o, s:s?}", "items", items, "next", more ? keyring->keys[from + count - 1].kid : NULL));
 }
 
-static int print_list_text(const struct context *context, const struct keyring *keyring, size_t from, size_t count) {
+static int print_list_text(const struct context *context, const struct keyring *keyring, size_t from, size_t count)
+{
     const char *cells[4 * (KEYRING_KEYS_MAX + 1)] = {"KEY", "KIND", "STATE", "MADE"};
     char states[KEYRING_KEYS_MAX][STATE_BYTES], created[KEYRING_KEYS_MAX][CLOCK_TEXT_BYTES];
     int64_t now = now_seconds();
@@ -68,7 +74,8 @@ static int print_list_text(const struct context *context, const struct keyring *
     return context_print_text(context, &text);
 }
 
-int command_keys_list(struct context *context) {
+int command_keys_list(struct context *context)
+{
     struct keyring keyring = {0};
     char problem[256] = "";
     size_t limit, from = 0;
@@ -89,12 +96,14 @@ int command_keys_list(struct context *context) {
         from = (size_t)(key - keyring.keys) + 1;
     }
     size_t count = keyring.key_count - from < limit ? keyring.key_count - from : limit;
-    status = context->json ? print_list_json(context, &keyring, from, count) : print_list_text(context, &keyring, from, count);
+    status = context->json ? print_list_json(context, &keyring, from, count)
+                           : print_list_text(context, &keyring, from, count);
     explicit_bzero(&keyring, sizeof(keyring));
     return status;
 }
 
-int command_keys_rotate(struct context *context) {
+int command_keys_rotate(struct context *context)
+{
     const struct common_config *config = &context->config->common;
     struct keyring_key key;
     char problem[256] = "";
@@ -108,8 +117,8 @@ int command_keys_rotate(struct context *context) {
     time_text(key.created_at, created);
     time_text(key.signs_from, signs_from);
     if (context->json)
-        return context_print_json(context, json_pack("{s:s, s:s, s:s, s:s}", "kid", key.kid, "kind", "queue", "created_at",
-                                                     created, "signs_from", signs_from));
+        return context_print_json(context, json_pack("{s:s, s:s, s:s, s:s}", "kid", key.kid, "kind", "queue",
+                                                     "created_at", created, "signs_from", signs_from));
     struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
     if (key.signs_from <= now)
         buffer_format(&text, "made the key %s, which signs at once\n", key.kid);

@@ -15,7 +15,8 @@
 #define NOTICE_CHARACTERS_MAX 500
 
 // Text for people: well-formed UTF-8, no control characters but line breaks, at most so many characters.
-static int check_text(const struct context *context, const char *what, const char *text, size_t characters_max) {
+static int check_text(const struct context *context, const char *what, const char *text, size_t characters_max)
+{
     size_t characters = 0, bytes = strlen(text);
     for (size_t at = 0; at < bytes; characters++) {
         size_t step = utf8_character_bytes(text + at, bytes - at);
@@ -32,7 +33,8 @@ static int check_text(const struct context *context, const char *what, const cha
     return EXIT_DONE;
 }
 
-static bool action_of(const char *name, enum lifecycle_action *ret) {
+static bool action_of(const char *name, enum lifecycle_action *ret)
+{
     for (int action = 0; action < LIFECYCLE_ACTION_COUNT; action++) {
         if (strcmp(lifecycle_action_name((enum lifecycle_action)action), name) == 0) {
             *ret = (enum lifecycle_action)action;
@@ -42,7 +44,8 @@ static bool action_of(const char *name, enum lifecycle_action *ret) {
     return false;
 }
 
-static int say_changed(const struct context *context, const char *slug, const struct lifecycle_change *change) {
+static int say_changed(const struct context *context, const char *slug, const struct lifecycle_change *change)
+{
     const char *before = lifecycle_state_name(change->before), *after = lifecycle_state_name(change->after);
     if (context->json)
         return context_print_json(context, json_pack("{s:s, s:s, s:s, s:I}", "event", slug, "old", before, "new", after,
@@ -55,7 +58,8 @@ static int say_changed(const struct context *context, const char *slug, const st
     return context_print_text(context, &text);
 }
 
-int command_lifecycle(struct context *context) {
+int command_lifecycle(struct context *context)
+{
     const char *slug = context->arguments[0];
     enum lifecycle_action action;
     if (!action_of(context->command->name, &action))
@@ -84,21 +88,25 @@ int command_lifecycle(struct context *context) {
     return say_changed(context, slug, &change);
 }
 
-static int write_notice(struct context *context, uint64_t id, const char *notice) {
+static int write_notice(struct context *context, uint64_t id, const char *notice)
+{
     char actor[CONTEXT_ACTOR_BYTES];
-    int r = db_write(context->db,
-                     "UPDATE events SET notice = ?, notice_at = IF(? IS NULL, NULL, UTC_TIMESTAMP(6)), version = version + 1 "
-                     "WHERE id = ?",
-                     (struct db_value[]){db_text(notice), db_text(notice), DB_U(id)}, 3, NULL);
+    int r = db_write(
+        context->db,
+        "UPDATE events SET notice = ?, notice_at = IF(? IS NULL, NULL, UTC_TIMESTAMP(6)), version = version + 1 "
+        "WHERE id = ?",
+        (struct db_value[]){db_text(notice), db_text(notice), DB_U(id)}, 3, NULL);
     if (r < 0)
         return r;
-    return db_write(context->db,
-                    "INSERT INTO event_log (event_id, at, actor, action, detail) VALUES (?, UTC_TIMESTAMP(6), ?, 'say', ?)",
-                    (struct db_value[]){DB_U(id), db_text(context_actor(actor)), db_text(notice ? notice : "")}, 3, NULL);
+    return db_write(
+        context->db,
+        "INSERT INTO event_log (event_id, at, actor, action, detail) VALUES (?, UTC_TIMESTAMP(6), ?, 'say', ?)",
+        (struct db_value[]){DB_U(id), db_text(context_actor(actor)), db_text(notice ? notice : "")}, 3, NULL);
 }
 
 // In one transaction under the event's lock. *ret_version stays 0 when the notice is that one already.
-static int change_notice(struct context *context, const char *slug, const char *notice, uint64_t *ret_version) {
+static int change_notice(struct context *context, const char *slug, const char *notice, uint64_t *ret_version)
+{
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
     int r = db_begin(context->db);
     if (r < 0)
@@ -122,7 +130,8 @@ static int change_notice(struct context *context, const char *slug, const char *
     return 0;
 }
 
-int command_say(struct context *context) {
+int command_say(struct context *context)
+{
     const char *slug = context->arguments[0];
     const char *notice = *context->arguments[1] ? context->arguments[1] : NULL;
     int status = notice ? check_text(context, "the notice", notice, NOTICE_CHARACTERS_MAX) : EXIT_DONE;
@@ -139,7 +148,8 @@ int command_say(struct context *context) {
     if (version)
         notify_changed(context, slug, version);
     if (context->json)
-        return context_print_json(context, json_pack("{s:s, s:s?, s:b}", "event", slug, "notice", notice, "changed", version != 0));
+        return context_print_json(
+            context, json_pack("{s:s, s:s?, s:b}", "event", slug, "notice", notice, "changed", version != 0));
     struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
     buffer_format(&text, notice ? "%s: the notice is on every page\n" : "%s: there is no notice any more\n", slug);
     return context_print_text(context, &text);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// onsale migrate: brings the database to this program's version. A server-wide lock keeps two of them apart. MySQL commits
-// every CREATE TABLE by itself, so what is done of a migration is noted after each statement, and a migration that broke off goes on from there.
+// onsale migrate: brings the database to this program's version. A server-wide lock keeps two of them apart. MySQL
+// commits every CREATE TABLE by itself, so what is done of a migration is noted after each statement, and a migration
+// that broke off goes on from there.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,14 +26,16 @@ struct migrate {
     json_t *applied;
 };
 
-static bool database_name_is_valid(const char *name) {
+static bool database_name_is_valid(const char *name)
+{
     size_t bytes = strlen(name);
     return bytes >= 1 && bytes <= DATABASE_BYTES_MAX &&
            strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == bytes;
 }
 
 // Opened without a database, since it may not be there yet.
-static int ensure_database(struct migrate *migrate) {
+static int ensure_database(struct migrate *migrate)
+{
     struct context *context = migrate->context;
     const char *name = context->config->common.mysql_database;
     if (!database_name_is_valid(name))
@@ -61,7 +64,8 @@ static int ensure_database(struct migrate *migrate) {
     return EXIT_DONE;
 }
 
-static int open_and_lock(struct migrate *migrate) {
+static int open_and_lock(struct migrate *migrate)
+{
     struct context *context = migrate->context;
     const struct db_options options = {.config = &context->config->common,
                                        .program = "onsale",
@@ -73,7 +77,8 @@ static int open_and_lock(struct migrate *migrate) {
     char name[65];
     snprintf(name, sizeof(name), "onsale.migrate.%s", context->config->common.mysql_database);
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
-    int r = db_read(context->db, "SELECT GET_LOCK(?, ?)", (struct db_value[]){db_text(name), DB_I(LOCK_SECONDS)}, 2, 1, &rows);
+    int r = db_read(context->db, "SELECT GET_LOCK(?, ?)", (struct db_value[]){db_text(name), DB_I(LOCK_SECONDS)}, 2, 1,
+                    &rows);
     if (r < 0)
         return context_db_failed(context, r, "waiting for another migration");
     if (db_u64(rows, 0, 0) != 1)
@@ -81,7 +86,8 @@ static int open_and_lock(struct migrate *migrate) {
     return EXIT_DONE;
 }
 
-static int read_applied(struct migrate *migrate) {
+static int read_applied(struct migrate *migrate)
+{
     struct context *context = migrate->context;
     int r = db_exec(context->db, "CREATE TABLE IF NOT EXISTS schema_migrations ("
                                  "version INT UNSIGNED NOT NULL PRIMARY KEY, name VARCHAR(64) NOT NULL, "
@@ -89,12 +95,14 @@ static int read_applied(struct migrate *migrate) {
                                  "applied_at DATETIME(6) NULL) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4");
     if (r == 0)
         r = db_read(context->db,
-                    "SELECT version, name, checksum, statements, applied_at IS NOT NULL FROM schema_migrations ORDER BY version",
+                    "SELECT version, name, checksum, statements, applied_at IS NOT NULL FROM schema_migrations ORDER "
+                    "BY version",
                     NULL, 0, ROWS_MAX, &migrate->rows);
     return r < 0 ? context_db_failed(context, r, "reading the database's version") : EXIT_DONE;
 }
 
-static const struct migration *find_migration(uint64_t version) {
+static const struct migration *find_migration(uint64_t version)
+{
     for (size_t i = 0; i < migration_count; i++) {
         if (migrations[i].version == version)
             return &migrations[i];
@@ -103,7 +111,8 @@ static const struct migration *find_migration(uint64_t version) {
 }
 
 // The database must be a beginning of what this program knows.
-static int check_applied(struct migrate *migrate) {
+static int check_applied(struct migrate *migrate)
+{
     unsigned newest = migrations[migration_count - 1].version;
     for (size_t i = 0; i < db_rows_count(migrate->rows); i++) {
         uint64_t version = db_u64(migrate->rows, i, 0);
@@ -111,12 +120,14 @@ static int check_applied(struct migrate *migrate) {
         char checksum[MIGRATION_CHECKSUM_BYTES];
         if (!migration)
             return context_fail(migrate->context, EXIT_FAILED,
-                                "the database has version %" PRIu64 " (%s) and this program knows only up to %u: there is no way "
+                                "the database has version %" PRIu64
+                                " (%s) and this program knows only up to %u: there is no way "
                                 "back, use a newer program",
                                 version, db_string(migrate->rows, i, 1), newest);
         if (strcmp(migration_checksum(migration, checksum), db_string(migrate->rows, i, 2)) != 0)
             return context_fail(migrate->context, EXIT_FAILED,
-                                "the database's version %" PRIu64 " (%s) was made with another text than this program has "
+                                "the database's version %" PRIu64
+                                " (%s) was made with another text than this program has "
                                 "(checksum %.12s there, %.12s here)",
                                 version, db_string(migrate->rows, i, 1), db_string(migrate->rows, i, 2), checksum);
         if (db_u64(migrate->rows, i, 4))
@@ -125,7 +136,8 @@ static int check_applied(struct migrate *migrate) {
     return EXIT_DONE;
 }
 
-static int apply_statements(struct db *db, const struct migration *migration, uint64_t skip) {
+static int apply_statements(struct db *db, const struct migration *migration, uint64_t skip)
+{
     const char *at = migration->text, *statement;
     size_t left = (size_t)(migration->text_end - at), bytes;
     for (uint64_t done = 0; sql_text_next(&at, &left, &statement, &bytes); done++) {
@@ -145,7 +157,8 @@ static int apply_statements(struct db *db, const struct migration *migration, ui
     return 0;
 }
 
-static int apply_one(struct migrate *migrate, const struct migration *migration) {
+static int apply_one(struct migrate *migrate, const struct migration *migration)
+{
     struct db *db = migrate->context->db;
     uint64_t skip = 0;
     for (size_t i = 0; i < db_rows_count(migrate->rows); i++) {
@@ -157,10 +170,11 @@ static int apply_one(struct migrate *migrate, const struct migration *migration)
     }
     char checksum[MIGRATION_CHECKSUM_BYTES], doing[128];
     migration_checksum(migration, checksum);
-    int r = db_write(db,
-                     "INSERT INTO schema_migrations (version, name, checksum, statements) VALUES (?, ?, ?, 0) "
-                     "ON DUPLICATE KEY UPDATE name = VALUES(name)",
-                     (struct db_value[]){DB_U(migration->version), db_text(migration->name), db_text(checksum)}, 3, NULL);
+    int r =
+        db_write(db,
+                 "INSERT INTO schema_migrations (version, name, checksum, statements) VALUES (?, ?, ?, 0) "
+                 "ON DUPLICATE KEY UPDATE name = VALUES(name)",
+                 (struct db_value[]){DB_U(migration->version), db_text(migration->name), db_text(checksum)}, 3, NULL);
     if (r == 0)
         r = apply_statements(db, migration, skip);
     if (r == 0)
@@ -176,7 +190,8 @@ static int apply_one(struct migrate *migrate, const struct migration *migration)
     return EXIT_DONE;
 }
 
-static int report(struct migrate *migrate, json_t *users) {
+static int report(struct migrate *migrate, json_t *users)
+{
     struct context *context = migrate->context;
     if (context->json) {
         json_t *json = json_pack("{s:i, s:i, s:O, s:b}", "from", (int)migrate->from, "to", (int)migrate->to, "applied",
@@ -201,7 +216,8 @@ static int report(struct migrate *migrate, json_t *users) {
     return context_print_text(context, &text);
 }
 
-int command_migrate(struct context *context) {
+int command_migrate(struct context *context)
+{
     struct migrate migrate = {.context = context, .applied = json_array()};
     json_t *users = context_option(context, "users") ? json_array() : NULL;
     int status = ensure_database(&migrate);

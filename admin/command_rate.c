@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// onsale rate: shows or dials the pace. MySQL first, then a knock at admission, whose answer says how long it took to act.
+// onsale rate: shows or dials the pace. MySQL first, then a knock at admission, whose answer says how long it took to
+// act.
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,18 +18,21 @@ struct dialled {
     uint64_t version;
 };
 
-static int write_pace(struct db *db, uint64_t id, const char *old, const char *pace) {
+static int write_pace(struct db *db, uint64_t id, const char *old, const char *pace)
+{
     char actor[CONTEXT_ACTOR_BYTES], detail[2 * PACE_TEXT_BYTES + 8];
     snprintf(detail, sizeof(detail), "%s → %s", old, pace);
     int r = db_write(db, "UPDATE events SET pace = ?, version = version + 1 WHERE id = ?",
                      (struct db_value[]){db_text(pace), DB_U(id)}, 2, NULL);
     if (r < 0)
         return r;
-    return db_write(db, "INSERT INTO event_log (event_id, at, actor, action, detail) VALUES (?, UTC_TIMESTAMP(6), ?, 'pace', ?)",
-                    (struct db_value[]){DB_U(id), db_text(context_actor(actor)), db_text(detail)}, 3, NULL);
+    return db_write(
+        db, "INSERT INTO event_log (event_id, at, actor, action, detail) VALUES (?, UTC_TIMESTAMP(6), ?, 'pace', ?)",
+        (struct db_value[]){DB_U(id), db_text(context_actor(actor)), db_text(detail)}, 3, NULL);
 }
 
-static int dial_in_transaction(struct db *db, const char *slug, const char *pace, struct dialled *ret) {
+static int dial_in_transaction(struct db *db, const char *slug, const char *pace, struct dialled *ret)
+{
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
     int r = db_read(db, "SELECT id, version, pace FROM events WHERE slug = ? FOR UPDATE",
                     (struct db_value[]){db_text(slug)}, 1, 1, &rows);
@@ -46,7 +50,8 @@ static int dial_in_transaction(struct db *db, const char *slug, const char *pace
     return 0;
 }
 
-static int dial(struct context *context, const char *slug, const char *pace, struct dialled *ret) {
+static int dial(struct context *context, const char *slug, const char *pace, struct dialled *ret)
+{
     int r = db_begin(context->db);
     if (r == 0)
         r = dial_in_transaction(context->db, slug, pace, ret);
@@ -58,12 +63,14 @@ static int dial(struct context *context, const char *slug, const char *pace, str
 }
 
 static int report(const struct context *context, const char *slug, const struct dialled *dialled, const char *pace,
-                  int64_t acted_us) {
+                  int64_t acted_us)
+{
     double acted_ms = (double)acted_us / 1000;
     if (context->json)
-        return context_print_json(context, json_pack("{s:s, s:s, s:s, s:o, s:s}", "event", slug, "old", dialled->old, "new",
-                                                     pace, "acted_ms", acted_us < 0 ? json_null() : json_real(acted_ms),
-                                                     "admission", acted_us < 0 ? "away" : "acted"));
+        return context_print_json(context,
+                                  json_pack("{s:s, s:s, s:s, s:o, s:s}", "event", slug, "old", dialled->old, "new",
+                                            pace, "acted_ms", acted_us < 0 ? json_null() : json_real(acted_ms),
+                                            "admission", acted_us < 0 ? "away" : "acted"));
     struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
     buffer_format(&text, "%s: %s → %s", slug, dialled->old, pace);
     if (acted_us < 0)
@@ -73,9 +80,11 @@ static int report(const struct context *context, const char *slug, const struct 
     return context_print_text(context, &text);
 }
 
-static int show(struct context *context, const char *slug) {
+static int show(struct context *context, const char *slug)
+{
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
-    int r = db_read(context->db, "SELECT pace FROM events WHERE slug = ?", (struct db_value[]){db_text(slug)}, 1, 1, &rows);
+    int r =
+        db_read(context->db, "SELECT pace FROM events WHERE slug = ?", (struct db_value[]){db_text(slug)}, 1, 1, &rows);
     if (r < 0)
         return context_db_failed(context, r, "rate");
     if (db_rows_count(rows) == 0)
@@ -87,7 +96,8 @@ static int show(struct context *context, const char *slug) {
     return context_print_text(context, &text);
 }
 
-int command_rate(struct context *context) {
+int command_rate(struct context *context)
+{
     const char *slug = context->arguments[0];
     char pace[PACE_TEXT_BYTES] = "";
     if (context->argument_count == 2) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// onsale status and watch: the line, the pace that was asked for and the one that was had, who is there, what is left, who leads.
-// Everything is read from MySQL, so it is the truth also while RabbitMQ or admission is away.
+// onsale status and watch: the line, the pace that was asked for and the one that was had, who is there, what is left,
+// who leads. Everything is read from MySQL, so it is the truth also while RabbitMQ or admission is away.
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
@@ -22,35 +22,54 @@
 #define WATCH_COUNT_MAX 1000000000
 #define BAR_WIDTH 50
 
-// What was served a while ago comes from the index on (event, at); the presence of a room that fell silent no longer counts.
-#define SERVED_AGO(seconds)                                                                                            \
-    "COALESCE((SELECT l.served FROM served_log l WHERE l.event_id = e.id AND l.at <= UTC_TIMESTAMP(6) - INTERVAL " seconds \
-    " SECOND ORDER BY l.at DESC, l.served DESC LIMIT 1), 0)"
+// What was served a while ago comes from the index on (event, at); the presence of a room that fell silent no longer
+// counts.
+#define SERVED_AGO(seconds)                                                                               \
+    "COALESCE((SELECT l.served FROM served_log l WHERE l.event_id = e.id AND l.at <= UTC_TIMESTAMP(6) - " \
+    "INTERVAL " seconds " SECOND ORDER BY l.at DESC, l.served DESC LIMIT 1), 0)"
+// clang-format off
 #define STATUS_COLUMNS                                                                                                 \
-    "SELECT e.id, e.slug, e.name, e.state, e.pace, c.last, s.served, s.us_per_place_low, s.us_per_place_high, "           \
-    "(SELECT COALESCE(SUM(p.present), 0) FROM presence p WHERE p.event_id = e.id AND p.reported_at > UTC_TIMESTAMP(6) - "  \
-    "INTERVAL 10 SECOND), " SERVED_AGO("10") ", " SERVED_AGO("60") ", UTC_TIMESTAMP(6), e.stop_reason, e.notice "          \
+    "SELECT e.id, e.slug, e.name, e.state, e.pace, c.last, s.served, s.us_per_place_low, s.us_per_place_high, "        \
+    "(SELECT COALESCE(SUM(p.present), 0) FROM presence p WHERE p.event_id = e.id "                                     \
+    "AND p.reported_at > UTC_TIMESTAMP(6) - INTERVAL 10 SECOND), "                                                     \
+    SERVED_AGO("10") ", " SERVED_AGO("60") ", UTC_TIMESTAMP(6), e.stop_reason, e.notice "                              \
     "FROM events e JOIN line_counters c ON c.event_id = e.id JOIN line_served s ON s.event_id = e.id "
+// clang-format on
 enum {
-    STATUS_ID, STATUS_SLUG, STATUS_NAME, STATUS_STATE, STATUS_PACE, STATUS_LAST, STATUS_SERVED, STATUS_LOW, STATUS_HIGH,
-    STATUS_PRESENT, STATUS_SERVED_10, STATUS_SERVED_60, STATUS_NOW, STATUS_STOP_REASON, STATUS_NOTICE,
+    STATUS_ID,
+    STATUS_SLUG,
+    STATUS_NAME,
+    STATUS_STATE,
+    STATUS_PACE,
+    STATUS_LAST,
+    STATUS_SERVED,
+    STATUS_LOW,
+    STATUS_HIGH,
+    STATUS_PRESENT,
+    STATUS_SERVED_10,
+    STATUS_SERVED_60,
+    STATUS_NOW,
+    STATUS_STOP_REASON,
+    STATUS_NOTICE,
 };
 
 struct status {
     struct db_rows *line; // STATUS_COLUMNS
-    struct db_rows *tiers;  // code, name, capacity, held, sold
+    struct db_rows *tiers; // code, name, capacity, held, sold
     struct db_rows *leader; // holder, epoch, alive, microseconds since it expired
-    const char *broker;     // "reachable", "away", NULL: not asked
+    const char *broker; // "reachable", "away", NULL: not asked
 };
 
-static void status_done(struct status *status) {
+static void status_done(struct status *status)
+{
     db_rows_free(status->line);
     db_rows_free(status->tiers);
     db_rows_free(status->leader);
     *status = (struct status){0};
 }
 
-static int status_read(struct db *db, const char *slug, struct status *ret) {
+static int status_read(struct db *db, const char *slug, struct status *ret)
+{
     int r = db_read(db, STATUS_COLUMNS "WHERE e.slug = ?", (struct db_value[]){db_text(slug)}, 1, 1, &ret->line);
     if (r < 0 || db_rows_count(ret->line) == 0)
         return r < 0 ? r : ERROR_NOT_FOUND;
@@ -64,57 +83,68 @@ static int status_read(struct db *db, const char *slug, struct status *ret) {
                    NULL, 0, 1, &ret->leader);
 }
 
-static uint64_t waiting(const struct db_rows *rows, size_t row) {
+static uint64_t waiting(const struct db_rows *rows, size_t row)
+{
     uint64_t last = db_u64(rows, row, STATUS_LAST), served = db_u64(rows, row, STATUS_SERVED);
     return last > served ? last - served : 0;
 }
 
-static double had(const struct db_rows *rows, size_t row, size_t column, double seconds) {
+static double had(const struct db_rows *rows, size_t row, size_t column, double seconds)
+{
     uint64_t now = db_u64(rows, row, STATUS_SERVED), ago = db_u64(rows, row, column);
     return now > ago ? (double)(now - ago) / seconds : 0;
 }
 
-static json_t *line_json(const struct db_rows *rows, size_t row) {
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:{s:s, s:f, s:f}}", "event", db_string(rows, row, STATUS_SLUG), "name",
-                     db_string(rows, row, STATUS_NAME), "state", db_string(rows, row, STATUS_STATE), "line",
-                     (json_int_t)db_u64(rows, row, STATUS_LAST), "served", (json_int_t)db_u64(rows, row, STATUS_SERVED),
-                     "waiting", (json_int_t)waiting(rows, row), "present", (json_int_t)db_u64(rows, row, STATUS_PRESENT),
-                     "pace", "asked", db_string(rows, row, STATUS_PACE), "had_per_second_10s",
-                     had(rows, row, STATUS_SERVED_10, 10), "had_per_second_60s", had(rows, row, STATUS_SERVED_60, 60));
+static json_t *line_json(const struct db_rows *rows, size_t row)
+{
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:{s:s, s:f, s:f}}", "event",
+                     db_string(rows, row, STATUS_SLUG), "name", db_string(rows, row, STATUS_NAME), "state",
+                     db_string(rows, row, STATUS_STATE), "line", (json_int_t)db_u64(rows, row, STATUS_LAST), "served",
+                     (json_int_t)db_u64(rows, row, STATUS_SERVED), "waiting", (json_int_t)waiting(rows, row), "present",
+                     (json_int_t)db_u64(rows, row, STATUS_PRESENT), "pace", "asked", db_string(rows, row, STATUS_PACE),
+                     "had_per_second_10s", had(rows, row, STATUS_SERVED_10, 10), "had_per_second_60s",
+                     had(rows, row, STATUS_SERVED_60, 60));
 }
 
-static int64_t leader_age_us(const struct db_rows *leader) {
+static int64_t leader_age_us(const struct db_rows *leader)
+{
     int64_t age_us = db_i64(leader, 0, 3) + LEASE_US;
     return age_us > 0 ? age_us : 0;
 }
 
-static json_t *leader_json(const struct db_rows *leader) {
+static json_t *leader_json(const struct db_rows *leader)
+{
     if (db_rows_count(leader) == 0 || !*db_string(leader, 0, 0))
         return json_null();
-    return json_pack("{s:s, s:I, s:b, s:I}", "holder", db_string(leader, 0, 0), "epoch", (json_int_t)db_u64(leader, 0, 1),
-                     "alive", (int)db_u64(leader, 0, 2), "age_ms", (json_int_t)(leader_age_us(leader) / 1000));
+    return json_pack("{s:s, s:I, s:b, s:I}", "holder", db_string(leader, 0, 0), "epoch",
+                     (json_int_t)db_u64(leader, 0, 1), "alive", (int)db_u64(leader, 0, 2), "age_ms",
+                     (json_int_t)(leader_age_us(leader) / 1000));
 }
 
-static json_t *status_json(const struct status *status) {
+static json_t *status_json(const struct status *status)
+{
     const struct db_rows *line = status->line;
     json_t *json = line_json(line, 0), *tiers = json_array();
     char now[CLOCK_TEXT_BYTES];
     for (size_t i = 0; i < db_rows_count(status->tiers); i++) {
-        uint64_t capacity = db_u64(status->tiers, i, 2), held = db_u64(status->tiers, i, 3), sold = db_u64(status->tiers, i, 4);
-        json_array_append_new(tiers, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "code", db_string(status->tiers, i, 0), "name",
-                                               db_string(status->tiers, i, 1), "capacity", (json_int_t)capacity, "held",
-                                               (json_int_t)held, "sold", (json_int_t)sold, "left",
+        uint64_t capacity = db_u64(status->tiers, i, 2), held = db_u64(status->tiers, i, 3),
+                 sold = db_u64(status->tiers, i, 4);
+        json_array_append_new(tiers, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "code", db_string(status->tiers, i, 0),
+                                               "name", db_string(status->tiers, i, 1), "capacity", (json_int_t)capacity,
+                                               "held", (json_int_t)held, "sold", (json_int_t)sold, "left",
                                                (json_int_t)(capacity - held - sold)));
     }
     json_object_set_new(json, "now", json_string(clock_format(db_time_us(line, 0, STATUS_NOW), now)));
     json_object_set_new(json, "seconds_per_place",
-                        db_is_null(line, 0, STATUS_LOW)
-                            ? json_null()
-                            : json_pack("[f, f]", (double)db_u64(line, 0, STATUS_LOW) / 1e6, (double)db_u64(line, 0, STATUS_HIGH) / 1e6));
+                        db_is_null(line, 0, STATUS_LOW) ? json_null()
+                                                        : json_pack("[f, f]", (double)db_u64(line, 0, STATUS_LOW) / 1e6,
+                                                                    (double)db_u64(line, 0, STATUS_HIGH) / 1e6));
     json_object_set_new(json, "stop_reason",
-                        db_is_null(line, 0, STATUS_STOP_REASON) ? json_null() : json_string(db_string(line, 0, STATUS_STOP_REASON)));
+                        db_is_null(line, 0, STATUS_STOP_REASON) ? json_null()
+                                                                : json_string(db_string(line, 0, STATUS_STOP_REASON)));
     json_object_set_new(json, "notice",
-                        db_is_null(line, 0, STATUS_NOTICE) ? json_null() : json_string(db_string(line, 0, STATUS_NOTICE)));
+                        db_is_null(line, 0, STATUS_NOTICE) ? json_null()
+                                                           : json_string(db_string(line, 0, STATUS_NOTICE)));
     json_object_set_new(json, "tiers", tiers);
     json_object_set_new(json, "leader", leader_json(status->leader));
     if (status->broker)
@@ -122,7 +152,8 @@ static json_t *status_json(const struct status *status) {
     return json;
 }
 
-static void write_bar(uint64_t part, uint64_t whole, struct buffer *text) {
+static void write_bar(uint64_t part, uint64_t whole, struct buffer *text)
+{
     uint64_t filled = whole ? part * BAR_WIDTH / whole : 0;
     buffer_text(text, "              [");
     for (uint64_t i = 0; i < BAR_WIDTH; i++)
@@ -130,7 +161,8 @@ static void write_bar(uint64_t part, uint64_t whole, struct buffer *text) {
     buffer_text(text, "]\n");
 }
 
-static void write_tiers(const struct db_rows *tiers, struct buffer *text) {
+static void write_tiers(const struct db_rows *tiers, struct buffer *text)
+{
     size_t count = db_rows_count(tiers);
     char(*numbers)[4][24] = calloc(count + 1, sizeof(*numbers));
     const char **cells = calloc((count + 1) * 6, sizeof(*cells));
@@ -155,7 +187,8 @@ static void write_tiers(const struct db_rows *tiers, struct buffer *text) {
     free(cells);
 }
 
-static void status_text(const struct status *status, bool bar, struct buffer *text) {
+static void status_text(const struct status *status, bool bar, struct buffer *text)
+{
     const struct db_rows *line = status->line, *leader = status->leader;
     char now[CLOCK_TEXT_BYTES];
     uint64_t last = db_u64(line, 0, STATUS_LAST), served = db_u64(line, 0, STATUS_SERVED);
@@ -164,12 +197,14 @@ static void status_text(const struct status *status, bool bar, struct buffer *te
                   clock_format(db_time_us(line, 0, STATUS_NOW), now));
     buffer_format(text, "state         %s%s%s\n", db_string(line, 0, STATUS_STATE), stopped ? ": " : "",
                   stopped ? db_string(line, 0, STATUS_STOP_REASON) : "");
-    buffer_format(text, "line          %" PRIu64 " places, %" PRIu64 " let in, %" PRIu64 " waiting\n", last, served, waiting(line, 0));
+    buffer_format(text, "line          %" PRIu64 " places, %" PRIu64 " let in, %" PRIu64 " waiting\n", last, served,
+                  waiting(line, 0));
     if (bar)
         write_bar(served, last, text);
     buffer_format(text, "present       %" PRIu64 "\n", db_u64(line, 0, STATUS_PRESENT));
-    buffer_format(text, "pace          %s asked; had %.1f/s over 10 s, %.1f/s over 60 s\n", db_string(line, 0, STATUS_PACE),
-                  had(line, 0, STATUS_SERVED_10, 10), had(line, 0, STATUS_SERVED_60, 60));
+    buffer_format(text, "pace          %s asked; had %.1f/s over 10 s, %.1f/s over 60 s\n",
+                  db_string(line, 0, STATUS_PACE), had(line, 0, STATUS_SERVED_10, 10),
+                  had(line, 0, STATUS_SERVED_60, 60));
     if (db_rows_count(leader) == 0 || !*db_string(leader, 0, 0))
         buffer_text(text, "admission     has not run yet\n");
     else
@@ -183,7 +218,8 @@ static void status_text(const struct status *status, bool bar, struct buffer *te
     write_tiers(status->tiers, text);
 }
 
-static const char *ask_broker(const struct context *context) {
+static const char *ask_broker(const struct context *context)
+{
     const struct bus_options options = {.url = context->config->common.amqp_url,
                                         .tls_ca = context->config->common.amqp_tls_ca,
                                         .name = "onsale status",
@@ -195,7 +231,8 @@ static const char *ask_broker(const struct context *context) {
     return "reachable";
 }
 
-static int show_one(struct context *context, const char *slug) {
+static int show_one(struct context *context, const char *slug)
+{
     struct status status = {0};
     int r = status_read(context->db, slug, &status), result;
     status.broker = ask_broker(context);
@@ -214,14 +251,15 @@ static int show_one(struct context *context, const char *slug) {
     return result;
 }
 
-static int print_all(const struct context *context, const struct db_rows *rows, size_t count) {
+static int print_all(const struct context *context, const struct db_rows *rows, size_t count)
+{
     bool more = db_rows_count(rows) > count;
     if (context->json) {
         json_t *items = json_array();
         for (size_t i = 0; i < count; i++)
             json_array_append_new(items, line_json(rows, i));
-        return context_print_json(
-            context, json_pack("{s:o, s:s?}", "items", items, "next", more ? db_string(rows, count - 1, STATUS_SLUG) : NULL));
+        return context_print_json(context, json_pack("{s:o, s:s?}", "items", items, "next",
+                                                     more ? db_string(rows, count - 1, STATUS_SLUG) : NULL));
     }
     char(*numbers)[4][24] = calloc(count + 1, sizeof(*numbers));
     const char **cells = calloc((count + 1) * 8, sizeof(*cells));
@@ -252,7 +290,8 @@ static int print_all(const struct context *context, const struct db_rows *rows, 
     return context_print_text(context, &text);
 }
 
-static int show_all(struct context *context, size_t limit) {
+static int show_all(struct context *context, size_t limit)
+{
     const char *after = context_option(context, "after");
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
     int r = db_read(context->db, STATUS_COLUMNS "WHERE e.slug > ? ORDER BY e.slug LIMIT ?",
@@ -262,7 +301,8 @@ static int show_all(struct context *context, size_t limit) {
     return print_all(context, rows, db_rows_count(rows) < limit ? db_rows_count(rows) : limit);
 }
 
-int command_status(struct context *context) {
+int command_status(struct context *context)
+{
     size_t limit;
     int status = context_limit(context, &limit);
     if (status == EXIT_DONE)
@@ -272,7 +312,8 @@ int command_status(struct context *context) {
     return context->argument_count ? show_one(context, context->arguments[0]) : show_all(context, limit);
 }
 
-static int watch_once(struct context *context, const char *slug, bool terminal) {
+static int watch_once(struct context *context, const char *slug, bool terminal)
+{
     struct status status = {0};
     struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
     int result = EXIT_DONE, r = db_ensure(context->db);
@@ -299,14 +340,16 @@ static int watch_once(struct context *context, const char *slug, bool terminal) 
     return result;
 }
 
-int command_watch(struct context *context) {
+int command_watch(struct context *context)
+{
     const char *count_text = context_option(context, "count");
     unsigned long count = WATCH_COUNT_MAX;
     if (count_text) {
         char *end;
         count = strtoul(count_text, &end, 10);
         if (*end || *count_text < '0' || *count_text > '9' || count < 1 || count > WATCH_COUNT_MAX)
-            return context_fail(context, EXIT_USAGE, "--count is '%.20s'; 1 to %d are allowed", count_text, WATCH_COUNT_MAX);
+            return context_fail(context, EXIT_USAGE, "--count is '%.20s'; 1 to %d are allowed", count_text,
+                                WATCH_COUNT_MAX);
     }
     int result = context_database(context);
     if (result != EXIT_DONE)

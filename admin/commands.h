@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The commands' functions, for the table in command.c. Each takes what is in context->arguments and context->options, does the
-// work, says what came of it, and returns the exit status.
+// The commands' functions, for the table in command.c. Each takes what is in context->arguments and context->options,
+// does the work, says what came of it, and returns the exit status.
 #ifndef ADMIN_COMMANDS_H
 #define ADMIN_COMMANDS_H
 

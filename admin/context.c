@@ -18,7 +18,8 @@
 #define MYSQL_NO_SUCH_TABLE 1146
 #define MYSQL_NO_SUCH_DATABASE 1049
 
-const char *context_option(const struct context *context, const char *name) {
+const char *context_option(const struct context *context, const char *name)
+{
     for (size_t i = 0; context->command->options[i].name; i++) {
         if (strcmp(context->command->options[i].name, name) == 0)
             return context->options[i];
@@ -26,7 +27,8 @@ const char *context_option(const struct context *context, const char *name) {
     return NULL;
 }
 
-int context_limit(const struct context *context, size_t *ret) {
+int context_limit(const struct context *context, size_t *ret)
+{
     const char *text = context_option(context, "limit");
     if (!text) {
         *ret = LIMIT_DEFAULT;
@@ -41,7 +43,8 @@ int context_limit(const struct context *context, size_t *ret) {
     return 0;
 }
 
-const char *context_actor(char text[static CONTEXT_ACTOR_BYTES]) {
+const char *context_actor(char text[static CONTEXT_ACTOR_BYTES])
+{
     char host[64] = "";
     if (gethostname(host, sizeof(host) - 1) < 0 || !host[0])
         snprintf(host, sizeof(host), "localhost");
@@ -72,7 +75,8 @@ static const struct {
     [EXIT_OUT_OF_REACH] = {"/problems/out-of-reach", "MySQL or RabbitMQ is out of reach", 503},
 };
 
-static void say_failure(const struct context *context, enum exit_status status, json_t *members, const char *detail) {
+static void say_failure(const struct context *context, enum exit_status status, json_t *members, const char *detail)
+{
     if (!context->json) {
         fprintf(stderr, "onsale: %s\n", detail);
         return;
@@ -87,7 +91,8 @@ static void say_failure(const struct context *context, enum exit_status status, 
     json_decref(problem);
 }
 
-int context_fail_with(const struct context *context, enum exit_status status, json_t *members, const char *format, ...) {
+int context_fail_with(const struct context *context, enum exit_status status, json_t *members, const char *format, ...)
+{
     char detail[1024];
     va_list arguments;
     va_start(arguments, format);
@@ -98,7 +103,8 @@ int context_fail_with(const struct context *context, enum exit_status status, js
     return (int)status;
 }
 
-int context_fail(const struct context *context, enum exit_status status, const char *format, ...) {
+int context_fail(const struct context *context, enum exit_status status, const char *format, ...)
+{
     char detail[1024];
     va_list arguments;
     va_start(arguments, format);
@@ -108,7 +114,8 @@ int context_fail(const struct context *context, enum exit_status status, const c
     return (int)status;
 }
 
-void context_note(const struct context *context, const char *format, ...) {
+void context_note(const struct context *context, const char *format, ...)
+{
     char text[512];
     va_list arguments;
     va_start(arguments, format);
@@ -125,15 +132,18 @@ void context_note(const struct context *context, const char *format, ...) {
     json_decref(note);
 }
 
-int context_no_event(const struct context *context, const char *slug) {
+int context_no_event(const struct context *context, const char *slug)
+{
     return context_fail(context, EXIT_NOT_FOUND, "there is no event '%.64s'; `onsale event list` shows all", slug);
 }
 
-int context_db_failed(const struct context *context, int error, const char *doing) {
+int context_db_failed(const struct context *context, int error, const char *doing)
+{
     const char *text = context->db ? db_error_text(context->db) : "";
     unsigned number = context->db ? db_errno(context->db) : 0;
     if (number == MYSQL_NO_SUCH_TABLE || number == MYSQL_NO_SUCH_DATABASE)
-        return context_fail(context, EXIT_FAILED, "%s: the database is not set up: run `onsale migrate` (%s)", doing, text);
+        return context_fail(context, EXIT_FAILED, "%s: the database is not set up: run `onsale migrate` (%s)", doing,
+                            text);
     if (error == ERROR_TRANSIENT && context->db && !db_is_connected(context->db))
         return context_fail(context, EXIT_OUT_OF_REACH, "%s: MySQL is out of reach: %s", doing, text);
     if (error == ERROR_TRANSIENT)
@@ -142,7 +152,8 @@ int context_db_failed(const struct context *context, int error, const char *doin
 }
 
 // Connecting failed for good: either the database is not there, or the server does not want this user.
-static int explain_refusal(struct context *context) {
+static int explain_refusal(struct context *context)
+{
     const struct common_config *config = &context->config->common;
     struct common_config without = *config;
     char empty[] = "";
@@ -150,25 +161,30 @@ static int explain_refusal(struct context *context) {
     const struct db_options options = {.config = &without, .program = "onsale"};
     int r = db_open(&options, &context->db);
     if (r == 0)
-        return context_fail(context, EXIT_FAILED, "the database '%s' is not there, or not for the user '%s'; `onsale migrate` makes it",
+        return context_fail(context, EXIT_FAILED,
+                            "the database '%s' is not there, or not for the user '%s'; `onsale migrate` makes it",
                             config->mysql_database, config->mysql_user);
     return context_fail(context, EXIT_USAGE, "MySQL at %s refuses the user '%s': see [mysql] user, password, tls_ca",
                         *config->mysql_host ? config->mysql_host : config->mysql_socket, config->mysql_user);
 }
 
-int context_connect(struct context *context, const struct db_options *options) {
+int context_connect(struct context *context, const struct db_options *options)
+{
     int r = db_open(options, &context->db);
     if (r == ERROR_PERMANENT)
         return explain_refusal(context);
     return r < 0 ? context_db_failed(context, r, "connecting") : EXIT_DONE;
 }
 
-int context_database(struct context *context) {
-    const struct db_options options = {.config = &context->config->common, .program = "onsale", .io_timeout_seconds = 10};
+int context_database(struct context *context)
+{
+    const struct db_options options = {
+        .config = &context->config->common, .program = "onsale", .io_timeout_seconds = 10};
     return context_connect(context, &options);
 }
 
-int context_print_json(const struct context *context, json_t *json) {
+int context_print_json(const struct context *context, json_t *json)
+{
     if (!json)
         return context_fail(context, EXIT_FAILED, "out of memory");
     int r = json_dumpf(json, stdout, JSON_COMPACT);
@@ -178,7 +194,8 @@ int context_print_json(const struct context *context, json_t *json) {
     return EXIT_DONE;
 }
 
-int context_print_text(const struct context *context, struct buffer *text) {
+int context_print_text(const struct context *context, struct buffer *text)
+{
     if (text->failed)
         return context_fail(context, EXIT_FAILED, "out of memory");
     if (text->bytes && (fwrite(text->data, 1, text->bytes, stdout) != text->bytes || fflush(stdout) == EOF))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a running command has at hand: its arguments, the configuration, a connection to MySQL, and the ways to speak to people
-// (text) or to programs (--json). Every message of failure goes through here, so that exit status, text and problem object agree.
+// What a running command has at hand: its arguments, the configuration, a connection to MySQL, and the ways to speak to
+// people (text) or to programs (--json). Every message of failure goes through here, so that exit status, text and
+// problem object agree.
 #ifndef ADMIN_CONTEXT_H
 #define ADMIN_CONTEXT_H
 
@@ -33,8 +34,9 @@ struct context {
     bool json;
     char **arguments;
     size_t argument_count;
-    const char *options[CONTEXT_OPTIONS_MAX]; // in the order of command->options: the value, "" for a flag, NULL: not given
-    struct db *db;                            // after context_database()
+    const char
+        *options[CONTEXT_OPTIONS_MAX]; // in the order of command->options: the value, "" for a flag, NULL: not given
+    struct db *db; // after context_database()
 };
 
 // The value of an option of the running command: NULL when it was not given, "" for a flag.
@@ -63,8 +65,8 @@ int context_no_event(const struct context *context, const char *slug);
 // Says something on the side, on standard error: what was done stands, but somebody should know.
 void context_note(const struct context *context, const char *format, ...) PRINTF_LIKE(2, 3);
 
-// Writes one JSON object as a line to standard output and frees it. Returns EXIT_DONE, or EXIT_FAILED when it could not be
-// written or `json` is NULL (out of memory).
+// Writes one JSON object as a line to standard output and frees it. Returns EXIT_DONE, or EXIT_FAILED when it could not
+// be written or `json` is NULL (out of memory).
 int context_print_json(const struct context *context, json_t *json);
 // Writes text that people read; the same.
 int context_print_text(const struct context *context, struct buffer *text);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// ISO 4217, active codes. Most have two digits, so the table lists the others beside them. Funds, precious metals and test
-// codes are left out: nobody sells tickets in them.
+// ISO 4217, active codes. Most have two digits, so the table lists the others beside them. Funds, precious metals and
+// test codes are left out: nobody sells tickets in them.
 #include "admin/currency.h"
 
 #include <inttypes.h>
@@ -20,7 +20,8 @@ static const struct {
     {3, "BHD IQD JOD KWD LYD OMR TND"},
 };
 
-int currency_find(const char *code, unsigned *ret_digits) {
+int currency_find(const char *code, unsigned *ret_digits)
+{
     if (strlen(code) != 3)
         return ERROR_NOT_FOUND;
     for (size_t i = 0; i < sizeof(currencies) / sizeof(currencies[0]); i++) {
@@ -36,7 +37,8 @@ int currency_find(const char *code, unsigned *ret_digits) {
     return ERROR_NOT_FOUND;
 }
 
-const char *currency_format(uint64_t amount, const char *code, char text[static CURRENCY_AMOUNT_BYTES]) {
+const char *currency_format(uint64_t amount, const char *code, char text[static CURRENCY_AMOUNT_BYTES])
+{
     unsigned digits;
     if (currency_find(code, &digits) < 0)
         digits = 0;
@@ -46,6 +48,7 @@ const char *currency_format(uint64_t amount, const char *code, char text[static 
     if (digits == 0)
         snprintf(text, CURRENCY_AMOUNT_BYTES, "%" PRIu64 " %.3s", amount, code);
     else
-        snprintf(text, CURRENCY_AMOUNT_BYTES, "%" PRIu64 ".%0*" PRIu64 " %.3s", amount / unit, (int)digits, amount % unit, code);
+        snprintf(text, CURRENCY_AMOUNT_BYTES, "%" PRIu64 ".%0*" PRIu64 " %.3s", amount / unit, (int)digits,
+                 amount % unit, code);
     return text;
 }

@@ -13,11 +13,13 @@
 
 #define FIELD_BYTES 240
 
-static char *copy(const char *text) {
+static char *copy(const char *text)
+{
     return text ? strdup(text) : NULL;
 }
 
-static void add(struct event_changes *changes, const char *field, const char *before, const char *after) {
+static void add(struct event_changes *changes, const char *field, const char *before, const char *after)
+{
     if (!before && !after)
         return;
     if (before && after && strcmp(before, after) == 0)
@@ -42,20 +44,24 @@ static void add(struct event_changes *changes, const char *field, const char *be
         changes->failed = true;
 }
 
-static void add_integer(struct event_changes *changes, const char *field, bool had, int64_t before, bool has, int64_t after) {
+static void add_integer(struct event_changes *changes, const char *field, bool had, int64_t before, bool has,
+                        int64_t after)
+{
     char old[24], new[24];
     snprintf(old, sizeof(old), "%" PRId64, before);
     snprintf(new, sizeof(new), "%" PRId64, after);
     add(changes, field, had ? old : NULL, has ? new : NULL);
 }
 
-static void add_time(struct event_changes *changes, const char *field, int64_t before, int64_t after) {
+static void add_time(struct event_changes *changes, const char *field, int64_t before, int64_t after)
+{
     char old[CLOCK_TEXT_BYTES], new[CLOCK_TEXT_BYTES];
     add(changes, field, before == EVENT_FILE_NO_TIME ? NULL : clock_format(before, old),
         after == EVENT_FILE_NO_TIME ? NULL : clock_format(after, new));
 }
 
-const struct event_tier *event_file_tier(const struct event_file *file, const char *code) {
+const struct event_tier *event_file_tier(const struct event_file *file, const char *code)
+{
     for (size_t i = 0; file && i < file->tier_count; i++) {
         if (strcmp(file->tiers[i].code, code) == 0)
             return &file->tiers[i];
@@ -63,7 +69,8 @@ const struct event_tier *event_file_tier(const struct event_file *file, const ch
     return NULL;
 }
 
-const struct event_price *event_tier_price(const struct event_tier *tier, const char *code) {
+const struct event_price *event_tier_price(const struct event_tier *tier, const char *code)
+{
     for (size_t i = 0; tier && i < tier->price_count; i++) {
         if (strcmp(tier->prices[i].code, code) == 0)
             return &tier->prices[i];
@@ -71,7 +78,8 @@ const struct event_price *event_tier_price(const struct event_tier *tier, const 
     return NULL;
 }
 
-static const struct event_row *find_row(const struct event_tier *tier, const char *name) {
+static const struct event_row *find_row(const struct event_tier *tier, const char *name)
+{
     for (size_t i = 0; tier && i < tier->row_count; i++) {
         if (strcmp(tier->rows[i].name, name) == 0)
             return &tier->rows[i];
@@ -81,7 +89,8 @@ static const struct event_row *find_row(const struct event_tier *tier, const cha
 
 enum seats_of { SEATS_ALL, SEATS_WHEELCHAIR, SEATS_COMPANION, SEATS_BLOCKED };
 
-static bool belongs(const struct event_seat *seat, enum seats_of which) {
+static bool belongs(const struct event_seat *seat, enum seats_of which)
+{
     switch (which) {
     case SEATS_ALL:
         return true;
@@ -96,7 +105,8 @@ static bool belongs(const struct event_seat *seat, enum seats_of which) {
 }
 
 // The row's seats of one kind as "1-14,17-30"; NULL without a row or when there are none.
-static char *seats_text(const struct event_row *row, enum seats_of which) {
+static char *seats_text(const struct event_row *row, enum seats_of which)
+{
     uint16_t numbers[SEAT_ROW_MAX];
     size_t count = 0;
     for (size_t i = 0; row && i < row->seat_count; i++) {
@@ -111,7 +121,8 @@ static char *seats_text(const struct event_row *row, enum seats_of which) {
 }
 
 static void diff_row(const struct event_row *before, const struct event_row *after, const char *parent,
-                     struct event_changes *ret) {
+                     struct event_changes *ret)
+{
     static const char *const names[] = {"seats", "wheelchair", "companion", "blocked"};
     for (int which = SEATS_ALL; which <= SEATS_BLOCKED; which++) {
         char field[FIELD_BYTES];
@@ -124,7 +135,8 @@ static void diff_row(const struct event_row *before, const struct event_row *aft
 }
 
 static void diff_rows(const struct event_tier *before, const struct event_tier *after, const char *parent,
-                      struct event_changes *ret) {
+                      struct event_changes *ret)
+{
     for (size_t i = 0; before && i < before->row_count; i++)
         diff_row(&before->rows[i], find_row(after, before->rows[i].name), parent, ret);
     for (size_t i = 0; after && i < after->row_count; i++) {
@@ -134,7 +146,8 @@ static void diff_rows(const struct event_tier *before, const struct event_tier *
 }
 
 static void diff_price(const struct event_price *before, const struct event_price *after, const char *parent,
-                       struct event_changes *ret) {
+                       struct event_changes *ret)
+{
     char field[FIELD_BYTES];
     const char *code = before ? before->code : after->code;
     snprintf(field, sizeof(field), "%s.prices.%s.name", parent, code);
@@ -143,13 +156,15 @@ static void diff_price(const struct event_price *before, const struct event_pric
     add_integer(ret, field, before, before ? before->amount : 0, after, after ? after->amount : 0);
 }
 
-static void diff_tier(const struct event_tier *before, const struct event_tier *after, struct event_changes *ret) {
+static void diff_tier(const struct event_tier *before, const struct event_tier *after, struct event_changes *ret)
+{
     char parent[FIELD_BYTES / 2], field[FIELD_BYTES];
     snprintf(parent, sizeof(parent), "tiers.%s", before ? before->code : after->code);
     snprintf(field, sizeof(field), "%s.name", parent);
     add(ret, field, before ? before->name : NULL, after ? after->name : NULL);
     snprintf(field, sizeof(field), "%s.kind", parent);
-    add(ret, field, before ? (before->seated ? "seated" : "standing") : NULL, after ? (after->seated ? "seated" : "standing") : NULL);
+    add(ret, field, before ? (before->seated ? "seated" : "standing") : NULL,
+        after ? (after->seated ? "seated" : "standing") : NULL);
     snprintf(field, sizeof(field), "%s.capacity", parent);
     add_integer(ret, field, before, before ? before->capacity : 0, after, after ? after->capacity : 0);
     for (size_t i = 0; before && i < before->price_count; i++)
@@ -163,12 +178,14 @@ static void diff_tier(const struct event_tier *before, const struct event_tier *
 
 // Codes or names in their order, as text: a changed order of tiers, prices or rows shows as one change.
 static void add_order(struct event_changes *changes, const char *field, const struct buffer *before,
-                      const struct buffer *after) {
+                      const struct buffer *after)
+{
     changes->failed = changes->failed || before->failed || after->failed;
     add(changes, field, before->bytes ? before->data : NULL, after->bytes ? after->data : NULL);
 }
 
-static void diff_orders(const struct event_file *before, const struct event_file *after, struct event_changes *ret) {
+static void diff_orders(const struct event_file *before, const struct event_file *after, struct event_changes *ret)
+{
     const struct event_file *files[] = {before, after};
     struct buffer tiers[2] = {BUFFER_INIT, BUFFER_INIT};
     for (int f = 0; f < 2; f++) {
@@ -197,10 +214,13 @@ static void diff_orders(const struct event_file *before, const struct event_file
     }
 }
 
-static void diff_event(const struct event_file *before, const struct event_file *after, struct event_changes *ret) {
+static void diff_event(const struct event_file *before, const struct event_file *after, struct event_changes *ret)
+{
     bool had = before;
-    struct event_file none = {.starts_at_us = EVENT_FILE_NO_TIME, .lobby_opens_at_us = EVENT_FILE_NO_TIME,
-                              .opens_at_us = EVENT_FILE_NO_TIME, .closes_at_us = EVENT_FILE_NO_TIME};
+    struct event_file none = {.starts_at_us = EVENT_FILE_NO_TIME,
+                              .lobby_opens_at_us = EVENT_FILE_NO_TIME,
+                              .opens_at_us = EVENT_FILE_NO_TIME,
+                              .closes_at_us = EVENT_FILE_NO_TIME};
     const struct event_file *old = before ? before : &none;
     add(ret, "name", old->name, after->name);
     add(ret, "venue", old->venue, after->venue);
@@ -219,7 +239,8 @@ static void diff_event(const struct event_file *before, const struct event_file 
     add(ret, "pace", had ? old->pace : NULL, after->pace);
 }
 
-void event_diff(const struct event_file *before, const struct event_file *after, struct event_changes *ret) {
+void event_diff(const struct event_file *before, const struct event_file *after, struct event_changes *ret)
+{
     diff_event(before, after, ret);
     diff_orders(before, after, ret);
     for (size_t i = 0; before && i < before->tier_count; i++)
@@ -230,7 +251,8 @@ void event_diff(const struct event_file *before, const struct event_file *after,
     }
 }
 
-void event_changes_done(struct event_changes *changes) {
+void event_changes_done(struct event_changes *changes)
+{
     if (!changes)
         return;
     for (size_t i = 0; i < changes->count; i++) {
@@ -242,7 +264,8 @@ void event_changes_done(struct event_changes *changes) {
     *changes = (struct event_changes){0};
 }
 
-bool event_tier_seats_equal(const struct event_tier *a, const struct event_tier *b) {
+bool event_tier_seats_equal(const struct event_tier *a, const struct event_tier *b)
+{
     if (a->row_count != b->row_count)
         return false;
     for (size_t r = 0; r < a->row_count; r++) {
@@ -259,7 +282,8 @@ bool event_tier_seats_equal(const struct event_tier *a, const struct event_tier 
     return true;
 }
 
-static bool has_seat(const struct event_row *row, uint16_t number) {
+static bool has_seat(const struct event_row *row, uint16_t number)
+{
     for (size_t i = 0; row && i < row->seat_count; i++) {
         if (row->seats[i].number == number)
             return !row->seats[i].blocked;
@@ -267,7 +291,8 @@ static bool has_seat(const struct event_row *row, uint16_t number) {
     return false;
 }
 
-bool event_tier_keeps_seats(const struct event_tier *before, const struct event_tier *after) {
+bool event_tier_keeps_seats(const struct event_tier *before, const struct event_tier *after)
+{
     for (size_t r = 0; r < before->row_count; r++) {
         const struct event_row *row = find_row(after, before->rows[r].name);
         for (size_t s = 0; s < before->rows[r].seat_count; s++) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What changes between two event files, field by field, for people to read before it happens and for the event's log. Pure.
+// What changes between two event files, field by field, for people to read before it happens and for the event's log.
+// Pure.
 #ifndef ADMIN_EVENT_DIFF_H
 #define ADMIN_EVENT_DIFF_H
 
@@ -11,7 +12,7 @@
 #define EVENT_CHANGES_MAX 5000 // kept; beyond that they are only counted
 
 struct event_change {
-    char *field;         // "tiers.floor.capacity"
+    char *field; // "tiers.floor.capacity"
     char *before, *after; // NULL: it was not there, it goes
 };
 
@@ -22,14 +23,15 @@ struct event_changes {
     bool failed; // out of memory
 };
 
-// Appends what changes from `before` (NULL: there is no such event yet) to `after`. Check ret->failed. Tiers, prices and rows are
-// matched by their codes and names, so that a changed order is one change and not many.
+// Appends what changes from `before` (NULL: there is no such event yet) to `after`. Check ret->failed. Tiers, prices
+// and rows are matched by their codes and names, so that a changed order is one change and not many.
 void event_diff(const struct event_file *before, const struct event_file *after, struct event_changes *ret);
 void event_changes_done(struct event_changes *changes); // accepts NULL
 
-const struct event_tier *event_file_tier(const struct event_file *file, const char *code);     // NULL: there is none
-const struct event_price *event_tier_price(const struct event_tier *tier, const char *code);   // NULL: there is none
-bool event_tier_seats_equal(const struct event_tier *a, const struct event_tier *b); // rows, seats, marks and their order
+const struct event_tier *event_file_tier(const struct event_file *file, const char *code); // NULL: there is none
+const struct event_price *event_tier_price(const struct event_tier *tier, const char *code); // NULL: there is none
+bool event_tier_seats_equal(const struct event_tier *a,
+                            const struct event_tier *b); // rows, seats, marks and their order
 // True when every seat of `before` that may be sold is in `after` and may be sold there too.
 bool event_tier_keeps_seats(const struct event_tier *before, const struct event_tier *after);
 

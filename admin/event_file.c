@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading the event file: the event's own members and its text rules. Tiers, prices and rows are in event_tiers.c. Every member is
-// looked at even after a mistake, so that the author of a file mends it in one go.
+// Reading the event file: the event's own members and its text rules. Tiers, prices and rows are in event_tiers.c.
+// Every member is looked at even after a mistake, so that the author of a file mends it in one go.
 #include "admin/event_file.h"
 
 #include <inttypes.h>
@@ -17,7 +17,8 @@
 
 #define CURRENCY_NONE "XXX" // ISO 4217's own code for "no currency": an event that only gates
 
-void reader_problem(struct event_reader *reader, const char *field, const char *format, ...) {
+void reader_problem(struct event_reader *reader, const char *field, const char *format, ...)
+{
     struct event_problems *problems = reader->problems;
     if (problems->count == EVENT_FILE_PROBLEMS_MAX) {
         problems->more++;
@@ -31,15 +32,18 @@ void reader_problem(struct event_reader *reader, const char *field, const char *
     va_end(arguments);
 }
 
-const char *reader_path(struct event_reader *reader, const char *parent, const char *key) {
+const char *reader_path(struct event_reader *reader, const char *parent, const char *key)
+{
     snprintf(reader->path, sizeof(reader->path), "%.90s/%.36s", parent, key);
     return reader->path;
 }
 
-void reader_known(struct event_reader *reader, const char *parent, const json_t *object, const char *const *known) {
+void reader_known(struct event_reader *reader, const char *parent, const json_t *object, const char *const *known)
+{
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)object, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    {
         size_t i = 0;
         while (known[i] && strcmp(known[i], key) != 0)
             i++;
@@ -49,7 +53,8 @@ void reader_known(struct event_reader *reader, const char *parent, const json_t 
 }
 
 // Text for people: some characters, none of them a control character.
-static bool text_is_clean(const char *text, size_t *ret_characters) {
+static bool text_is_clean(const char *text, size_t *ret_characters)
+{
     size_t characters = 0;
     for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
         if (*at < 0x20 || *at == 0x7f)
@@ -61,7 +66,8 @@ static bool text_is_clean(const char *text, size_t *ret_characters) {
 }
 
 const char *reader_text(struct event_reader *reader, const char *parent, const json_t *object, const char *key,
-                        size_t characters_min, size_t characters_max, const char *fallback) {
+                        size_t characters_min, size_t characters_max, const char *fallback)
+{
     const json_t *value = json_object_get(object, key);
     if ((!value || json_is_null(value)) && fallback)
         return fallback;
@@ -81,7 +87,8 @@ const char *reader_text(struct event_reader *reader, const char *parent, const j
     return "";
 }
 
-const char *reader_slug(struct event_reader *reader, const char *parent, const json_t *object, const char *key) {
+const char *reader_slug(struct event_reader *reader, const char *parent, const json_t *object, const char *key)
+{
     const json_t *value = json_object_get(object, key);
     const char *field = reader_path(reader, parent, key);
     if (!value || json_is_null(value))
@@ -96,7 +103,8 @@ const char *reader_slug(struct event_reader *reader, const char *parent, const j
 }
 
 int64_t reader_integer(struct event_reader *reader, const char *parent, const json_t *object, const char *key,
-                       int64_t min, int64_t max, const int64_t *fallback) {
+                       int64_t min, int64_t max, const int64_t *fallback)
+{
     const json_t *value = json_object_get(object, key);
     if ((!value || json_is_null(value)) && fallback)
         return *fallback;
@@ -113,7 +121,8 @@ int64_t reader_integer(struct event_reader *reader, const char *parent, const js
     return min;
 }
 
-static int64_t read_time(struct event_reader *reader, const json_t *object, const char *key) {
+static int64_t read_time(struct event_reader *reader, const json_t *object, const char *key)
+{
     const json_t *value = json_object_get(object, key);
     int64_t time_us;
     if (!value || json_is_null(value))
@@ -124,7 +133,8 @@ static int64_t read_time(struct event_reader *reader, const json_t *object, cons
     return EVENT_FILE_NO_TIME;
 }
 
-static void read_timetable(struct event_reader *reader, struct event_file *file) {
+static void read_timetable(struct event_reader *reader, struct event_file *file)
+{
     file->starts_at_us = read_time(reader, file->json, "starts_at");
     file->lobby_opens_at_us = read_time(reader, file->json, "lobby_opens_at");
     file->opens_at_us = read_time(reader, file->json, "opens_at");
@@ -140,7 +150,8 @@ static void read_timetable(struct event_reader *reader, struct event_file *file)
         reader_problem(reader, "/closes_at", "is not after lobby_opens_at");
 }
 
-static void read_timezone(struct event_reader *reader, struct event_file *file, event_zone_fn *zone_exists) {
+static void read_timezone(struct event_reader *reader, struct event_file *file, event_zone_fn *zone_exists)
+{
     size_t before = reader->problems->count;
     file->timezone = reader_text(reader, "", file->json, "timezone", 1, 64, NULL);
     if (reader->problems->count != before || reader->problems->more)
@@ -153,7 +164,8 @@ static void read_timezone(struct event_reader *reader, struct event_file *file, 
                        file->timezone);
 }
 
-static void read_currency(struct event_reader *reader, struct event_file *file) {
+static void read_currency(struct event_reader *reader, struct event_file *file)
+{
     const json_t *value = json_object_get(file->json, "currency");
     unsigned digits;
     file->currency = CURRENCY_NONE;
@@ -166,13 +178,15 @@ static void read_currency(struct event_reader *reader, struct event_file *file) 
                json_array_size(json_object_get(file->json, "tiers")) == 0) {
         file->currency = CURRENCY_NONE;
     } else if (currency_find(json_string_value(value), &digits) < 0) {
-        reader_problem(reader, "/currency", "'%.20s' is no currency of ISO 4217, like \"EUR\"", json_string_value(value));
+        reader_problem(reader, "/currency", "'%.20s' is no currency of ISO 4217, like \"EUR\"",
+                       json_string_value(value));
     } else {
         file->currency = json_string_value(value);
     }
 }
 
-static void read_pace(struct event_reader *reader, struct event_file *file) {
+static void read_pace(struct event_reader *reader, struct event_file *file)
+{
     const json_t *value = json_object_get(file->json, "pace");
     struct pace pace;
     if (!value || json_is_null(value))
@@ -183,11 +197,12 @@ static void read_pace(struct event_reader *reader, struct event_file *file) {
         pace_format(&pace, file->pace);
 }
 
-static void read_event(struct event_reader *reader, struct event_file *file, event_zone_fn *zone_exists) {
+static void read_event(struct event_reader *reader, struct event_file *file, event_zone_fn *zone_exists)
+{
     static const char *const known[] = {
-        "slug",         "name",           "venue",    "timezone",      "starts_at",        "opens_at",     "lobby_opens_at",
-        "closes_at",    "currency",       "tiers",    "max_per_order", "max_per_customer", "turn_seconds", "absent_seconds",
-        "hold_seconds", "pace",           "max_active", NULL,
+        "slug",           "name",           "venue",        "timezone", "starts_at",     "opens_at",
+        "lobby_opens_at", "closes_at",      "currency",     "tiers",    "max_per_order", "max_per_customer",
+        "turn_seconds",   "absent_seconds", "hold_seconds", "pace",     "max_active",    NULL,
     };
     reader_known(reader, "", file->json, known);
     file->slug = reader_slug(reader, "", file->json, "slug");
@@ -196,7 +211,8 @@ static void read_event(struct event_reader *reader, struct event_file *file, eve
     read_timezone(reader, file, zone_exists);
     read_timetable(reader, file);
     read_currency(reader, file);
-    file->max_per_order = reader_integer(reader, "", file->json, "max_per_order", 1, EVENT_FILE_PER_ORDER_MAX, &(int64_t){6});
+    file->max_per_order =
+        reader_integer(reader, "", file->json, "max_per_order", 1, EVENT_FILE_PER_ORDER_MAX, &(int64_t){6});
     file->max_per_customer =
         reader_integer(reader, "", file->json, "max_per_customer", 1, 100000, &(int64_t){file->max_per_order});
     if (file->max_per_customer < file->max_per_order)
@@ -210,7 +226,8 @@ static void read_event(struct event_reader *reader, struct event_file *file, eve
 }
 
 int event_file_read(const char *text, size_t bytes, event_zone_fn *zone_exists, struct event_file **ret,
-                    struct event_problems *problems) {
+                    struct event_problems *problems)
+{
     *problems = (struct event_problems){0};
     struct event_reader reader = {.problems = problems};
     struct event_file *file CLEANUP(event_file_cleanup) = calloc(1, sizeof(*file));
@@ -235,7 +252,8 @@ int event_file_read(const char *text, size_t bytes, event_zone_fn *zone_exists, 
     return 0;
 }
 
-void event_file_free(struct event_file *file) {
+void event_file_free(struct event_file *file)
+{
     if (!file)
         return;
     for (size_t t = 0; t < file->tier_count; t++) {
@@ -248,7 +266,8 @@ void event_file_free(struct event_file *file) {
     free(file);
 }
 
-void event_file_cleanup(struct event_file **file) {
+void event_file_cleanup(struct event_file **file)
+{
     event_file_free(*file);
     *file = NULL;
 }

@@ -18,7 +18,7 @@
 #define EVENT_FILE_PRICES_MAX 20
 #define EVENT_FILE_ROWS_MAX 2000
 #define EVENT_FILE_SEATS_MAX 200000 // of one event
-#define EVENT_FILE_ROW_BYTES 17     // a row's name with its NUL
+#define EVENT_FILE_ROW_BYTES 17 // a row's name with its NUL
 #define EVENT_FILE_CAPACITY_MAX 10000000
 #define EVENT_FILE_AMOUNT_MAX 1000000000
 #define EVENT_FILE_PER_ORDER_MAX 100
@@ -79,7 +79,7 @@ typedef int event_zone_fn(const char *name);
 // event_file_free(). At most EVENT_FILE_BYTES_MAX bytes.
 int event_file_read(const char *text, size_t bytes, event_zone_fn *zone_exists, struct event_file **ret,
                     struct event_problems *problems) MUST_USE;
-void event_file_free(struct event_file *file);     // accepts NULL
+void event_file_free(struct event_file *file); // accepts NULL
 void event_file_cleanup(struct event_file **file); // for CLEANUP()
 
 #endif

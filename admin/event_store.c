@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The transaction of `event apply`. Locks the event's row, then its tiers by code; everything is decided from what is locked.
-// What the dial and the timetable own (pace, opens_at) is written only when the file changed in it, so that applying a file
-// again for another reason never turns back the dial.
+// The transaction of `event apply`. Locks the event's row, then its tiers by code; everything is decided from what is
+// locked. What the dial and the timetable own (pace, opens_at) is written only when the file changed in it, so that
+// applying a file again for another reason never turns back the dial.
 #include "admin/event_store.h"
 
 #include <inttypes.h>
@@ -25,12 +25,14 @@ struct store {
 };
 
 // The old file was checked when it was applied; a time zone that went away since must not make it unreadable.
-static int any_zone(const char *name) {
+static int any_zone(const char *name)
+{
     (void)name;
     return 1;
 }
 
-static int lock_event(struct store *store) {
+static int lock_event(struct store *store)
+{
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
     int r = db_read(store->db, "SELECT id, version, file FROM events WHERE slug = ? FOR UPDATE",
                     (struct db_value[]){db_text(store->file->slug)}, 1, 1, &rows);
@@ -43,18 +45,21 @@ static int lock_event(struct store *store) {
     const void *old = db_bytes(rows, 0, 2, &bytes);
     r = event_file_read(old, bytes, any_zone, &store->before, &problems);
     if (r == ERROR_INVALID) {
-        snprintf(store->refusal, EVENT_REFUSAL_BYTES, "the file that was applied last is not understood any more: %.100s %.100s",
-                 problems.items[0].field, problems.items[0].detail);
+        snprintf(store->refusal, EVENT_REFUSAL_BYTES,
+                 "the file that was applied last is not understood any more: %.100s %.100s", problems.items[0].field,
+                 problems.items[0].detail);
         return ERROR_CONFLICT;
     }
     if (r < 0)
         return r;
-    return db_read(store->db, "SELECT code, capacity, held, sold FROM tiers WHERE event_id = ? ORDER BY code FOR UPDATE",
+    return db_read(store->db,
+                   "SELECT code, capacity, held, sold FROM tiers WHERE event_id = ? ORDER BY code FOR UPDATE",
                    (struct db_value[]){DB_U(store->id)}, 1, EVENT_FILE_TIERS_MAX, &store->tiers);
 }
 
 // A tier that has places held or sold: what may not happen to it.
-static const char *broken(const struct event_tier *before, const struct event_tier *after, uint64_t taken) {
+static const char *broken(const struct event_tier *before, const struct event_tier *after, uint64_t taken)
+{
     if (!after)
         return "the tier goes away";
     if (before && before->seated != after->seated)
@@ -70,7 +75,8 @@ static const char *broken(const struct event_tier *before, const struct event_ti
     return NULL;
 }
 
-static int check_tiers(struct store *store) {
+static int check_tiers(struct store *store)
+{
     for (size_t i = 0; store->tiers && i < db_rows_count(store->tiers); i++) {
         const char *code = db_string(store->tiers, i, 0);
         uint64_t held = db_u64(store->tiers, i, 2), sold = db_u64(store->tiers, i, 3);
@@ -80,34 +86,48 @@ static int check_tiers(struct store *store) {
         if (!why && strcmp(store->before->currency, store->file->currency) != 0)
             why = "the currency changes";
         if (why) {
-            snprintf(store->refusal, EVENT_REFUSAL_BYTES, "tier %s has %" PRIu64 " places held and %" PRIu64 " sold: %s", code,
-                     held, sold, why);
+            snprintf(store->refusal, EVENT_REFUSAL_BYTES,
+                     "tier %s has %" PRIu64 " places held and %" PRIu64 " sold: %s", code, held, sold, why);
             return ERROR_CONFLICT;
         }
     }
     return 0;
 }
 
-static struct db_value time_value(int64_t time_us) {
+static struct db_value time_value(int64_t time_us)
+{
     return time_us == EVENT_FILE_NO_TIME ? DB_N : DB_T(time_us);
 }
 
-static int insert_event(struct store *store) {
+static int insert_event(struct store *store)
+{
     const struct event_file *file = store->file;
     const struct db_value values[] = {
-        db_text(file->slug), db_text(file->name), db_text(file->venue), db_text(file->timezone),
-        time_value(file->starts_at_us), time_value(file->lobby_opens_at_us), time_value(file->opens_at_us),
-        time_value(file->closes_at_us), db_text(file->currency), DB_I(file->max_per_order), DB_I(file->max_per_customer),
-        DB_I(file->turn_seconds), DB_I(file->absent_seconds), DB_I(file->hold_seconds),
-        file->max_active ? DB_I(file->max_active) : DB_N, db_text(file->pace),
+        db_text(file->slug),
+        db_text(file->name),
+        db_text(file->venue),
+        db_text(file->timezone),
+        time_value(file->starts_at_us),
+        time_value(file->lobby_opens_at_us),
+        time_value(file->opens_at_us),
+        time_value(file->closes_at_us),
+        db_text(file->currency),
+        DB_I(file->max_per_order),
+        DB_I(file->max_per_customer),
+        DB_I(file->turn_seconds),
+        DB_I(file->absent_seconds),
+        DB_I(file->hold_seconds),
+        file->max_active ? DB_I(file->max_active) : DB_N,
+        db_text(file->pace),
         {.type = DB_TEXT, .s = {store->text, store->text_bytes}},
     };
     struct db_written written;
-    int r = db_write(store->db,
-                     "INSERT INTO events (slug, name, venue, timezone, starts_at, lobby_opens_at, opens_at, closes_at, "
-                     "currency, max_per_order, max_per_customer, turn_seconds, absent_seconds, hold_seconds, max_active, pace, "
-                     "file, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, UTC_TIMESTAMP(6))",
-                     values, sizeof(values) / sizeof(values[0]), &written);
+    int r = db_write(
+        store->db,
+        "INSERT INTO events (slug, name, venue, timezone, starts_at, lobby_opens_at, opens_at, closes_at, "
+        "currency, max_per_order, max_per_customer, turn_seconds, absent_seconds, hold_seconds, max_active, pace, "
+        "file, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, UTC_TIMESTAMP(6))",
+        values, sizeof(values) / sizeof(values[0]), &written);
     if (r < 0)
         return r;
     store->id = written.insert_id;
@@ -117,30 +137,46 @@ static int insert_event(struct store *store) {
     return r < 0 ? r : db_write(store->db, "INSERT INTO line_served (event_id) VALUES (?)", id, 1, NULL);
 }
 
-static int update_event(struct store *store) {
+static int update_event(struct store *store)
+{
     const struct event_file *file = store->file, *before = store->before;
     bool pace = strcmp(file->pace, before->pace) != 0, opens_at = file->opens_at_us != before->opens_at_us;
     const struct db_value values[] = {
-        db_text(file->name), db_text(file->venue), db_text(file->timezone), time_value(file->starts_at_us),
-        time_value(file->lobby_opens_at_us), time_value(file->closes_at_us), db_text(file->currency),
-        DB_I(file->max_per_order), DB_I(file->max_per_customer), DB_I(file->turn_seconds), DB_I(file->absent_seconds),
-        DB_I(file->hold_seconds), file->max_active ? DB_I(file->max_active) : DB_N,
+        db_text(file->name),
+        db_text(file->venue),
+        db_text(file->timezone),
+        time_value(file->starts_at_us),
+        time_value(file->lobby_opens_at_us),
+        time_value(file->closes_at_us),
+        db_text(file->currency),
+        DB_I(file->max_per_order),
+        DB_I(file->max_per_customer),
+        DB_I(file->turn_seconds),
+        DB_I(file->absent_seconds),
+        DB_I(file->hold_seconds),
+        file->max_active ? DB_I(file->max_active) : DB_N,
         {.type = DB_TEXT, .s = {store->text, store->text_bytes}},
-        DB_I(pace), db_text(file->pace), DB_I(opens_at), time_value(file->opens_at_us), DB_U(store->id),
+        DB_I(pace),
+        db_text(file->pace),
+        DB_I(opens_at),
+        time_value(file->opens_at_us),
+        DB_U(store->id),
     };
-    int r = db_write(store->db,
-                     "UPDATE events SET name = ?, venue = ?, timezone = ?, starts_at = ?, lobby_opens_at = ?, closes_at = ?, "
-                     "currency = ?, max_per_order = ?, max_per_customer = ?, turn_seconds = ?, absent_seconds = ?, "
-                     "hold_seconds = ?, max_active = ?, file = ?, pace = IF(?, ?, pace), opens_at = IF(?, ?, opens_at), "
-                     "version = version + 1 WHERE id = ?",
-                     values, sizeof(values) / sizeof(values[0]), NULL);
+    int r = db_write(
+        store->db,
+        "UPDATE events SET name = ?, venue = ?, timezone = ?, starts_at = ?, lobby_opens_at = ?, closes_at = ?, "
+        "currency = ?, max_per_order = ?, max_per_customer = ?, turn_seconds = ?, absent_seconds = ?, "
+        "hold_seconds = ?, max_active = ?, file = ?, pace = IF(?, ?, pace), opens_at = IF(?, ?, opens_at), "
+        "version = version + 1 WHERE id = ?",
+        values, sizeof(values) / sizeof(values[0]), NULL);
     if (r == 0)
         store->version++;
     return r;
 }
 
 // Tiers and prices that the file no longer has. Seats of every tier that goes or changes are written anew.
-static int remove_gone(struct store *store) {
+static int remove_gone(struct store *store)
+{
     for (size_t t = 0; store->before && t < store->before->tier_count; t++) {
         const struct event_tier *before = &store->before->tiers[t];
         const struct event_tier *after = event_file_tier(store->file, before->code);
@@ -161,7 +197,8 @@ static int remove_gone(struct store *store) {
     return 0;
 }
 
-static int write_prices(struct store *store, const struct event_tier *tier) {
+static int write_prices(struct store *store, const struct event_tier *tier)
+{
     struct db_value values[EVENT_FILE_PRICES_MAX * 6];
     for (size_t p = 0; p < tier->price_count; p++) {
         struct db_value *row = &values[6 * p];
@@ -172,15 +209,17 @@ static int write_prices(struct store *store, const struct event_tier *tier) {
         row[4] = db_text(tier->prices[p].name);
         row[5] = DB_I(tier->prices[p].amount);
     }
-    return db_write_many(store->db, "INSERT INTO tier_prices (event_id, tier, code, position, name, amount) VALUES ",
-                         "(?, ?, ?, ?, ?, ?)",
-                         " ON DUPLICATE KEY UPDATE position = VALUES(position), name = VALUES(name), amount = VALUES(amount)",
-                         values, 6, tier->price_count);
+    return db_write_many(
+        store->db, "INSERT INTO tier_prices (event_id, tier, code, position, name, amount) VALUES ",
+        "(?, ?, ?, ?, ?, ?)",
+        " ON DUPLICATE KEY UPDATE position = VALUES(position), name = VALUES(name), amount = VALUES(amount)", values, 6,
+        tier->price_count);
 }
 
 #define SEAT_VALUES 9
 
-static int write_row(struct store *store, const struct event_tier *tier, size_t position) {
+static int write_row(struct store *store, const struct event_tier *tier, size_t position)
+{
     const struct event_row *row = &tier->rows[position];
     struct db_value *values = calloc(row->seat_count * SEAT_VALUES, sizeof(*values));
     char(*names)[8] = calloc(row->seat_count, sizeof(*names));
@@ -189,31 +228,38 @@ static int write_row(struct store *store, const struct event_tier *tier, size_t 
         const struct event_seat *seat = &row->seats[s];
         snprintf(names[s], sizeof(names[s]), "%u", (unsigned)seat->number);
         const struct db_value one[SEAT_VALUES] = {
-            DB_U(store->id), db_text(tier->code), db_text(row->name), db_text(names[s]), DB_U(position),
+            DB_U(store->id),    db_text(tier->code),    db_text(row->name),    db_text(names[s]),   DB_U(position),
             DB_U(seat->number), DB_U(seat->wheelchair), DB_U(seat->companion), DB_U(seat->blocked),
         };
         memcpy(&values[s * SEAT_VALUES], one, sizeof(one));
     }
     if (r == 0)
-        r = db_write_many(store->db,
-                          "INSERT INTO seats (event_id, tier, row_name, seat_name, row_position, seat_position, wheelchair, "
-                          "companion, blocked) VALUES ",
-                          "(?, ?, ?, ?, ?, ?, ?, ?, ?)", "", values, SEAT_VALUES, row->seat_count);
+        r = db_write_many(
+            store->db,
+            "INSERT INTO seats (event_id, tier, row_name, seat_name, row_position, seat_position, wheelchair, "
+            "companion, blocked) VALUES ",
+            "(?, ?, ?, ?, ?, ?, ?, ?, ?)", "", values, SEAT_VALUES, row->seat_count);
     free(values);
     free(names);
     return r;
 }
 
-static int write_tiers(struct store *store) {
+static int write_tiers(struct store *store)
+{
     for (size_t t = 0; t < store->file->tier_count; t++) {
         const struct event_tier *tier = &store->file->tiers[t], *before = event_file_tier(store->before, tier->code);
-        const struct db_value values[] = {DB_U(store->id), db_text(tier->code), DB_U(t), db_text(tier->name),
-                                          db_text(tier->seated ? "seated" : "standing"), DB_U(tier->capacity)};
-        int r = db_write(store->db,
-                         "INSERT INTO tiers (event_id, code, position, name, kind, capacity) VALUES (?, ?, ?, ?, ?, ?) "
-                         "ON DUPLICATE KEY UPDATE position = VALUES(position), name = VALUES(name), kind = VALUES(kind), "
-                         "capacity = VALUES(capacity)",
-                         values, 6, NULL);
+        const struct db_value values[] = {DB_U(store->id),
+                                          db_text(tier->code),
+                                          DB_U(t),
+                                          db_text(tier->name),
+                                          db_text(tier->seated ? "seated" : "standing"),
+                                          DB_U(tier->capacity)};
+        int r =
+            db_write(store->db,
+                     "INSERT INTO tiers (event_id, code, position, name, kind, capacity) VALUES (?, ?, ?, ?, ?, ?) "
+                     "ON DUPLICATE KEY UPDATE position = VALUES(position), name = VALUES(name), kind = VALUES(kind), "
+                     "capacity = VALUES(capacity)",
+                     values, 6, NULL);
         if (r == 0)
             r = write_prices(store, tier);
         bool seats = tier->seated && (!before || !event_tier_seats_equal(before, tier));
@@ -225,26 +271,29 @@ static int write_tiers(struct store *store) {
     return 0;
 }
 
-static int write_log(struct store *store, const struct event_changes *changes, const char *actor) {
+static int write_log(struct store *store, const struct event_changes *changes, const char *actor)
+{
     struct buffer detail CLEANUP(buffer_done) = BUFFER_INIT;
     size_t shown = 0;
     for (; store->before && shown < changes->count && detail.bytes < LOG_DETAIL_BYTES_MAX; shown++) {
         const struct event_change *change = &changes->items[shown];
-        buffer_format(&detail, "%s%s: %.200s → %.200s", shown ? "; " : "", change->field, change->before ? change->before : "none",
-                      change->after ? change->after : "none");
+        buffer_format(&detail, "%s%s: %.200s → %.200s", shown ? "; " : "", change->field,
+                      change->before ? change->before : "none", change->after ? change->after : "none");
     }
     size_t left = store->before ? changes->count + changes->more - shown : 0;
     if (left)
         buffer_format(&detail, "; and %zu more", left);
     if (detail.failed)
         return ERROR_MEMORY;
-    return db_write(store->db, "INSERT INTO event_log (event_id, at, actor, action, detail) VALUES (?, UTC_TIMESTAMP(6), ?, ?, ?)",
+    return db_write(store->db,
+                    "INSERT INTO event_log (event_id, at, actor, action, detail) VALUES (?, UTC_TIMESTAMP(6), ?, ?, ?)",
                     (struct db_value[]){DB_U(store->id), db_text(actor), db_text(store->before ? "apply" : "create"),
                                         db_text(detail.bytes ? detail.data : NULL)},
                     4, NULL);
 }
 
-static int apply_in_transaction(struct store *store, bool dry_run, const char *actor, struct event_applied *applied) {
+static int apply_in_transaction(struct store *store, bool dry_run, const char *actor, struct event_applied *applied)
+{
     int r = lock_event(store);
     if (r < 0)
         return r;
@@ -264,7 +313,8 @@ static int apply_in_transaction(struct store *store, bool dry_run, const char *a
 }
 
 int event_store_apply(struct db *db, const struct event_file *file, const char *text, size_t text_bytes, bool dry_run,
-                      const char *actor, struct event_applied *ret, char ret_refusal[static EVENT_REFUSAL_BYTES]) {
+                      const char *actor, struct event_applied *ret, char ret_refusal[static EVENT_REFUSAL_BYTES])
+{
     struct store store = {.db = db, .file = file, .text = text, .text_bytes = text_bytes, .refusal = ret_refusal};
     struct event_applied applied = {0};
     int r = db_begin(db);

@@ -9,10 +9,11 @@
 #include "admin/seat_range.h"
 
 // All amounts of an event together must fit into 64 bits with room: every place sold at the highest price.
-_Static_assert((int64_t)EVENT_FILE_AMOUNT_MAX * EVENT_FILE_CAPACITY_MAX <= INT64_MAX / EVENT_FILE_TIERS_MAX,
+_Static_assert((int64_t)EVENT_FILE_AMOUNT_MAX *EVENT_FILE_CAPACITY_MAX <= INT64_MAX / EVENT_FILE_TIERS_MAX,
                "the sum of all amounts of an event fits into int64_t");
 
-static void read_one_price(struct event_reader *reader, const char *parent, const json_t *json, struct event_tier *tier) {
+static void read_one_price(struct event_reader *reader, const char *parent, const json_t *json, struct event_tier *tier)
+{
     static const char *const known[] = {"code", "name", "amount", NULL};
     if (!json_is_object(json)) {
         reader_problem(reader, parent, "must be an object with code, name and amount");
@@ -30,15 +31,18 @@ static void read_one_price(struct event_reader *reader, const char *parent, cons
     tier->prices[tier->price_count++] = price;
 }
 
-static void read_prices(struct event_reader *reader, const char *parent, const json_t *json, struct event_tier *tier) {
+static void read_prices(struct event_reader *reader, const char *parent, const json_t *json, struct event_tier *tier)
+{
     const json_t *one = json_object_get(json, "price");
     const json_t *many = json_object_get(json, "prices");
     bool has_one = one && !json_is_null(one), has_many = many && !json_is_null(many);
     if (has_one && has_many) {
-        reader_problem(reader, reader_path(reader, parent, "prices"), "there is price as well; only one of the two may be there");
+        reader_problem(reader, reader_path(reader, parent, "prices"),
+                       "there is price as well; only one of the two may be there");
     } else if (has_one) {
         int64_t amount = reader_integer(reader, parent, json, "price", 0, EVENT_FILE_AMOUNT_MAX, NULL);
-        tier->prices[tier->price_count++] = (struct event_price){.code = "full", .name = "Full price", .amount = amount};
+        tier->prices[tier->price_count++] =
+            (struct event_price){.code = "full", .name = "Full price", .amount = amount};
     } else if (!has_many) {
         reader_problem(reader, reader_path(reader, parent, "price"), "is missing, and prices too");
     } else if (!json_is_array(many) || json_array_size(many) == 0) {
@@ -54,7 +58,8 @@ static void read_prices(struct event_reader *reader, const char *parent, const j
     }
 }
 
-static struct event_seat *find_seat(struct event_row *row, const char *name) {
+static struct event_seat *find_seat(struct event_row *row, const char *name)
+{
     for (size_t i = 0; i < row->seat_count; i++) {
         char number[8];
         snprintf(number, sizeof(number), "%u", (unsigned)row->seats[i].number);
@@ -66,7 +71,8 @@ static struct event_seat *find_seat(struct event_row *row, const char *name) {
 
 enum mark { MARK_WHEELCHAIR, MARK_COMPANION, MARK_BLOCKED };
 
-static bool *mark_of(struct event_seat *seat, enum mark mark) {
+static bool *mark_of(struct event_seat *seat, enum mark mark)
+{
     switch (mark) {
     case MARK_WHEELCHAIR:
         return &seat->wheelchair;
@@ -79,8 +85,9 @@ static bool *mark_of(struct event_seat *seat, enum mark mark) {
 }
 
 // Reads a list of seat names, each of which must be a seat of the row.
-static void read_marks(struct event_reader *reader, const char *parent, const json_t *json, const char *key, enum mark mark,
-                       struct event_row *row) {
+static void read_marks(struct event_reader *reader, const char *parent, const json_t *json, const char *key,
+                       enum mark mark, struct event_row *row)
+{
     const json_t *list = json_object_get(json, key);
     if (!list || json_is_null(list))
         return;
@@ -112,7 +119,8 @@ static void read_marks(struct event_reader *reader, const char *parent, const js
 }
 
 // A row's name is part of a seat's name and of a key that does not tell upper from lower case.
-static bool row_name_is_valid(const char *name) {
+static bool row_name_is_valid(const char *name)
+{
     size_t bytes = strlen(name);
     if (bytes == 0 || bytes >= EVENT_FILE_ROW_BYTES || name[0] == ' ' || name[bytes - 1] == ' ')
         return false;
@@ -120,7 +128,8 @@ static bool row_name_is_valid(const char *name) {
 }
 
 static void read_row_name(struct event_reader *reader, const char *parent, const json_t *json, struct event_tier *tier,
-                          struct event_row *row) {
+                          struct event_row *row)
+{
     const char *field = reader_path(reader, parent, "row");
     const char *name = json_string_value(json_object_get(json, "row"));
     if (!name || !row_name_is_valid(name)) {
@@ -134,7 +143,8 @@ static void read_row_name(struct event_reader *reader, const char *parent, const
     }
 }
 
-static void read_row_seats(struct event_reader *reader, const char *parent, const json_t *json, struct event_row *row) {
+static void read_row_seats(struct event_reader *reader, const char *parent, const json_t *json, struct event_row *row)
+{
     uint16_t numbers[SEAT_ROW_MAX];
     size_t count = 0;
     char problem[120];
@@ -163,7 +173,8 @@ static void read_row_seats(struct event_reader *reader, const char *parent, cons
         row->seats[i].number = numbers[i];
 }
 
-static void read_one_row(struct event_reader *reader, const char *parent, const json_t *json, struct event_tier *tier) {
+static void read_one_row(struct event_reader *reader, const char *parent, const json_t *json, struct event_tier *tier)
+{
     static const char *const known[] = {"row", "seats", "wheelchair", "companion", "blocked", NULL};
     if (!json_is_object(json)) {
         reader_problem(reader, parent, "must be an object with row and seats");
@@ -181,7 +192,8 @@ static void read_one_row(struct event_reader *reader, const char *parent, const 
         tier->capacity += !row->seats[i].blocked;
 }
 
-static void read_rows(struct event_reader *reader, const char *parent, const json_t *rows, struct event_tier *tier) {
+static void read_rows(struct event_reader *reader, const char *parent, const json_t *rows, struct event_tier *tier)
+{
     const char *field = reader_path(reader, parent, "rows");
     if (!json_is_array(rows) || json_array_size(rows) == 0) {
         reader_problem(reader, field, "must be a list of at least one row");
@@ -203,7 +215,8 @@ static void read_rows(struct event_reader *reader, const char *parent, const jso
     }
 }
 
-static void read_places(struct event_reader *reader, const char *parent, const json_t *json, struct event_tier *tier) {
+static void read_places(struct event_reader *reader, const char *parent, const json_t *json, struct event_tier *tier)
+{
     const json_t *capacity = json_object_get(json, "capacity");
     const json_t *rows = json_object_get(json, "rows");
     bool has_capacity = capacity && !json_is_null(capacity), has_rows = rows && !json_is_null(rows);
@@ -220,7 +233,8 @@ static void read_places(struct event_reader *reader, const char *parent, const j
     }
 }
 
-static void read_one_tier(struct event_reader *reader, const char *parent, const json_t *json, struct event_file *file) {
+static void read_one_tier(struct event_reader *reader, const char *parent, const json_t *json, struct event_file *file)
+{
     static const char *const known[] = {"code", "name", "price", "prices", "capacity", "rows", NULL};
     if (!json_is_object(json)) {
         reader_problem(reader, parent, "must be an object with code, name, prices and capacity or rows");
@@ -239,7 +253,8 @@ static void read_one_tier(struct event_reader *reader, const char *parent, const
     read_places(reader, parent, json, tier);
 }
 
-void event_tiers_read(struct event_reader *reader, struct event_file *file) {
+void event_tiers_read(struct event_reader *reader, struct event_file *file)
+{
     const json_t *tiers = json_object_get(file->json, "tiers");
     if (!tiers || json_is_null(tiers))
         return;

@@ -17,16 +17,19 @@ struct reader {
     const char *at, *end; // of the line
 };
 
-static void skip_blanks(struct reader *reader) {
+static void skip_blanks(struct reader *reader)
+{
     while (reader->at < reader->end && (*reader->at == ' ' || *reader->at == '\t'))
         reader->at++;
 }
 
-static bool is_word(char c, bool dash) {
+static bool is_word(char c, bool dash)
+{
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || (dash && c == '-');
 }
 
-static bool read_word(struct reader *reader, bool dash, char ret[static GRANT_NAME_BYTES]) {
+static bool read_word(struct reader *reader, bool dash, char ret[static GRANT_NAME_BYTES])
+{
     skip_blanks(reader);
     size_t bytes = 0;
     while (reader->at + bytes < reader->end && is_word(reader->at[bytes], dash))
@@ -39,7 +42,8 @@ static bool read_word(struct reader *reader, bool dash, char ret[static GRANT_NA
     return true;
 }
 
-static bool take(struct reader *reader, char c) {
+static bool take(struct reader *reader, char c)
+{
     skip_blanks(reader);
     if (reader->at == reader->end || *reader->at != c)
         return false;
@@ -47,7 +51,8 @@ static bool take(struct reader *reader, char c) {
     return true;
 }
 
-static int add(struct grants *grants, const char *program, const char *privilege, const char *column) {
+static int add(struct grants *grants, const char *program, const char *privilege, const char *column)
+{
     if (grants->count == GRANTS_MAX)
         return ERROR_LIMIT;
     struct grant *grant = &grants->items[grants->count++];
@@ -59,7 +64,8 @@ static int add(struct grants *grants, const char *program, const char *privilege
 }
 
 // "SELECT, UPDATE (left_at)" up to ON, one right an entry. The table is not known yet.
-static int read_privileges(struct reader *reader, const char *program, struct grants *grants) {
+static int read_privileges(struct reader *reader, const char *program, struct grants *grants)
+{
     do {
         char privilege[GRANT_NAME_BYTES] = "", column[GRANT_NAME_BYTES] = "";
         if (!read_word(reader, false, privilege))
@@ -78,7 +84,8 @@ static int read_privileges(struct reader *reader, const char *program, struct gr
     return 0;
 }
 
-static int read_grant(struct reader *reader, const char *program, struct grants *grants) {
+static int read_grant(struct reader *reader, const char *program, struct grants *grants)
+{
     char word[GRANT_NAME_BYTES];
     size_t first = grants->count;
     if (!*program || !read_word(reader, false, word) || strcmp(word, "GRANT") != 0)
@@ -87,7 +94,8 @@ static int read_grant(struct reader *reader, const char *program, struct grants 
     if (r < 0)
         return r;
     char table[GRANT_NAME_BYTES] = "";
-    if (!read_word(reader, false, word) || strcmp(word, "ON") != 0 || !read_word(reader, false, table) || !take(reader, ';'))
+    if (!read_word(reader, false, word) || strcmp(word, "ON") != 0 || !read_word(reader, false, table) ||
+        !take(reader, ';'))
         return ERROR_INVALID;
     skip_blanks(reader);
     if (reader->at != reader->end)
@@ -97,7 +105,8 @@ static int read_grant(struct reader *reader, const char *program, struct grants 
     return 0;
 }
 
-int grants_read(const char *text, size_t bytes, struct grants *ret, size_t *ret_line) {
+int grants_read(const char *text, size_t bytes, struct grants *ret, size_t *ret_line)
+{
     static const char marker[] = "-- program:";
     char program[GRANT_NAME_BYTES] = "";
     const char *end = text + bytes;
@@ -125,7 +134,8 @@ int grants_read(const char *text, size_t bytes, struct grants *ret, size_t *ret_
 }
 
 bool grants_have(const struct grants *grants, const char *program, const char *table, const char *privilege,
-                 const char *column) {
+                 const char *column)
+{
     for (size_t i = 0; i < grants->count; i++) {
         const struct grant *grant = &grants->items[i];
         if (strcmp(grant->program, program) == 0 && strcmp(grant->table, table) == 0 &&
@@ -135,7 +145,8 @@ bool grants_have(const struct grants *grants, const char *program, const char *t
     return false;
 }
 
-bool grants_know(const struct grants *grants, const char *program) {
+bool grants_know(const struct grants *grants, const char *program)
+{
     for (size_t i = 0; i < grants->count; i++) {
         if (strcmp(grants->items[i].program, program) == 0)
             return true;

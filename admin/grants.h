@@ -17,7 +17,7 @@ struct grant {
     char program[GRANT_NAME_BYTES];
     char table[GRANT_NAME_BYTES];
     char privilege[GRANT_NAME_BYTES]; // "SELECT"
-    char column[GRANT_NAME_BYTES];    // "" for the whole table
+    char column[GRANT_NAME_BYTES]; // "" for the whole table
 };
 
 struct grants {
@@ -28,8 +28,8 @@ struct grants {
 extern const char grants_text[];
 extern const char grants_text_end[];
 
-// Reads blocks of "-- program: NAME" and "GRANT PRIVILEGE [(COLUMN, …)], … ON TABLE;". ERROR_INVALID with the line's number in *ret_line for
-// anything else that is no comment; ERROR_LIMIT when there are more than GRANTS_MAX.
+// Reads blocks of "-- program: NAME" and "GRANT PRIVILEGE [(COLUMN, …)], … ON TABLE;". ERROR_INVALID with the line's
+// number in *ret_line for anything else that is no comment; ERROR_LIMIT when there are more than GRANTS_MAX.
 int grants_read(const char *text, size_t bytes, struct grants *ret, size_t *ret_line) MUST_USE;
 
 bool grants_have(const struct grants *grants, const char *program, const char *table, const char *privilege,

@@ -24,7 +24,8 @@ struct words {
 };
 
 // Takes the global options out, wherever they stand before a `--`, and keeps the rest in order.
-static void sort_words(int argc, char **argv, struct words *words) {
+static void sort_words(int argc, char **argv, struct words *words)
+{
     bool literal = false;
     for (int i = 1; i < argc && !words->problem; i++) {
         char *word = argv[i];
@@ -58,7 +59,8 @@ static void sort_words(int argc, char **argv, struct words *words) {
     }
 }
 
-static int show_help(const struct context *context, const struct command *command) {
+static int show_help(const struct context *context, const struct command *command)
+{
     struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
     if (command)
         command_help_one(command, &text);
@@ -67,15 +69,17 @@ static int show_help(const struct context *context, const struct command *comman
     return context_print_text(context, &text);
 }
 
-static int no_such_command(const struct context *context, struct words *words) {
+static int no_such_command(const struct context *context, struct words *words)
+{
     const char *nearest = command_nearest(words->items, words->count);
     if (nearest)
-        return context_fail(context, EXIT_USAGE, "there is no command '%.60s'; did you mean `onsale %s`?", words->items[0],
-                            nearest);
+        return context_fail(context, EXIT_USAGE, "there is no command '%.60s'; did you mean `onsale %s`?",
+                            words->items[0], nearest);
     return context_fail(context, EXIT_USAGE, "there is no command '%.60s'; `onsale help` lists them", words->items[0]);
 }
 
-static int load_configuration(struct context *context, const char *given) {
+static int load_configuration(struct context *context, const char *given)
+{
     struct buffer problems CLEANUP(buffer_done) = BUFFER_INIT;
     if (config_load(&settings_table, config_find(given), &problems) == 0)
         return EXIT_DONE;
@@ -84,7 +88,8 @@ static int load_configuration(struct context *context, const char *given) {
     return context_fail(context, EXIT_USAGE, "%s", problems.data ? problems.data : "the configuration cannot be read");
 }
 
-static int run(struct words *words) {
+static int run(struct words *words)
+{
     struct context context = {.config = &settings, .json = words->json};
     if (words->problem)
         return context_fail(&context, EXIT_USAGE, "%s", words->problem);
@@ -96,7 +101,8 @@ static int run(struct words *words) {
     if (words->count == 0 && words->check_config)
         return load_configuration(&context, words->config_path);
     if (words->count == 0)
-        return words->help ? show_help(&context, NULL) : context_fail(&context, EXIT_USAGE, "a command is missing; `onsale help` lists them");
+        return words->help ? show_help(&context, NULL)
+                           : context_fail(&context, EXIT_USAGE, "a command is missing; `onsale help` lists them");
 
     size_t name_words;
     const struct command *command = command_find(words->items, words->count, &name_words);
@@ -115,7 +121,8 @@ static int run(struct words *words) {
     return status;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     // A reader that went away (`onsale log | head`) is an error on writing, not a reason to die.
     signal(SIGPIPE, SIG_IGN);
     log_init("onsale", LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT);

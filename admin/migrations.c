@@ -7,19 +7,19 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 
-#define MIGRATION(version, digits, name)                                                                               \
-    __asm__(".section .rodata\n"                                                                                       \
-            ".globl migration_" #digits "\n.hidden migration_" #digits "\n"                                            \
-            ".globl migration_" #digits "_end\n.hidden migration_" #digits "_end\n"                                    \
-            "migration_" #digits ":\n.incbin \"sql/" #digits "_" #name ".sql\"\n"                                      \
-            "migration_" #digits "_end:\n.byte 0\n"                                                                    \
-            ".previous\n");                                                                                            \
-    extern const char migration_##digits[] __attribute__((visibility("hidden")));                                      \
+#define MIGRATION(version, digits, name)                                            \
+    __asm__(".section .rodata\n"                                                    \
+            ".globl migration_" #digits "\n.hidden migration_" #digits "\n"         \
+            ".globl migration_" #digits "_end\n.hidden migration_" #digits "_end\n" \
+            "migration_" #digits ":\n.incbin \"sql/" #digits "_" #name ".sql\"\n"   \
+            "migration_" #digits "_end:\n.byte 0\n"                                 \
+            ".previous\n");                                                         \
+    extern const char migration_##digits[] __attribute__((visibility("hidden")));   \
     extern const char migration_##digits##_end[] __attribute__((visibility("hidden")));
 #include "migrations.inc"
 #undef MIGRATION
 
-#define MIGRATION(number, digits, title)                                                                               \
+#define MIGRATION(number, digits, title) \
     {.version = (number), .name = #title, .text = migration_##digits, .text_end = migration_##digits##_end},
 const struct migration migrations[] = {
 #include "migrations.inc"
@@ -28,7 +28,8 @@ const struct migration migrations[] = {
 
 const size_t migration_count = sizeof(migrations) / sizeof(migrations[0]);
 
-const char *migration_checksum(const struct migration *migration, char text[static MIGRATION_CHECKSUM_BYTES]) {
+const char *migration_checksum(const struct migration *migration, char text[static MIGRATION_CHECKSUM_BYTES])
+{
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned digest_bytes = 0;
     size_t bytes = (size_t)(migration->text_end - migration->text);

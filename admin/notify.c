@@ -25,22 +25,27 @@ struct notify {
     bool failed; // a note was written; say nothing more
 };
 
-static void fail(struct notify *notify) {
+static void fail(struct notify *notify)
+{
     if (!notify->failed)
-        context_note(notify->context, "the change stands in MySQL, but RabbitMQ is out of reach (%s): the others see it within a second",
+        context_note(notify->context,
+                     "the change stands in MySQL, but RabbitMQ is out of reach (%s): the others see it within a second",
                      bus_error_text(notify->bus));
     notify->failed = true;
 }
 
-static int prepare_answer(struct notify *notify) {
+static int prepare_answer(struct notify *notify)
+{
     const struct bus_queue queue = {
         .name = "", .exclusive = true, .auto_delete = true, .length_max = ANSWERS_MAX, .drop_head = true};
-    snprintf(notify->correlation_id, sizeof(notify->correlation_id), "%016" PRIx64 "%016" PRIx64, random_u64(), random_u64());
+    snprintf(notify->correlation_id, sizeof(notify->correlation_id), "%016" PRIx64 "%016" PRIx64, random_u64(),
+             random_u64());
     int r = bus_declare_queue(notify->bus, &queue, notify->reply_to);
     return r < 0 ? r : bus_consume(notify->bus, notify->reply_to, 0, true);
 }
 
-struct notify *notify_open(const struct context *context, bool wants_answer) {
+struct notify *notify_open(const struct context *context, bool wants_answer)
+{
     const struct bus_options options = {.url = context->config->common.amqp_url,
                                         .tls_ca = context->config->common.amqp_tls_ca,
                                         .name = "onsale",
@@ -48,7 +53,8 @@ struct notify *notify_open(const struct context *context, bool wants_answer) {
     struct bus *bus;
     int r = bus_open(&options, true, &bus);
     if (r < 0) {
-        context_note(context, "RabbitMQ is out of reach (%s): the others see the change in MySQL within a second", error_str(r));
+        context_note(context, "RabbitMQ is out of reach (%s): the others see the change in MySQL within a second",
+                     error_str(r));
         return NULL;
     }
     struct notify *notify = calloc(1, sizeof(*notify));
@@ -63,14 +69,16 @@ struct notify *notify_open(const struct context *context, bool wants_answer) {
     return notify;
 }
 
-void notify_close(struct notify *notify) {
+void notify_close(struct notify *notify)
+{
     if (!notify)
         return;
     bus_close(notify->bus);
     free(notify);
 }
 
-void notify_send(struct notify *notify, const char *slug, uint64_t version) {
+void notify_send(struct notify *notify, const char *slug, uint64_t version)
+{
     if (!notify || notify->failed)
         return;
     struct message message = {.type = MESSAGE_EVENT_CHANGED, .event_changed = {.version = version}};
@@ -94,7 +102,9 @@ void notify_send(struct notify *notify, const char *slug, uint64_t version) {
 }
 
 // True when the delivery says that admission has come to this version.
-static bool is_answer(const struct notify *notify, const struct bus_delivery *delivery, const char *slug, uint64_t version) {
+static bool is_answer(const struct notify *notify, const struct bus_delivery *delivery, const char *slug,
+                      uint64_t version)
+{
     struct message message;
     char problem[64];
     return strcmp(delivery->correlation_id, notify->correlation_id) == 0 &&
@@ -102,7 +112,8 @@ static bool is_answer(const struct notify *notify, const struct bus_delivery *de
            message.type == MESSAGE_ACTED && strcmp(message.acted.slug, slug) == 0 && message.acted.version >= version;
 }
 
-bool notify_wait_acted(struct notify *notify, const char *slug, uint64_t version, int timeout_ms) {
+bool notify_wait_acted(struct notify *notify, const char *slug, uint64_t version, int timeout_ms)
+{
     if (!notify || notify->failed)
         return false;
     int64_t until_ns = clock_monotonic_ns() + (int64_t)timeout_ms * 1000000;
@@ -123,7 +134,8 @@ bool notify_wait_acted(struct notify *notify, const char *slug, uint64_t version
     }
 }
 
-void notify_changed(const struct context *context, const char *slug, uint64_t version) {
+void notify_changed(const struct context *context, const char *slug, uint64_t version)
+{
     struct notify *notify = notify_open(context, false);
     notify_send(notify, slug, version);
     notify_close(notify);

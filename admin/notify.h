@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Telling the other programs that an event has changed, after MySQL has it. A courtesy: they look by themselves once a second, so
-// a RabbitMQ out of reach is a note, not a failure.
+// Telling the other programs that an event has changed, after MySQL has it. A courtesy: they look by themselves once a
+// second, so a RabbitMQ out of reach is a note, not a failure.
 #ifndef ADMIN_NOTIFY_H
 #define ADMIN_NOTIFY_H
 
@@ -11,8 +11,9 @@
 
 struct notify;
 
-// Connects, so that nothing but sending is left to do once the change stands. NULL when RabbitMQ is out of reach: then a
-// note was written, and the functions below, which accept NULL, do nothing. With `wants_answer` admission is asked to answer.
+// Connects, so that nothing but sending is left to do once the change stands. NULL when RabbitMQ is out of reach: then
+// a note was written, and the functions below, which accept NULL, do nothing. With `wants_answer` admission is asked to
+// answer.
 struct notify *notify_open(const struct context *context, bool wants_answer);
 void notify_close(struct notify *notify); // accepts NULL
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading and writing the seats of a row. A bit for each number finds what overlaps, in whatever order the ranges stand.
+// Reading and writing the seats of a row. A bit for each number finds what overlaps, in whatever order the ranges
+// stand.
 #include "admin/seat_range.h"
 
 #include <stdbool.h>
@@ -7,7 +8,8 @@
 #include <string.h>
 
 // Reads a decimal number without sign or leading zero. Returns where it ends, or NULL.
-static const char *read_number(const char *text, unsigned *ret) {
+static const char *read_number(const char *text, unsigned *ret)
+{
     if (*text < '1' || *text > '9')
         return NULL;
     unsigned number = 0;
@@ -22,7 +24,8 @@ static const char *read_number(const char *text, unsigned *ret) {
 
 // Reads "7" or "1-14". Returns where it ends, or NULL with the reason in `problem`.
 static const char *read_part(const char *text, unsigned *ret_first, unsigned *ret_last, char *problem,
-                             size_t problem_bytes) {
+                             size_t problem_bytes)
+{
     const char *at = read_number(text, ret_first);
     if (at) {
         *ret_last = *ret_first;
@@ -42,7 +45,8 @@ static const char *read_part(const char *text, unsigned *ret_first, unsigned *re
 }
 
 int seat_range_read(const char *text, uint16_t ret_numbers[static SEAT_ROW_MAX], size_t *ret_count, char *problem,
-                    size_t problem_bytes) {
+                    size_t problem_bytes)
+{
     bool taken[SEAT_NUMBER_MAX + 1] = {false};
     size_t count = 0;
     for (;;) {
@@ -74,7 +78,8 @@ int seat_range_read(const char *text, uint16_t ret_numbers[static SEAT_ROW_MAX],
     return 0;
 }
 
-void seat_range_write(const uint16_t *numbers, size_t count, struct buffer *text) {
+void seat_range_write(const uint16_t *numbers, size_t count, struct buffer *text)
+{
     for (size_t i = 0; i < count;) {
         size_t end = i + 1;
         while (end < count && numbers[end] == numbers[end - 1] + 1)

@@ -2,16 +2,19 @@
 // The command line's configuration table.
 #include "admin/settings.h"
 
-#define USER_KEYS(program_section, index)                                                                              \
-    {                                                                                                                  \
-        .section = (program_section), .name = "mysql_user", .type = CONFIG_STRING,                                     \
-        .offset = offsetof(struct admin_config, users[index].user), .default_text = "",                                \
-        .help = "the program's own MySQL user, made by `onsale migrate --users`",                                      \
-    },                                                                                                                 \
-    {                                                                                                                  \
-        .section = (program_section), .name = "mysql_password", .type = CONFIG_STRING,                                 \
-        .offset = offsetof(struct admin_config, users[index].password), .default_text = "", .secret = true,            \
-        .help = "that user's password",                                                                                \
+#define USER_KEYS(program_section, index)                                                                   \
+    {                                                                                                       \
+        .section = (program_section),                                                                       \
+        .name = "mysql_user",                                                                               \
+        .type = CONFIG_STRING,                                                                              \
+        .offset = offsetof(struct admin_config, users[index].user),                                         \
+        .default_text = "",                                                                                 \
+        .help = "the program's own MySQL user, made by `onsale migrate --users`",                           \
+    },                                                                                                      \
+    {                                                                                                       \
+        .section = (program_section), .name = "mysql_password", .type = CONFIG_STRING,                      \
+        .offset = offsetof(struct admin_config, users[index].password), .default_text = "", .secret = true, \
+        .help = "that user's password",                                                                     \
     }
 
 static const struct config_key keys[] = {
@@ -28,7 +31,8 @@ const struct config_table settings_table = {
     .program = "onsale",
 };
 
-const char *settings_program_name(enum config_program program) {
+const char *settings_program_name(enum config_program program)
+{
     static const char *const names[] = {"waiting-room", "admission", "booking-worker", "notifier"};
     return names[program];
 }

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// Aligning columns. A character counts as one column wide, which is right for all but East Asian and combining characters.
+// Aligning columns. A character counts as one column wide, which is right for all but East Asian and combining
+// characters.
 #include "admin/table.h"
 
 #include <assert.h>
 #include <stdbool.h>
 
-static size_t width_of(const char *cell) {
+static size_t width_of(const char *cell)
+{
     size_t width = 0;
     for (; cell && *cell; cell++)
         width += ((unsigned char)*cell & 0xc0) != 0x80;
     return width;
 }
 
-static void write_cell(const char *cell, size_t width, bool right, bool last, struct buffer *text) {
+static void write_cell(const char *cell, size_t width, bool right, bool last, struct buffer *text)
+{
     size_t own = width_of(cell);
     int padding = own < width ? (int)(width - own) : 0;
     if (right)
@@ -25,7 +28,8 @@ static void write_cell(const char *cell, size_t width, bool right, bool last, st
         buffer_format(text, "%*s", (right ? 0 : padding) + 2, "");
 }
 
-void table_write(const char *const *cells, size_t column_count, size_t row_count, struct buffer *text) {
+void table_write(const char *const *cells, size_t column_count, size_t row_count, struct buffer *text)
+{
     assert(column_count >= 1 && column_count <= TABLE_COLUMNS_MAX);
     size_t widths[TABLE_COLUMNS_MAX] = {0};
     bool right[TABLE_COLUMNS_MAX] = {false};

@@ -6,8 +6,8 @@
 #include "admin/context.h"
 #include "admin/grants.h"
 
-// Makes or changes the user of every program that has a block in sql/grants.sql. Appends a JSON object {program, user} for each to `ret_users`.
-// 0, or the exit status after saying what is wrong.
+// Makes or changes the user of every program that has a block in sql/grants.sql. Appends a JSON object {program, user}
+// for each to `ret_users`. 0, or the exit status after saying what is wrong.
 int users_apply(struct context *context, json_t *ret_users) MUST_USE;
 
 #endif

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- The rights of each program's MySQL user, for `onsale migrate --users`. A block begins with a line "program: NAME"; a
--- right that is not here is taken back. What a program must not be able to do, it is not granted: a waiting room cannot let
--- anybody in, admission cannot give a place, nobody can change an arrival or take back a step of `served`.
+-- right that is not here is taken back. What a program must not be able to do, it is not granted: a waiting room cannot
+-- let anybody in, admission cannot give a place, nobody can change an arrival or take back a step of `served`.
 
 -- program: waiting-room
 GRANT SELECT ON events;
@@ -22,8 +22,8 @@ GRANT SELECT, UPDATE ON leaders;
 GRANT SELECT, UPDATE (state, state_before_stop, stop_reason, stopped_at, stopped_us, lobby_size, version) ON events;
 -- What an operator did by hand after a time of the timetable wins over it.
 GRANT SELECT, INSERT ON event_log;
--- Opening closes the lobby under the counter's lock. MySQL allows FOR UPDATE only to who may change some column; the number itself
--- is the waiting rooms' alone.
+-- Opening closes the lobby under the counter's lock. MySQL allows FOR UPDATE only to who may change some column; the
+-- number itself is the waiting rooms' alone.
 GRANT SELECT, UPDATE (event_id) ON line_counters;
 GRANT SELECT, INSERT, UPDATE ON line_served;
 GRANT SELECT, INSERT ON served_log;

@@ -94,8 +94,75 @@ $(foreach t,$(unit_sources),$(eval $(call unit_rule,$(basename $(notdir $(t)))))
 unit: $(unit_tests)
 	@set -e; for t in $(unit_tests); do $$t; done
 
+# --- Running, testing, checking. Packages may have to be installed before this file can be read to good purpose (pkg-config is
+# asked at the top), so these targets install first and then start make anew.
+again = +@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc)) BUILD=$(BUILD) WERROR=$(WERROR)
+run_pytest = $(PYTHON) -B -m pytest
+
+run: export VAR := $(VAR)
+run: export BUILD := $(BUILD)
+run:
+	@tools/packages install build run
+	$(again) all
+	@exec tools/run
+
+test: export BUILD := $(BUILD)
+test:
+	@tools/packages install build run test
+	$(again) test-programs
+	@$(MAKE) --no-print-directory BUILD=$(BUILD) WERROR=$(WERROR) unit
+	@$(run_pytest) -v --durations=10 tests
+
+# One file or test: make pytest T="tests/integration/test_line.py -k leaving -x"
+pytest: export BUILD := $(BUILD)
+pytest:
+	$(again) test-programs
+	@$(run_pytest) $(or $(T),tests)
+
+check: export BUILD := $(BUILD)
+check:
+	@tools/packages install build run test
+	$(again) test-programs
+	@tools/lint includes
+	@$(MAKE) --no-print-directory BUILD=$(BUILD) WERROR=$(WERROR) unit
+	@$(run_pytest) -v tests/integration -m quick
+
+# Everything that the tests start.
+.PHONY: test-programs pytest
+test-programs: all $(unit_tests)
+
+lint:
+	@tools/packages install build run test lint
+	@MAKE="$(MAKE)" tools/lint all
+
+format:
+	@tools/packages install lint
+	@git ls-files -z '*.c' '*.h' | xargs -0 clang-format -i
+
+packages:
+	@tools/packages install build run test lint
+
+bench fuzz:
+	@echo "make $@: there is nothing for it yet" >&2; exit 1
+
+# The command line is for people; the servers are started by systemd and need not be in anybody's PATH.
+install: all
+	install -d "$(DESTDIR)$(prefix)/bin" "$(DESTDIR)$(prefix)/libexec/onsale" "$(DESTDIR)$(prefix)/lib/systemd/system" \
+		"$(DESTDIR)$(prefix)/lib/sysusers.d" "$(DESTDIR)$(prefix)/share/doc/onsale" "$(DESTDIR)$(prefix)/share/man/man1"
+	install -m 755 $(BIN)/onsale "$(DESTDIR)$(prefix)/bin/"
+	install -m 755 $(addprefix $(BIN)/,$(filter-out onsale,$(BUILT))) "$(DESTDIR)$(prefix)/libexec/onsale/"
+	for unit in packaging/systemd/*.service packaging/systemd/*.target; do \
+		sed 's|@libexec@|$(prefix)/libexec/onsale|' "$$unit" >"$(DESTDIR)$(prefix)/lib/systemd/system/$${unit##*/}" || exit 1; done
+	install -m 644 packaging/sysusers.conf "$(DESTDIR)$(prefix)/lib/sysusers.d/onsale.conf"
+	install -m 644 packaging/onsale.ini LICENSE README.md CHANGELOG.md docs/*.md docs/openapi.yaml "$(DESTDIR)$(prefix)/share/doc/onsale/"
+	install -m 644 packaging/man/*.1 "$(DESTDIR)$(prefix)/share/man/man1/"
+
+help:
+	@cat tools/help.txt
+
 clean:
 	rm -rf build
+# --- end of running, testing, checking
 
 -include $(shell find $(ROOT)/obj -name '*.d' 2>/dev/null)
 
@@ -106,4 +173,5 @@ http-echo: $(ROOT)/tests/http-echo
 $(ROOT)/tests/http-echo: $(http_echo_objects) $(common_objects)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+test-programs: http-echo
 # --- end of the HTTP/2 echo server

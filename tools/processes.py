@@ -6,6 +6,7 @@ whatever the parent died of, so nothing is left running even after `kill -9`. St
 """
 
 import ctypes
+import fcntl
 import os
 import signal
 import socket
@@ -87,7 +88,7 @@ def wait_until(condition, what, seconds, pause=0.02):
 
 
 def port_is_free(port, address="127.0.0.1"):
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((address, port))
@@ -115,6 +116,38 @@ def free_ports(count, wanted=()):
         for probe in probes:
             probe.close()
     return ports
+
+
+class Lock:
+    """FOLDER/lock: held by who looks after the folder as long as they live, so never stale. Its content is their pid."""
+
+    def __init__(self, folder):
+        self.path = folder / "lock"
+        self.file = None
+
+    def take(self):
+        self.file = open(self.path, "a+", encoding="ascii")
+        try:
+            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.file.close()
+            return False
+        self.file.truncate(0)
+        self.file.write(f"{os.getpid()}\n")
+        self.file.flush()
+        return True
+
+    def holder(self):
+        """The pid of who holds it, or None."""
+        try:
+            with open(self.path, encoding="ascii") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                    return None
+                except BlockingIOError:
+                    return int(file.read() or 0) or None
+        except OSError:
+            return None
 
 
 def tail(path, lines=15):

@@ -67,10 +67,10 @@ class Proxy:
         self._wake_write.send(b"x")
 
     def _drop(self, one):
-        for each in (one, self._pairs.pop(one, None)):
-            if each is None:
-                continue
-            self._pairs.pop(each, None)
+        if one not in self._pairs:
+            return  # went with its other end
+        for each in (one, self._pairs[one]):
+            del self._pairs[each]
             if each in self._selector.get_map():
                 self._selector.unregister(each)
             # An orderly end would look like the server's own goodbye.

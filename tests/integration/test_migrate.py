@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""onsale migrate: versions, never back, the database and its users; the rights of each user are enough and no more."""
+
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+
+import pymysql
+import pytest
+
+from harness.stack import BIN, EVENT, ROOT
+
+NEWEST = max(int(path.name[:4]) for path in (ROOT / "sql").glob("[0-9][0-9][0-9][0-9]_*.sql"))
+
+
+@pytest.fixture
+def bare(stack_factory):
+    """A stack with nothing in it: no database, no users."""
+    return stack_factory()
+
+
+def test_from_nothing_to_the_newest_version(bare):
+    first = bare.onsale_json("migrate")
+    assert (first["from"], first["to"], first["database_created"]) == (0, NEWEST, True)
+    assert [step["version"] for step in first["applied"]] == list(range(1, NEWEST + 1))
+    again = bare.onsale_json("migrate")
+    assert (again["from"], again["to"], again["applied"], again["database_created"]) == (NEWEST, NEWEST, [], False)
+    assert f"version {NEWEST} already" in bare.onsale("migrate", expect=0).out
+    rows = bare.sql("SELECT version, name, CHAR_LENGTH(checksum), applied_at IS NOT NULL FROM schema_migrations")
+    assert rows[0] == (1, "line", 64, 1)
+
+
+def test_a_newer_database_is_left_alone(bare):
+    bare.onsale("migrate", expect=0)
+    bare.sql("INSERT INTO schema_migrations VALUES (999, 'future', REPEAT('a', 64), 1, UTC_TIMESTAMP(6))")
+    refused = bare.onsale("migrate", "--users", expect=1)
+    assert "999 (future)" in refused.err and "no way back" in refused.err.replace("\n", " ")
+    assert refused.out == ""
+
+
+def test_another_text_under_the_same_version_is_refused(bare):
+    bare.onsale("migrate", expect=0)
+    bare.sql("UPDATE schema_migrations SET checksum = REPEAT('b', 64) WHERE version = 1")
+    assert "checksum" in bare.onsale("migrate", expect=1).err
+
+
+def test_what_broke_off_goes_on_from_there(bare):
+    with bare.backends.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE `{bare.name}` CHARACTER SET utf8mb4")
+        cursor.execute(f"CREATE TABLE `{bare.name}`.arrivals (in_the_way INT)")
+    broken = bare.onsale("migrate", expect=1)
+    assert "migration 1 (line)" in broken.err and "arrivals" in broken.err
+    (version, statements, done), = bare.sql("SELECT version, statements, applied_at IS NOT NULL FROM schema_migrations")
+    assert version == 1 and statements > 0 and not done
+    bare.sql("DROP TABLE arrivals")
+    assert bare.onsale_json("migrate")["from"] == 0
+    assert bare.sql("SELECT COUNT(*) FROM arrivals") == ((0,),)
+    assert bare.sql("SELECT name FROM leaders") == (("admission",),)
+
+
+def test_many_at_once(bare):
+    def migrate(_):
+        done = subprocess.run([BIN / "onsale", "--config", bare.config_path, "--json", "migrate", "--users"],
+                              capture_output=True, text=True, env=bare.environment(), timeout=120)
+        return done.returncode, done.stdout, done.stderr
+
+    with ThreadPoolExecutor(5) as pool:
+        results = list(pool.map(migrate, range(5)))
+    assert [code for code, _, _ in results] == [0] * 5, results
+    assert sum('"applied":[]' not in out for _, out, _ in results) == 1
+
+
+def test_mysql_away_or_unwilling(stack_factory):
+    bare = stack_factory(proxied=True)
+    bare.mysql_proxy.cut()
+    away = bare.onsale("migrate", expect=4, as_json=True)
+    assert away.problem["type"] == "/problems/out-of-reach" and away.problem["exit"] == 4
+    bare.mysql_proxy.mend()
+    bare.config["mysql"]["password"] = "wrong"
+    bare.write_config()
+    refused = bare.onsale("migrate", expect=2)
+    assert "refuses the user" in refused.err and "wrong" not in refused.err
+
+
+def test_the_users_must_be_configured(stack_factory):
+    bare = stack_factory(program_users=False)
+    assert "[waiting-room] mysql_user is not set" in bare.onsale("migrate", "--users", expect=2).err
+    mysql = bare.config["mysql"]["user"]
+    for user, words in (("a b", "are allowed"), ("x" * 33, "are allowed"), ("o'x", "are allowed"), (mysql, "of its own")):
+        bare.config["waiting-room"]["mysql_user"] = user
+        bare.config["admission"]["mysql_user"] = "never_made"
+        bare.write_config()
+        assert words in bare.onsale("migrate", "--users", expect=2).err
+    bare.config["waiting-room"]["mysql_user"] = "never_made"
+    bare.write_config()
+    assert "the same mysql_user" in bare.onsale("migrate", "--users", expect=2).err
+    with bare.backends.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT COUNT(*) FROM mysql.user WHERE user = 'never_made'")
+        assert cursor.fetchone() == (0,)
+
+
+def test_a_user_with_rights_of_its_own_is_somebody_elses(bare):
+    user = bare.users["admission"]
+    with bare.backends.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE USER `{user}`@`%` IDENTIFIED BY 'theirs'")
+        cursor.execute(f"GRANT PROCESS ON *.* TO `{user}`@`%`")
+    assert "rights of its own" in bare.onsale("migrate", "--users", expect=1).err
+    with bare.backends.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(f"REVOKE PROCESS ON *.* FROM `{user}`@`%`")
+        cursor.execute(f"GRANT SELECT ON `{bare.name}`.* TO `{user}`@`%`")
+    assert "rights of its own" in bare.onsale("migrate", "--users", expect=1).err
+    pymysql.connect(**(bare.backends.mysql | {"user": user, "password": "theirs"})).close()
+
+
+def test_passwords_are_set_anew_and_never_shown(bare):
+    secret = "it's \\ a \"secret\" `of` ours; -- %"
+    bare.config["admission"]["mysql_password"] = secret
+    bare.write_config()
+    result = bare.onsale("migrate", "--users", expect=0)
+    assert secret not in result.out + result.err
+    pymysql.connect(**login(bare, "admission", secret)).close()
+    bare.onsale("migrate", "--users", expect=0, environment={"ONSALE_ADMISSION_MYSQL_PASSWORD": "another"})
+    pymysql.connect(**login(bare, "admission", "another")).close()
+    with pytest.raises(pymysql.err.OperationalError):
+        pymysql.connect(**login(bare, "admission", secret))
+
+
+def test_a_right_that_is_not_in_the_file_is_taken_back(bare):
+    bare.onsale("migrate", "--users", expect=0)
+    user = bare.users["waiting-room"]
+    for host in ("%", "localhost"):
+        bare.sql(f"GRANT DELETE, UPDATE ON arrivals TO `{user}`@`{host}`")
+        bare.sql(f"GRANT UPDATE (served) ON line_served TO `{user}`@`{host}`")
+    bare.onsale("migrate", "--users", expect=0)
+    denied(bare, "waiting-room", "DELETE FROM arrivals WHERE number = 0")
+    denied(bare, "waiting-room", "UPDATE arrivals SET visitor = visitor")
+    denied(bare, "waiting-room", "UPDATE line_served SET served = 0")
+    allowed(bare, "waiting-room", "UPDATE arrivals SET left_at = UTC_TIMESTAMP(6) WHERE number = 0")
+
+
+# The rights. What each program must be able to do, and what nobody but another one may.
+
+ALLOWED = {
+    "waiting-room": [
+        "SELECT * FROM events", "SELECT * FROM tiers", "SELECT * FROM tier_prices", "SELECT * FROM line_served",
+        "SELECT * FROM served_log", "UPDATE line_counters SET last = LAST_INSERT_ID(last + 1)",
+        "INSERT INTO arrivals (event_id, number, visitor, joined_at) VALUES (1, 1, REPEAT('v', 16), UTC_TIMESTAMP(6))",
+        "SELECT * FROM arrivals", "UPDATE arrivals SET left_at = UTC_TIMESTAMP(6) WHERE event_id = 1 AND number = 1",
+        "INSERT IGNORE INTO turns VALUES (1, 1, UTC_TIMESTAMP(6), 0, 0)", "SELECT * FROM turns",
+        "INSERT INTO presence VALUES ('r', 1, 2, UTC_TIMESTAMP(6)) ON DUPLICATE KEY UPDATE present = 3",
+        "SELECT event_id, SUM(present) FROM presence GROUP BY event_id",
+    ],
+    "admission": [
+        "SELECT * FROM leaders WHERE name = 'admission' FOR UPDATE",
+        "UPDATE leaders SET holder = 'h', epoch = epoch + 1, expires_at = UTC_TIMESTAMP(6)",
+        "SELECT * FROM events", "SELECT version FROM events LOCK IN SHARE MODE", "SELECT state FROM events FOR UPDATE",
+        "SELECT last FROM line_counters FOR UPDATE",
+        "UPDATE events SET state = 'open', lobby_size = 0, version = version + 1",
+        "UPDATE events SET state = 'stopped', state_before_stop = 'open', stop_reason = 'r', stopped_at = UTC_TIMESTAMP(6)",
+        "UPDATE events SET state = 'open', state_before_stop = NULL, stop_reason = NULL, stopped_at = NULL, stopped_us = 1",
+        "INSERT INTO event_log (event_id, at, actor, action) VALUES (1, UTC_TIMESTAMP(6), 'timetable', 'open')",
+        "SELECT * FROM event_log",
+        "INSERT INTO line_served (event_id) VALUES (1) ON DUPLICATE KEY UPDATE event_id = VALUES(event_id)",
+        "UPDATE line_served SET served = 1, epoch = 1", "SELECT * FROM line_served FOR UPDATE",
+        "INSERT INTO served_log VALUES (1, 1, UTC_TIMESTAMP(6), 1, 0)", "SELECT * FROM served_log",
+        "INSERT INTO pace_log (event_id, at, served, epoch, pace, rate_count, rate_seconds, reason) "
+        "VALUES (1, UTC_TIMESTAMP(6), 0, 1, '1/s', 1, 1, 'pace')",
+        "SELECT COUNT(*) FROM arrivals WHERE left_at IS NOT NULL",
+    ],
+}
+
+DENIED = {
+    "waiting-room": [
+        "UPDATE line_served SET served = 1000000", "INSERT INTO served_log VALUES (1, 2, UTC_TIMESTAMP(6), 1, 0)",
+        "DELETE FROM served_log", "UPDATE events SET pace = '0'", "UPDATE events SET state = 'open'", "DELETE FROM arrivals",
+        "UPDATE arrivals SET visitor = REPEAT('w', 16)", "UPDATE arrivals SET number = 1", "DELETE FROM turns",
+        "UPDATE turns SET began_at = UTC_TIMESTAMP(6)", "UPDATE leaders SET epoch = 0", "SELECT * FROM event_log",
+        "INSERT INTO event_log (event_id, at, actor, action) VALUES (1, UTC_TIMESTAMP(6), 'x', 'open')",
+        "UPDATE tiers SET sold = 0", "DELETE FROM line_counters", "SELECT * FROM pace_log", "SELECT * FROM schema_migrations",
+        "DROP TABLE arrivals", "CREATE TABLE more (x INT)", "SELECT user FROM mysql.user",
+    ],
+    "admission": [
+        "UPDATE line_counters SET last = 0", "DELETE FROM line_counters", "INSERT INTO line_counters VALUES (2, 0)",
+        "INSERT INTO arrivals (event_id, number, visitor, joined_at) VALUES (1, 9, REPEAT('x', 16), UTC_TIMESTAMP(6))",
+        "UPDATE arrivals SET left_at = NULL", "DELETE FROM arrivals", "UPDATE events SET pace = '0'", "DELETE FROM events",
+        "UPDATE events SET file = ''", "UPDATE served_log SET at = UTC_TIMESTAMP(6)", "DELETE FROM served_log",
+        "DELETE FROM pace_log", "UPDATE pace_log SET rate_count = 0", "DELETE FROM event_log", "UPDATE event_log SET actor = ''",
+        "DELETE FROM leaders", "INSERT INTO leaders VALUES ('other', '', 0, 0, UTC_TIMESTAMP(6))",
+        "INSERT INTO turns VALUES (1, 2, UTC_TIMESTAMP(6), 0, 0)", "SELECT * FROM schema_migrations", "DROP TABLE served_log",
+        "CREATE TABLE more (x INT)",
+    ],
+}
+
+
+def login(stack, program, password=None):
+    user = stack.users[program]
+    return stack.backends.mysql | {"user": user, "password": password or f"secret of {user}", "database": stack.name}
+
+
+def allowed(stack, program, *statements):
+    with pymysql.connect(**login(stack, program)) as connection, connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)  # rolled back at the end
+
+
+def denied(stack, program, *statements):
+    with pymysql.connect(**login(stack, program)) as connection, connection.cursor() as cursor:
+        for statement in statements:
+            with pytest.raises(pymysql.err.MySQLError) as error:
+                cursor.execute(statement)
+            assert error.value.args[0] in (1142, 1143, 1044), f"{statement}: {error.value}"
+
+
+@pytest.fixture(scope="module")
+def rights(module_stack_factory):
+    stack = module_stack_factory().prepare()
+    stack.apply(EVENT | {"slug": "gala"})
+    return stack
+
+
+@pytest.mark.parametrize("program", sorted(ALLOWED))
+def test_the_rights_are_enough(rights, program):
+    allowed(rights, program, *ALLOWED[program])
+
+
+@pytest.mark.parametrize("program", sorted(DENIED))
+def test_and_no_more(rights, program):
+    denied(rights, program, *DENIED[program])
+
+
+def test_another_database_is_out_of_bounds(rights, backends):
+    with backends.connect() as connection, connection.cursor() as cursor:
+        other = backends.new_name()
+        cursor.execute(f"CREATE DATABASE `{other}`")
+        try:
+            with pytest.raises(pymysql.err.OperationalError):
+                pymysql.connect(**(login(rights, "waiting-room") | {"database": other}))
+        finally:
+            cursor.execute(f"DROP DATABASE `{other}`")

@@ -175,7 +175,7 @@ static void a_visitor_without_a_place_can_join(void **state)
     assert_has(html, "4,421 people are waiting now.");
     assert_has(html, "<title>Spring Gala</title>");
     assert_has(html, "id=\"keep\" hidden>");
-    assert_has(html, "<noscript><meta http-equiv=\"refresh\" content=\"15\"></noscript>");
+    assert_has(html, "<noscript><meta http-equiv=\"refresh\" content=\"15; url=/e/gala\"></noscript>");
     assert_has(html, "id=\"line-document\">null</script>");
     free(html);
     view.state = "lobby";

@@ -222,7 +222,7 @@ function hearStock({tiers}) {
 }
 
 const frames = {
-    event: data => Object.assign(known.event, data),
+    event: ({state, opens_at: opensAt = null}) => Object.assign(known.event, {state, opens_at: opensAt}),
     line: hearMine,
     served: hearServed,
     stock: hearStock,
@@ -735,11 +735,12 @@ async function join(again) {
     setTimeout(() => known.joining && join(again), retryDelay(++joinAttempt, retryAfter, Math.random()));
 }
 
-// 409: not open yet. 410: sold out or closed. The event's own document says it better than the refusal.
+// 401: there was a token that is worth nothing; the answer has removed it. 409: not open yet. 410: sold out or closed, which the
+// event's own document says better than the refusal.
 async function joinRefused(answer) {
     const problem = await answer.json().catch(() => ({}));
-    endJoining([409, 410].includes(answer.status) ? null : problem.detail ?? words.refused);
-    if (problem.opens_at) known.event.opens_at = problem.opens_at;
+    const silent = [409, 410].includes(answer.status);
+    endJoining(answer.status === 401 ? words.gone : silent ? null : problem.detail ?? words.refused);
     network.restart(1000); // the document may be a second old
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The HTTP/2 server (RFC 9113) under the waiting room: loops, connections, requests in, responses out, streams that wait for news.
-// It knows nothing of lines and places. Every function here is called on the loop thread that owns the exchange.
+// The HTTP/2 server (RFC 9113) under the waiting room: loops, connections, requests in, responses out, streams that
+// wait for news. It knows nothing of lines and places. Every function that takes an exchange is called on the loop
+// thread that owns it.
 #ifndef WAITING_ROOM_HTTP_H
 #define WAITING_ROOM_HTTP_H
 
@@ -28,10 +29,10 @@ struct http_request {
     const char *path;        // without the query, percent-decoding not applied (slugs need none)
     const char *query;       // after "?", or ""
     const char *authority;   // ":authority" or "host"
-    // Repeated fields: `cookie` and `forwarded_for` are joined, of the others the first one counts. `return_to` is the field
-    // "onsale-return-to".
-    const char *authorization, *cookie, *accept, *content_type, *origin, *sec_fetch_site, *accept_language, *forwarded_for,
-        *return_to; // NULL when absent; several cookie fields are joined with "; " (RFC 9113, 8.2.3)
+    // NULL when absent. Several `cookie` fields are joined with "; " (RFC 9113, 8.2.3), several of `forwarded_for`
+    // ("x-forwarded-for") with ", "; of the others the first one counts. `return_to` is "onsale-return-to".
+    const char *authorization, *cookie, *accept, *content_type, *origin, *sec_fetch_site, *accept_language,
+        *forwarded_for, *return_to;
     const char *body;        // NUL-terminated beyond body_bytes
     size_t body_bytes;
     char address[HTTP_ADDRESS_BYTES]; // of the peer, or from X-Forwarded-For when the peer is a trusted proxy
@@ -41,14 +42,17 @@ struct http_loop;     // one thread's event loop and its connections
 struct http_exchange; // one request and its response
 
 struct http_handler {
-    // A whole request has come. Answer now or later with http_respond() or http_stream(). The request's strings live until
-    // the answer is given or `closed` is called.
+    // A whole request has come. Answer now or later with http_respond() or http_stream(). The request's strings live
+    // until the answer is given (or this function returns, if that is later) or `closed` is called.
     void (*request)(struct http_exchange *exchange, const struct http_request *request);
-    // The client is gone (or the response was sent completely) and the exchange with it: last call for this exchange.
+    // The client is gone (or the response was sent completely) and the exchange with it: last call for this exchange,
+    // exactly once for each that `request` was called for, and never from within http_respond(), http_stream(),
+    // http_wake().
     void (*closed)(struct http_exchange *exchange);
 };
 
-// What a handler hangs on an exchange, and on the connection it came by (freed with `free_data` when the connection closes).
+// What a handler hangs on an exchange, and on the connection it came by (freed with `free_data`, after the last
+// `closed`, when the connection ends).
 void http_set_data(struct http_exchange *exchange, void *data);
 void *http_data(const struct http_exchange *exchange);
 void http_set_connection_data(struct http_exchange *exchange, void *data, void (*free_data)(void *data));
@@ -61,13 +65,15 @@ struct http_header {
 };
 #define HTTP_HEADERS_MAX 24
 
-// Answers with a whole body (copied; may be empty). Adds content-length, date and, over TLS, strict-transport-security. To HEAD the body is
-// left out. Exactly once per exchange.
+// Answers with a whole body (copied; may be empty). Adds content-length, date and, over TLS, strict-transport-security.
+// To HEAD the body is left out. One answer per exchange.
 void http_respond(struct http_exchange *exchange, int status, const struct http_header *headers, size_t header_count,
                   const void *body, size_t body_bytes);
 
-// Answers with a body that comes bit by bit. `read` fills at most `size` bytes and returns how many; 0 means nothing now:
-// the stream sleeps until http_wake(); HTTP_STREAM_END ends it.
+// Answers with a body that comes bit by bit. `read` fills at most `size` bytes and returns how many; 0 means nothing
+// now: the stream sleeps until http_wake(); HTTP_STREAM_END ends it. It is asked only when the client has room for
+// more, so it should give the newest there is; it may wake others, but waking its own exchange from within does
+// nothing. `size` is sometimes small (the client's window, down to 1): what does not fit is given piece by piece.
 #define HTTP_STREAM_END (-1)
 typedef ptrdiff_t http_read_fn(struct http_exchange *exchange, char *data, size_t size);
 void http_stream(struct http_exchange *exchange, int status, const struct http_header *headers, size_t header_count,
@@ -92,8 +98,10 @@ struct http_server_options {
 };
 
 struct http_server;
-// Binds and starts the loop threads. `loop_start` runs on each loop's thread before its first connection, `loop_stop` after
-// the last; what loop_start returns is http_loop_data(). ERROR_INVALID: options, certificate; ERROR_PERMANENT: cannot bind. `problem` says why.
+// Binds and starts the loop threads. `loop_start` runs on each loop's thread before its first connection, `loop_stop`
+// after the last; what loop_start returns is http_loop_data(). `loop_stop` closes the handles that were opened on the
+// loop. *ret is set before the first loop runs, and NULL on failure.
+// ERROR_INVALID: options, certificate; ERROR_PERMANENT: cannot bind. `problem` says why.
 int http_server_open(const struct http_server_options *options, void *(*loop_start)(struct http_loop *loop),
                      void (*loop_stop)(struct http_loop *loop, void *data), struct http_server **ret, char *problem,
                      size_t problem_bytes) MUST_USE;
@@ -101,12 +109,13 @@ int http_server_open(const struct http_server_options *options, void *(*loop_sta
 uint16_t http_server_port(const struct http_server *server, bool tls);
 // Reads certificate and key again; connections that stand keep theirs. On a problem the old ones stay.
 int http_server_reload(struct http_server *server, char *problem, size_t problem_bytes) MUST_USE;
-// The first half of closing: like http_server_close() up to "closes what is left", but the loops go on, so that other
-// threads may still http_loop_post() until they have been stopped. To be followed by http_server_close().
+// Stops accepting, says GOAWAY to all, wakes the sleeping streams (http_loop_draining() is true then: their read
+// functions return HTTP_STREAM_END), waits for what is being answered and closes what is left after deadline_ms. The
+// loops go on, so that other threads may http_loop_post() until they have been stopped. To be followed by
+// http_server_close().
 void http_server_drain(struct http_server *server, int64_t deadline_ms);
-// Drains, unless that was done already: stops accepting, GOAWAY to all, ends streams (the handler's `drain` below is the read function returning
-// HTTP_STREAM_END after http_server_draining() turned true), closes what is left after deadline_ms; then joins the threads and frees.
-// No other thread may call http_loop_post() any more once this was called (after http_server_drain()) or has returned.
+// Drains, unless that was done already, then ends the threads and frees. No other thread may call http_loop_post() any
+// more: a program in which others post drains first, stops those, and then closes.
 void http_server_close(struct http_server *server, int64_t deadline_ms);
 bool http_loop_draining(const struct http_loop *loop);
 

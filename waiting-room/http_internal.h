@@ -198,7 +198,8 @@ const char *http_loop_date(struct http_loop *loop);
 void http_loop_cut(struct http_connection *connection, enum http_error_kind kind);
 
 // http_listen.c
-// Binds a socket that others of this process may share; `port` 0 takes a free one. `first`: refuse a port that somebody else listens on.
+// Binds a socket that others of this process may share; `port` 0 takes a free one. `first`: refuse a port that somebody
+// else listens on.
 int http_listen_bind(const char *address, bool first, uint16_t port, int *ret_fd, uint16_t *ret_port, char *problem,
                      size_t problem_bytes) MUST_USE;
 int http_listen_start(struct http_loop *loop, struct http_listener *listener) MUST_USE;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One thread's event loop: what other threads post to it, connections that have something to send, the tick that judges
-// deadlines, and the drain. Sending happens once at the end of a turn, so that waking ten thousand streams costs one pass.
+// deadlines, and the drain. Sending happens once at the end of a turn, so that waking ten thousand streams costs one
+// pass.
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +37,8 @@ static void on_async(uv_async_t *async)
 void http_loop_post(struct http_loop *loop, void (*fn)(struct http_loop *loop, void *argument), void *argument)
 {
     struct http_post *post = malloc(sizeof *post);
-    // An answer that is dropped would leave its visitor waiting and its argument unreleased; there is nothing to go on with.
+    // An answer that is dropped would leave its visitor waiting and its argument unreleased; there is nothing to go on
+    // with.
     if (post == NULL)
         abort();
     *post = (struct http_post){.fn = fn, .argument = argument};

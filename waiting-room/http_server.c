@@ -171,14 +171,14 @@ int http_server_open(const struct http_server_options *options, void *(*loop_sta
         error = set_loops(server, (size_t)options->threads, loop_start, loop_stop);
     if (error == 0)
         error = set_listeners(server, options, problem, problem_bytes);
+    *ret = server; // the loops may look there as soon as they run
     if (error == 0)
         error = start_threads(server, problem, problem_bytes);
-    if (error != 0) {
-        free_server(server);
-        return error;
-    }
-    *ret = server;
-    return 0;
+    if (error == 0)
+        return 0;
+    *ret = NULL;
+    free_server(server);
+    return error;
 }
 
 uint16_t http_server_port(const struct http_server *server, bool tls)

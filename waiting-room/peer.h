@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who is at the other end: addresses as bytes, the networks of trusted proxies, and the client's address behind them. Pure.
+// Who is at the other end: addresses as bytes, the networks of trusted proxies, and the client's address behind them.
+// Pure.
 #ifndef WAITING_ROOM_PEER_H
 #define WAITING_ROOM_PEER_H
 
@@ -27,8 +28,9 @@ struct peer_networks {
     size_t count;
 };
 
-// Reads "10.0.0.0/8, 127.0.0.1 ::1 fd00::/8": addresses and networks, separated by commas or blanks; "" or NULL is none.
-// ERROR_INVALID: one of them is malformed or has bits set behind its prefix; ERROR_LIMIT: more than PEER_NETWORKS_MAX.
+// Reads "10.0.0.0/8, 127.0.0.1 ::1 fd00::/8": addresses and networks, separated by commas or blanks; "" or NULL is
+// none. ERROR_INVALID: one of them is malformed or has bits set behind its prefix; ERROR_LIMIT: more than
+// PEER_NETWORKS_MAX.
 int peer_networks_parse(const char *text, struct peer_networks *ret) MUST_USE;
 bool peer_networks_contain(const struct peer_networks *networks, const struct peer_address *address);
 
@@ -42,8 +44,8 @@ const char *peer_format(const struct peer_address *address, char text[static PEE
 struct peer_address peer_household(const struct peer_address *address);
 
 // The client behind trusted proxies. Each proxy appends the address it was called from, so the list is read from the
-// right, for as long as the one who wrote an entry is trusted; what stands to the left of that anybody may have made up.
-// `forwarded_for` may be NULL. An entry that is no address ends the reading.
+// right, for as long as the one who wrote an entry is trusted; what stands to the left of that anybody may have made
+// up. `forwarded_for` may be NULL. An entry that is no address ends the reading.
 struct peer_address peer_client(const struct peer_address *peer, const struct peer_networks *trusted,
                                 const char *forwarded_for);
 

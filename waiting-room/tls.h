@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The TLS side of the HTTP/2 server: one context from certificate and key, replaced as a whole when they are read again.
+// The TLS side of the HTTP/2 server: one context from certificate and key, replaced as a whole when they are read
+// again.
 #ifndef WAITING_ROOM_TLS_H
 #define WAITING_ROOM_TLS_H
 

@@ -54,6 +54,9 @@ class Server:
         return self.log.read()
 
     def memory(self):
+        """Resident bytes; 0 under the sanitizers, which keep what was freed."""
+        if BUILD in ("asan", "tsan"):
+            return 0
         with open(f"/proc/{self.process.pid}/statm") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
@@ -703,7 +706,7 @@ def test_slow_reader_gets_the_newest(start):
         with Client(server) as other:
             for i in range(3000):
                 other.response(other.request("POST", "/news", body=b"%04d" % i * 200))
-        assert server.memory() - before < (4 << 20) * PATIENCE
+        assert server.memory() - before < 4 << 20
         seen = [1]
         while seen[-1] < 3002:
             seen.append(client.news(stream)[0])

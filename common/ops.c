@@ -59,14 +59,12 @@ static unsigned route(struct ops *ops, const char *method, const char *path, str
         return MHD_HTTP_OK;
     }
     if (strcmp(path, "/readyz") == 0) {
-        if (ops->ready(ops->context, text)) {
-            buffer_clear(text);
-            buffer_text(text, "ok\n");
-            return MHD_HTTP_OK;
-        }
-        if (text->bytes == 0)
-            buffer_text(text, "not ready\n");
-        return MHD_HTTP_SERVICE_UNAVAILABLE;
+        struct buffer missing CLEANUP(buffer_done) = BUFFER_INIT;
+        bool ready = ops->ready(ops->context, &missing);
+        if (ready || missing.bytes == 0)
+            buffer_text(text, ready ? "ok\n" : "not ready\n");
+        buffer_append(text, missing.data, missing.bytes);
+        return ready ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE;
     }
     if (strcmp(path, "/metrics") == 0) {
         *ret_type = METRICS_TYPE;

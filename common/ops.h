@@ -11,7 +11,8 @@
 
 struct ops;
 
-// Says whether the program can do its work; appends what is missing, a line each. Called from the ops thread.
+// Says whether the program can do its work; appends what is missing, a line each (ready, but with less than it would like:
+// shown behind "ok"). Called from the ops thread.
 typedef bool ops_ready_fn(void *context, struct buffer *missing);
 
 // Listens on HOST:PORT (port 0: any free one; logged as ops_listening with the port; empty address: no port, *ret is NULL).

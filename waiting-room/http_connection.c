@@ -14,6 +14,7 @@
 #include "waiting-room/tls.h"
 
 #define LINGER_MS 1000
+#define MOVING_STALL_FACTOR 4
 #define STOP_SENDING_MS 250 // from an early answer to the reset of its stream
 #define LINGER_BYTES_MAX (1024 * 1024)
 // Rounds of a flush in one turn: more, and a fast reader of long answers would keep the loop for itself.
@@ -469,30 +470,50 @@ void http_connection_accept(struct http_loop *loop, int fd, const struct peer_ad
     update_poll(connection);
 }
 
-// An exchange that waits too long for its peer: for the rest of a request, or for somebody to take the answer. Streams
-// wait for us and may do so for ever.
+// How long an answer may wait for its peer to take more of it. Answers go out one after the other, so on a slow line that
+// does take something the last one has to wait for those before it.
+static int64_t stall_ms(const struct http_connection *connection, int64_t now_ms)
+{
+    int64_t limit_ms = connection->loop->server->stall_ms;
+    bool moving = now_ms - connection->write_progress_ms < limit_ms;
+    return moving ? limit_ms * MOVING_STALL_FACTOR : limit_ms;
+}
+
+// The rest of the request did not come in time.
+static void time_out_request(struct http_exchange *exchange)
+{
+    if (!exchange->headers_complete) {
+        http_session_doom(exchange->connection, HTTP_ERROR_REQUEST_TIME, NGHTTP2_PROTOCOL_ERROR);
+        return;
+    }
+    metric_add(&http_metric_errors[HTTP_ERROR_REQUEST_TIME], 1);
+    exchange->refusal = 408;
+    http_exchange_refuse(exchange);
+}
+
+// The peer leaves no window for the answer.
+static void time_out_answer(struct http_exchange *exchange, int64_t now_ms)
+{
+    metric_add(&http_metric_errors[HTTP_ERROR_STALL_TIME], 1);
+    exchange->since_ms = now_ms;
+    nghttp2_submit_rst_stream(exchange->connection->session, NGHTTP2_FLAG_NONE, exchange->stream_id, NGHTTP2_CANCEL);
+    http_loop_dirty(exchange->connection);
+}
+
+// Exchanges that wait for their peer. Streams wait for us, and may do so for ever; so may what the handler has not
+// answered yet.
 static void tick_exchanges(struct http_connection *connection, int64_t now_ms)
 {
-    const struct http_server *server = connection->loop->server;
-    for (struct http_exchange *exchange = connection->oldest, *next; exchange != NULL; exchange = next) {
-        next = exchange->next;
-        if (!exchange->answered && !exchange->dispatched && now_ms - exchange->since_ms >= server->request_ms) {
-            if (!exchange->headers_complete) {
-                http_session_doom(connection, HTTP_ERROR_REQUEST_TIME, NGHTTP2_PROTOCOL_ERROR);
-                return;
-            }
-            metric_add(&http_metric_errors[HTTP_ERROR_REQUEST_TIME], 1);
-            exchange->refusal = 408;
-            http_exchange_refuse(exchange);
-            http_loop_dirty(connection);
-        } else if (exchange->sent_early) {
-            if (now_ms - exchange->since_ms >= STOP_SENDING_MS)
+    for (struct http_exchange *exchange = connection->oldest; exchange != NULL; exchange = exchange->next) {
+        int64_t waited_ms = now_ms - exchange->since_ms;
+        if (exchange->sent_early) {
+            if (waited_ms >= STOP_SENDING_MS)
                 http_exchange_stop_sending(exchange);
-        } else if (exchange->answered && exchange->read == NULL && now_ms - exchange->since_ms >= server->stall_ms) {
-            metric_add(&http_metric_errors[HTTP_ERROR_STALL_TIME], 1);
-            exchange->since_ms = now_ms;
-            nghttp2_submit_rst_stream(connection->session, NGHTTP2_FLAG_NONE, exchange->stream_id, NGHTTP2_CANCEL);
-            http_loop_dirty(connection);
+        } else if (!exchange->answered) {
+            if (!exchange->dispatched && waited_ms >= connection->loop->server->request_ms)
+                time_out_request(exchange);
+        } else if (exchange->read == NULL && waited_ms >= stall_ms(connection, now_ms)) {
+            time_out_answer(exchange, now_ms);
         }
     }
 }

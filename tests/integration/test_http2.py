@@ -672,6 +672,23 @@ def test_answer_that_nobody_takes(start):
         assert client.news(events) == (1, b"first")
 
 
+def test_slow_but_steady_reader(start):
+    """The second answer waits longer than a stall may last, for the line is slow and the first one goes before it."""
+    server = start(stall_seconds=1)
+    with Client(server, settings={SettingsFrame.INITIAL_WINDOW_SIZE: 1 << 20}) as client:
+        streams = [client.request(path="/large?200000") for _ in range(2)]
+        began = time.monotonic()
+        received = dict.fromkeys(streams, 0)
+        while min(received.values()) < 200000:
+            frame = client.wait(lambda f: isinstance(f, (DataFrame, RstStreamFrame)))
+            assert isinstance(frame, DataFrame)
+            received[frame.stream_id] += len(frame.data)
+            time.sleep(len(frame.data) / 80000)
+            if frame.data:
+                client.send(WindowUpdateFrame(0, window_increment=len(frame.data)))
+        assert time.monotonic() - began > 3
+
+
 def test_peer_that_does_not_read(start):
     server = start(stall_seconds=1)
     with Client(server, receive_buffer=4096, settings={SettingsFrame.INITIAL_WINDOW_SIZE: 0x7FFFFFFF}) as client:

@@ -15,6 +15,7 @@
 
 #define TICK_NS INT64_C(1000000000)
 #define IO_TIMEOUT_SECONDS 3
+#define LOCK_WAIT_SECONDS 2
 #define SESSION_WAIT_SECONDS 10 // a frozen waiting room must not keep the counter's lock
 #define RETRY_FIRST_MS 100
 #define RETRY_MOST_MS 2000
@@ -134,6 +135,8 @@ static void tick(struct line_store *store, bool look_at_events, bool read_line)
     }
     if (error == 0 && due)
         error = store_report_presence(store);
+    if (error == 0 && !was_ready)
+        error = store_sweep_presence(store);
     if (due)
         store->next_tick_ns = now_ns + TICK_NS;
     if (error == 0) {
@@ -280,7 +283,8 @@ int line_store_open(const struct line_store_options *options, struct line_store 
         error = db_open(&(struct db_options){.config = &options->config->common,
                                              .program = "waiting-room",
                                              .io_timeout_seconds = IO_TIMEOUT_SECONDS,
-                                             .wait_timeout_seconds = SESSION_WAIT_SECONDS},
+                                             .wait_timeout_seconds = SESSION_WAIT_SECONDS,
+                                             .lock_wait_timeout_seconds = LOCK_WAIT_SECONDS},
                         &store->db);
         if (error == ERROR_TRANSIENT)
             error = 0; // the thread goes on trying

@@ -28,13 +28,14 @@ void room_load_keys(struct room *room)
     bool signed_before = atomic_exchange(&room->has_key, signs);
     if (error < 0) {
         // A directory that cannot be read for a moment takes no key away from the loops.
-        log_warn("keys_not_read", LOG_S("class", error_str(error)), LOG_S("problem", problem));
+        if (!atomic_exchange(&room->keys_failed, true))
+            log_warn("keys_not_read", LOG_S("class", error_str(error)), LOG_S("problem", problem));
         pthread_mutex_lock(&room->lock);
         atomic_store(&room->has_key, room->keys != NULL);
         pthread_mutex_unlock(&room->lock);
         return;
     }
-    if (signs != signed_before)
+    if (atomic_exchange(&room->keys_failed, false) || signs != signed_before)
         log_info("keys_read", LOG_U("count", keys->keyring.key_count));
     loops_post_all(&room->loops, room_loop_on_keyring, keys, keys_hold);
     pthread_mutex_lock(&room->lock);

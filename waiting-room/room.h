@@ -25,6 +25,7 @@ struct room {
     struct feed *feed;
     struct http_server *server;
     _Atomic bool has_key; // one that signs
+    _Atomic bool keys_failed; // said so in the log
     pthread_mutex_t lock; // guards the two below
     struct keys *keys; // the newest; NULL: none yet
     struct page_files *page;

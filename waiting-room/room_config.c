@@ -96,9 +96,9 @@ const struct config_key room_config_keys[] = {
      .name = "drain_seconds",
      .type = CONFIG_INT,
      .offset = FIELD(drain_seconds),
-     .default_text = "5",
+     .default_text = "3",
      .min = 0,
-     .max = 8,
+     .max = 4,
      .unit = "seconds",
      .help = "How long connections have to finish after SIGTERM before they are cut."},
 };

@@ -300,9 +300,16 @@ int store_report_presence(struct line_store *store)
     return error;
 }
 
+// Waiting rooms that were killed leave their rows behind; nobody believes them after a few seconds.
+int store_sweep_presence(struct line_store *store)
+{
+    return db_write(store->db, "DELETE FROM presence WHERE reported_at < UTC_TIMESTAMP(6) - INTERVAL 1 DAY", NULL, 0,
+                    NULL);
+}
+
 void store_forget_presence(struct line_store *store)
 {
-    if (db_is_connected(store->db) && db_write(store->db, "UPDATE presence SET present = 0 WHERE room = ?",
+    if (db_is_connected(store->db) && db_write(store->db, "DELETE FROM presence WHERE room = ?",
                                                (struct db_value[]){db_text(store->options.room)}, 1, NULL) < 0)
         log_warn("presence_not_cleared", LOG_S("error", db_error_text(store->db)));
 }

@@ -238,16 +238,22 @@ void visit_leave(struct visit *visit, void (*then)(struct visit *visit))
     ask(visit, LINE_STORE_LEAVE, then);
 }
 
+// A join may know sooner than the view that the event was opened.
+static bool knows_opened(const struct visit *visit)
+{
+    const struct line_store_request *request = &visit->request;
+    return request->kind == LINE_STORE_JOIN && request->answered && request->error == 0 && request->opened;
+}
+
 bool visit_state(const struct visit *visit, struct line_state *ret, int64_t *ret_now_us)
 {
     struct line_event rules;
     struct line_state state;
     int64_t now_us = room_loop_now_us(visit->loop);
     event_view_rules(visit->view, &rules);
-    // A join may know sooner than the view that the event was opened.
-    if (visit->request.kind == LINE_STORE_JOIN && visit->request.error == 0 && visit->request.answered) {
+    if (knows_opened(visit) && !rules.opened) {
         rules.state = visit->request.state;
-        rules.opened = visit->request.opened;
+        rules.opened = true;
     }
     line_state_of(&rules, &visit->visitor->facts, now_us, &state);
     if (state.turn_unknown && visit->error == ERROR_TRANSIENT)
@@ -262,7 +268,7 @@ int visit_sign(struct visit *visit, char ret[static TOKEN_BYTES_MAX])
     const struct snapshot *event = visit->view->event;
     int64_t now = clock_utc_us() / 1000000;
     struct token token = {.number = visit->visitor->facts.number,
-                          .lobby = !event->opened,
+                          .lobby = !(event->opened || knows_opened(visit)),
                           .issued_at = now,
                           .expires_at = now + visit->loop->room->config->common.tokens_queue_lifetime_seconds};
     memcpy(token.event, event->slug, sizeof token.event);

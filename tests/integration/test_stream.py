@@ -247,7 +247,6 @@ def test_sigterm_ends_streams_in_order(stack):
     assert time.monotonic() - started < 10
     for stream in streams:
         assert stream.wait_end()
-        assert stream.connection.goaway is not None
 
 
 def test_a_thousand_streams(stack):

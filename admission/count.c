@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The arithmetic of the pace. Products of a rate and a time need more than 64 bits (360,000,000 an hour times 292 years of
-// nanoseconds), so they are made in 128; every quotient fits 64 again or is cut off at the end of time.
+// The arithmetic of the pace. Products of a rate and a time need more than 64 bits (360,000,000 an hour times 292
+// years of nanoseconds), so they are made in 128; every quotient fits 64 again or is cut off at the end of time.
 #include "admission/count.h"
 
 #include <assert.h>
@@ -43,6 +43,11 @@ void count_start(struct count *count, uint64_t rate_count, uint32_t rate_seconds
 void count_stop(struct count *count)
 {
     *count = (struct count){0};
+}
+
+void count_delay(struct count *count, int64_t by_ns)
+{
+    count->start_ns = later(count->start_ns, by_ns);
 }
 
 uint64_t count_due(const struct count *count, int64_t now_ns)

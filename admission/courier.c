@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// See courier.h. A number of the feed's sequence is used up even when its message could not be sent, so that whoever missed
-// it sees a gap and asks MySQL.
+// See courier.h. A number of the feed's sequence is used up even when its message could not be sent, so that whoever
+// missed it sees a gap and asks MySQL.
 #define _GNU_SOURCE // ppoll
 #include "admission/courier.h"
 
@@ -19,8 +19,8 @@
 #include "common/topology.h"
 
 #define WAIT_MS 1000 // at least this often heartbeats are serviced
-// Steps that come faster than this are told together: waiting rooms send four frames a second, and a line of thousands a
-// second would otherwise keep every one of them reading.
+// Steps that come faster than this are told together: waiting rooms send four frames a second, and a line of
+// thousands a second would otherwise keep every one of them reading.
 #define FEED_GAP_NS INT64_C(4000000)
 
 #define PROVED_NS INT64_C(5000000000) // a connection that lasted this long was a good one
@@ -36,16 +36,18 @@ struct courier {
     bool said_away;
     uint64_t epoch, seq; // of the feed
     int64_t fed_at_ns;
-    bool has_more;       // lines are waiting for the gap to pass
+    bool has_more; // lines are waiting for the gap to pass
     struct buffer text;
     struct message message;
 };
 
-bool courier_is_connected(const struct courier *courier) {
+bool courier_is_connected(const struct courier *courier)
+{
     return atomic_load(&courier->is_connected);
 }
 
-static int connect_bus(struct courier *courier) {
+static int connect_bus(struct courier *courier)
+{
     const struct bus_options options = {
         .url = courier->config->amqp_url,
         .tls_ca = courier->config->amqp_tls_ca,
@@ -59,7 +61,8 @@ static int connect_bus(struct courier *courier) {
     return result;
 }
 
-static void lose_bus(struct courier *courier, int error) {
+static void lose_bus(struct courier *courier, int error)
+{
     const char *why = courier->bus ? bus_error_text(courier->bus) : "";
     // A broker whose memory is full accepts connections but no messages, so a connection alone proves nothing.
     if (courier->bus && clock_monotonic_ns() - courier->connected_at_ns > PROVED_NS) {
@@ -77,7 +80,8 @@ static void lose_bus(struct courier *courier, int error) {
     courier->connect_at_ns = clock_monotonic_ns() + wait_ms * 1000000;
 }
 
-static void try_to_connect(struct courier *courier) {
+static void try_to_connect(struct courier *courier)
+{
     int result = connect_bus(courier);
     if (result) {
         lose_bus(courier, result);
@@ -88,7 +92,8 @@ static void try_to_connect(struct courier *courier) {
     log_info("rabbitmq_connected", LOG_S("exchange", TOPOLOGY_CONTROL));
 }
 
-static int publish(struct courier *courier, const char *exchange, const char *routing_key, const char *correlation_id) {
+static int publish(struct courier *courier, const char *exchange, const char *routing_key, const char *correlation_id)
+{
     if (!courier->bus)
         return ERROR_TRANSIENT;
     buffer_clear(&courier->text);
@@ -107,14 +112,17 @@ static int publish(struct courier *courier, const char *exchange, const char *ro
 }
 
 // One message that could not be sent is counted and forgotten; the connection it was sent on is given up.
-static void send_message(struct courier *courier, const char *exchange, const char *routing_key, const char *correlation_id) {
+static void send_message(struct courier *courier, const char *exchange, const char *routing_key,
+                         const char *correlation_id)
+{
     int result = publish(courier, exchange, routing_key, correlation_id);
     metric_add(result ? &meter_messages_failed : &meter_messages, 1);
     if (result && courier->bus)
         lose_bus(courier, result);
 }
 
-static void send_served(struct courier *courier) {
+static void send_served(struct courier *courier)
+{
     int64_t now_ns = clock_monotonic_ns();
     courier->has_more = true;
     if (now_ns - courier->fed_at_ns < FEED_GAP_NS)
@@ -138,7 +146,8 @@ static void send_served(struct courier *courier) {
     courier->has_more = false;
 }
 
-static void send_queues(struct courier *courier) {
+static void send_queues(struct courier *courier)
+{
     struct mailbox_change change;
     while (mailbox_take_news(courier->mailbox, &change)) {
         courier->message.type = MESSAGE_EVENT_CHANGED;
@@ -155,7 +164,8 @@ static void send_queues(struct courier *courier) {
     }
 }
 
-static void on_delivery(struct courier *courier, const struct bus_delivery *delivery) {
+static void on_delivery(struct courier *courier, const struct bus_delivery *delivery)
+{
     char problem[128];
     if (message_read(delivery->body, delivery->body_bytes, &courier->message, problem, sizeof(problem))) {
         log_warn("message_refused", LOG_S("exchange", delivery->exchange), LOG_S("problem", problem));
@@ -170,7 +180,8 @@ static void on_delivery(struct courier *courier, const struct bus_delivery *deli
     mailbox_put_change(courier->mailbox, &change);
 }
 
-static void receive_all(struct courier *courier) {
+static void receive_all(struct courier *courier)
+{
     while (courier->bus) {
         struct bus_delivery delivery = {0};
         int result = bus_receive(courier->bus, 0, &delivery);
@@ -184,7 +195,8 @@ static void receive_all(struct courier *courier) {
     }
 }
 
-static void wait_for_something(struct courier *courier) {
+static void wait_for_something(struct courier *courier)
+{
     int64_t now_ns = clock_monotonic_ns();
     int64_t wait_ns = WAIT_MS * INT64_C(1000000);
     if (!courier->bus && courier->connect_at_ns - now_ns < wait_ns)
@@ -201,7 +213,8 @@ static void wait_for_something(struct courier *courier) {
     ppoll(fds, 2, &timeout, NULL);
 }
 
-static void *run(void *context) {
+static void *run(void *context)
+{
     struct courier *courier = context;
     while (!mailbox_is_stopping(courier->mailbox)) {
         if (!courier->bus && clock_monotonic_ns() >= courier->connect_at_ns)
@@ -217,7 +230,8 @@ static void *run(void *context) {
     return NULL;
 }
 
-int courier_start(const struct common_config *config, struct mailbox *mailbox, struct courier **ret) {
+int courier_start(const struct common_config *config, struct mailbox *mailbox, struct courier **ret)
+{
     struct courier *courier = calloc(1, sizeof(*courier));
     if (!courier)
         return ERROR_MEMORY;
@@ -234,7 +248,8 @@ int courier_start(const struct common_config *config, struct mailbox *mailbox, s
     return 0;
 }
 
-void courier_join(struct courier *courier) {
+void courier_join(struct courier *courier)
+{
     if (!courier)
         return;
     pthread_join(courier->thread, NULL);

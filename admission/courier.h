@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The thread that owns the connection to RabbitMQ: carries the lines' news to the waiting rooms and operators' changes to
-// the keeper. When RabbitMQ is away or blocked only this thread waits; the line goes on in MySQL.
+// The thread that owns the connection to RabbitMQ: carries the lines' news to the waiting rooms and operators'
+// changes to the keeper. When RabbitMQ is away or blocked only this thread waits; the line goes on in MySQL.
 #ifndef ADMISSION_COURIER_H
 #define ADMISSION_COURIER_H
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// See forecast.h. A window says something only when the dial lets at least ten places fall into it: with fewer, one place
-// more or less at its edge would swing the answer.
+// See forecast.h. A window says something only when the dial lets at least ten places fall into it: with fewer, one
+// place more or less at its edge would swing the answer.
 #include "admission/forecast.h"
 
 #define SECOND_US INT64_C(1000000)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The forecast: how long one place takes, as a range, from what the line really did over its last 10, 60 and 300 seconds
-// of busy time and from the dial. Time in which the line was empty or stood still on purpose does not count. Pure.
+// The forecast: how long one place takes, as a range, from what the line really did over its last 10, 60 and 300
+// seconds of busy time and from the dial. Time in which the line was empty or stood still on purpose does not count.
+// Pure.
 #ifndef ADMISSION_FORECAST_H
 #define ADMISSION_FORECAST_H
 
@@ -12,10 +13,10 @@
 
 struct forecast {
     uint32_t places[FORECAST_SECONDS]; // let in per second of busy time; a ring
-    size_t next;                       // where the coming second goes
-    size_t filled;                     // seconds known, at most FORECAST_SECONDS
-    int64_t busy_us;                   // of the second that is being filled
-    uint64_t let_in;                   // in the second that is being filled
+    size_t next; // where the coming second goes
+    size_t filled; // seconds known, at most FORECAST_SECONDS
+    int64_t busy_us; // of the second that is being filled
+    uint64_t let_in; // in the second that is being filled
 };
 
 // Forgets everything: the dial was changed, so the past says nothing any more.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// See keeper.h. The loop: news from the courier, then what the clock asks for (versions, counters, timetable), then a step, then
-// what is to be told, then sleep until something is due. Whatever goes wrong in MySQL ends in one of two ways: the lines are read
-// anew, or the lead is lost and everything with it. In both the counts begin anew, so nothing is made up for in a burst.
+// See keeper.h. The loop: news from the courier, then what the clock asks for (versions, counters, timetable), then a
+// step, then what is to be told, then sleep until something is due. Whatever goes wrong in MySQL ends in one of two
+// ways: the lines are read anew, or the lead is lost and everything with it. In both the counts begin anew, so
+// nothing is made up for in a burst.
 #define _GNU_SOURCE // ppoll
 #include "admission/keeper.h"
 
@@ -28,17 +29,25 @@
 // A transaction that takes longer than this has lost the lead anyway.
 #define IO_TIMEOUT_SECONDS 3
 #define LOCK_WAIT_TIMEOUT_SECONDS 1
-// How long the server keeps the locks of a leader that froze inside a transaction, if nobody ends its connection sooner.
+// How long the server keeps the locks of a leader that froze inside a transaction, if nobody ends its connection
+// sooner.
 #define WAIT_TIMEOUT_SECONDS 3
 #define STAND_BY_NS (150 * MS_NS) // between two looks at who leads
-#define BEAT_NS (500 * MS_NS)     // renews the lease, tells of all lines
+#define BEAT_NS (500 * MS_NS) // renews the lease, tells of all lines
 #define VERSIONS_NS (1000 * MS_NS)
 #define COUNTERS_NS (20 * MS_NS) // at most this often the last place given is read, while somebody is about to reach it
-#define ACTIVE_NS (100 * MS_NS)  // between two looks at how many turns have ended, where that matters
-#define STEP_GAP_NS (1 * MS_NS)  // faster paces let in several at a step
-#define SEEN_NS (5000 * MS_NS)   // MySQL has not answered for so long: not ready
+#define ACTIVE_NS (100 * MS_NS) // between two looks at how many turns have ended, where that matters
+#define STEP_GAP_NS (1 * MS_NS) // faster paces let in several at a step
+#define SEEN_NS (5000 * MS_NS) // MySQL has not answered for so long: not ready
 
 #define ANSWERS_MAX 64
+#define ANSWER_NS (10000 * MS_NS) // nobody waits for an answer longer than this
+
+// Who waits for an answer, and until when.
+struct asked {
+    struct mailbox_change change;
+    int64_t until_ns;
+};
 
 struct keeper {
     const struct common_config *config;
@@ -50,36 +59,47 @@ struct keeper {
     struct lines lines;
     struct step step;
     struct backoff backoff;
-    bool said_away;
+    int said_away; // the error that was said; 0: MySQL is there
     int64_t beat_at_ns, versions_at_ns, counters_at_ns, active_at_ns, step_at_ns;
-    struct mailbox_change asked[ANSWERS_MAX]; // who waits for an answer
+    struct asked asked[ANSWERS_MAX];
     size_t asked_count;
     struct message_served_event told[MAILBOX_LINES_MAX];
     _Atomic int64_t seen_mysql_ns;
 };
 
-bool keeper_sees_mysql(const struct keeper *keeper) {
+bool keeper_sees_mysql(const struct keeper *keeper)
+{
     return clock_monotonic_ns() - atomic_load(&keeper->seen_mysql_ns) < SEEN_NS;
 }
 
-static void saw_mysql(struct keeper *keeper) {
+static void saw_mysql(struct keeper *keeper)
+{
     atomic_store(&keeper->seen_mysql_ns, clock_monotonic_ns());
     backoff_reset(&keeper->backoff);
     if (keeper->said_away)
         log_info("mysql_back", LOG_S("holder", keeper->leader.holder));
-    keeper->said_away = false;
+    keeper->said_away = 0;
 }
 
-// Says once that MySQL is away, and how long to wait before asking again.
-static int64_t mysql_is_away(struct keeper *keeper, const char *doing, int error) {
-    if (!keeper->said_away)
-        log_warn("mysql_away", LOG_S("doing", doing), LOG_S("error", error_str(error)), LOG_U("number", db_errno(keeper->db)),
-                 LOG_S("text", db_error_text(keeper->db)));
-    keeper->said_away = true;
+// Says once for each kind of error that MySQL is away, and how long to wait before asking again.
+static int64_t mysql_is_away(struct keeper *keeper, const char *doing, int error)
+{
+    const struct log_field fields[] = {
+        LOG_S("doing", doing),
+        LOG_S("error", error_str(error)),
+        LOG_U("number", keeper->db ? db_errno(keeper->db) : 0),
+        LOG_S("text", db_error_text(keeper->db)),
+    };
+    // Rights, a missing database or table: it will not pass by itself.
+    enum log_level level = error == ERROR_TRANSIENT ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR;
+    if (keeper->said_away != error)
+        log_emit(level, "mysql_away", fields, sizeof(fields) / sizeof(fields[0]));
+    keeper->said_away = error;
     return clock_monotonic_ns() + backoff_next_ms(&keeper->backoff, random_u64()) * MS_NS;
 }
 
-static void lose_lead(struct keeper *keeper, const char *reason) {
+static void lose_lead(struct keeper *keeper, const char *reason)
+{
     log_warn("lost_leadership", LOG_U("epoch", keeper->leader.epoch), LOG_S("reason", reason));
     leader_lose(&keeper->leader);
     metric_set(&meter_leads, 0);
@@ -89,7 +109,8 @@ static void lose_lead(struct keeper *keeper, const char *reason) {
 
 // ---------------------------------------------------------------- standing by
 
-static int become_leader(struct keeper *keeper) {
+static int become_leader(struct keeper *keeper)
+{
     int64_t now_ns = clock_monotonic_ns();
     lines_done(&keeper->lines);
     int result = lines_refresh(&keeper->lines, keeper->db);
@@ -106,14 +127,16 @@ static int become_leader(struct keeper *keeper) {
     return 0;
 }
 
-static void ignore_changes(struct keeper *keeper) {
+static void ignore_changes(struct keeper *keeper)
+{
     struct mailbox_change change;
     while (mailbox_take_change(keeper->mailbox, &change))
         ; // the leader hears of it as well
 }
 
 // Returns when to look again.
-static int64_t stand_by(struct keeper *keeper) {
+static int64_t stand_by(struct keeper *keeper)
+{
     struct leader_view view;
     ignore_changes(keeper);
     int result = leader_try(&keeper->leader, keeper->db, &view);
@@ -138,14 +161,16 @@ static int64_t stand_by(struct keeper *keeper) {
 
 // ---------------------------------------------------------------- telling
 
-static void tell_of(const struct line *line, struct message_served_event *ret) {
+static void tell_of(const struct line *line, struct message_served_event *ret)
+{
     *ret = (struct message_served_event){.served = line->served, .last = line->last};
     memcpy(ret->slug, line->event.slug, sizeof(ret->slug));
     pace_format(&line->event.pace, ret->pace);
     ret->has_wait = line_forecast(line, &ret->us_per_place_low, &ret->us_per_place_high);
 }
 
-static void tell_of_step(struct keeper *keeper) {
+static void tell_of_step(struct keeper *keeper)
+{
     size_t count = keeper->step.moved_count < MAILBOX_LINES_MAX ? keeper->step.moved_count : MAILBOX_LINES_MAX;
     for (size_t i = 0; i < count; i++)
         tell_of(&keeper->step.moved[i].entry->line, &keeper->told[i]);
@@ -153,7 +178,8 @@ static void tell_of_step(struct keeper *keeper) {
         mailbox_put_served(keeper->mailbox, keeper->leader.epoch, keeper->told, count, false);
 }
 
-static void tell_of_all(struct keeper *keeper) {
+static void tell_of_all(struct keeper *keeper)
+{
     size_t count = 0;
     for (size_t i = 0; i < keeper->lines.count && count < MAILBOX_LINES_MAX; i++)
         if (lines_is_live(keeper->lines.entries[i]))
@@ -162,27 +188,37 @@ static void tell_of_all(struct keeper *keeper) {
 }
 
 // Who asked hears that this program acts on the version, once it does: the row is read, and the count runs by it.
-static void answer(struct keeper *keeper) {
+static bool is_acted_on(struct keeper *keeper, const struct mailbox_change *change, uint64_t *ret_version)
+{
+    const struct lines_entry *entry = lines_find(&keeper->lines, change->slug);
+    if (!entry || entry->is_stale || entry->line.event.version < change->version)
+        return false;
+    if (entry->line.event.state == LIFECYCLE_OPEN && entry->line.restart != LINE_RUNS)
+        return false;
+    *ret_version = entry->line.event.version;
+    return true;
+}
+
+static void answer(struct keeper *keeper)
+{
     size_t kept = 0;
+    int64_t now_ns = clock_monotonic_ns();
     for (size_t i = 0; i < keeper->asked_count; i++) {
-        struct mailbox_change *asked = &keeper->asked[i];
-        struct lines_entry *entry = lines_find(&keeper->lines, asked->slug);
-        bool open = entry && entry->line.event.state == LIFECYCLE_OPEN;
-        if (!entry || entry->is_stale || entry->line.event.version < asked->version ||
-            (open && entry->line.restart != LINE_RUNS)) {
+        struct asked *asked = &keeper->asked[i];
+        if (is_acted_on(keeper, &asked->change, &asked->change.version)) {
+            asked->change.epoch = keeper->leader.epoch;
+            mailbox_put_answer(keeper->mailbox, &asked->change);
+        } else if (now_ns < asked->until_ns) {
             keeper->asked[kept++] = *asked;
-            continue;
         }
-        asked->version = entry->line.event.version;
-        asked->epoch = keeper->leader.epoch;
-        mailbox_put_answer(keeper->mailbox, asked);
     }
     keeper->asked_count = kept;
 }
 
 // ---------------------------------------------------------------- leading
 
-static void take_changes(struct keeper *keeper, int64_t now_ns) {
+static void take_changes(struct keeper *keeper, int64_t now_ns)
+{
     struct mailbox_change change;
     while (mailbox_take_change(keeper->mailbox, &change)) {
         struct lines_entry *entry = lines_find(&keeper->lines, change.slug);
@@ -196,19 +232,21 @@ static void take_changes(struct keeper *keeper, int64_t now_ns) {
             keeper->asked_count--;
         }
         if (change.reply_to[0])
-            keeper->asked[keeper->asked_count++] = change;
+            keeper->asked[keeper->asked_count++] = (struct asked){change, now_ns + ANSWER_NS};
     }
 }
 
 // Whether the line may reach the last place known before the counter is read again anyway.
-static bool nears_its_end(const struct line *line) {
+static bool nears_its_end(const struct line *line)
+{
     if (line->event.state != LIFECYCLE_OPEN || line->count.rate_count == 0)
         return false;
     uint64_t soon = line->count.rate_count / line->count.rate_seconds / 5 + 2;
     return line->last < line->served + soon;
 }
 
-static int read_counters(struct keeper *keeper, int64_t now_ns, bool all) {
+static int read_counters(struct keeper *keeper, int64_t now_ns, bool all)
+{
     for (size_t i = 0; i < keeper->lines.count; i++) {
         struct lines_entry *entry = keeper->lines.entries[i];
         if (!lines_is_live(entry) || !(all || nears_its_end(&entry->line)))
@@ -221,7 +259,8 @@ static int read_counters(struct keeper *keeper, int64_t now_ns, bool all) {
     return 0;
 }
 
-static int read_active(struct keeper *keeper, int64_t now_ns) {
+static int read_active(struct keeper *keeper, int64_t now_ns)
+{
     for (size_t i = 0; i < keeper->lines.count; i++) {
         struct line *line = &keeper->lines.entries[i]->line;
         if (line->event.state != LIFECYCLE_OPEN || !line->event.has_max_active || line->last <= line->served)
@@ -234,7 +273,8 @@ static int read_active(struct keeper *keeper, int64_t now_ns) {
     return 0;
 }
 
-static int keep_to_timetable(struct keeper *keeper, struct lines_entry *entry, enum lifecycle_action action) {
+static int keep_to_timetable(struct keeper *keeper, struct lines_entry *entry, enum lifecycle_action action)
+{
     const struct line_event *event = &entry->line.event;
     struct lifecycle_change change;
     int result = leader_hold(&keeper->leader, keeper->db);
@@ -258,7 +298,8 @@ static int keep_to_timetable(struct keeper *keeper, struct lines_entry *entry, e
     return 0;
 }
 
-static int keep_timetables(struct keeper *keeper, int64_t now_ns) {
+static int keep_timetables(struct keeper *keeper, int64_t now_ns)
+{
     int64_t mysql_us = lines_mysql_us(&keeper->lines, now_ns);
     for (size_t i = 0; i < keeper->lines.count; i++) {
         struct lines_entry *entry = keeper->lines.entries[i];
@@ -275,7 +316,8 @@ static int keep_timetables(struct keeper *keeper, int64_t now_ns) {
 }
 
 // Twice a second: the lease, and what has to be right even for lines that do not move.
-static int beat(struct keeper *keeper, int64_t now_ns) {
+static int beat(struct keeper *keeper, int64_t now_ns)
+{
     int result = read_counters(keeper, now_ns, true);
     if (!result)
         result = step_keep_forecasts(&keeper->lines, &keeper->leader, keeper->db);
@@ -286,7 +328,8 @@ static int beat(struct keeper *keeper, int64_t now_ns) {
     return 0;
 }
 
-static int make_step(struct keeper *keeper) {
+static int make_step(struct keeper *keeper)
+{
     int64_t now_ns = clock_monotonic_ns();
     if (now_ns < keeper->step_at_ns)
         return 0;
@@ -299,7 +342,8 @@ static int make_step(struct keeper *keeper) {
     return 0;
 }
 
-static int lead_once(struct keeper *keeper) {
+static int lead_once(struct keeper *keeper)
+{
     int64_t now_ns = clock_monotonic_ns();
     int result = 0;
     take_changes(keeper, now_ns);
@@ -327,7 +371,8 @@ static int lead_once(struct keeper *keeper) {
 }
 
 // When the leader has to do something again.
-static int64_t next_ns(const struct keeper *keeper) {
+static int64_t next_ns(const struct keeper *keeper)
+{
     int64_t next = keeper->beat_at_ns < keeper->versions_at_ns ? keeper->beat_at_ns : keeper->versions_at_ns;
     int64_t mysql_us = lines_mysql_us(&keeper->lines, clock_monotonic_ns());
     for (size_t i = 0; i < keeper->lines.count; i++) {
@@ -350,7 +395,8 @@ static int64_t next_ns(const struct keeper *keeper) {
 }
 
 // Returns when to come back.
-static int64_t lead(struct keeper *keeper) {
+static int64_t lead(struct keeper *keeper)
+{
     int result = lead_once(keeper);
     if (result == 0) {
         saw_mysql(keeper);
@@ -375,7 +421,8 @@ static int64_t lead(struct keeper *keeper) {
 // ---------------------------------------------------------------- the thread
 
 // 0 when there is a connection.
-static int connect_mysql(struct keeper *keeper) {
+static int connect_mysql(struct keeper *keeper)
+{
     if (keeper->db)
         return db_ensure(keeper->db);
     const struct db_options options = {
@@ -388,14 +435,16 @@ static int connect_mysql(struct keeper *keeper) {
     return db_open(&options, &keeper->db);
 }
 
-static int64_t work(struct keeper *keeper) {
+static int64_t work(struct keeper *keeper)
+{
     int result = connect_mysql(keeper);
     if (result)
         return mysql_is_away(keeper, "connecting", result);
     return keeper->leader.leads ? lead(keeper) : stand_by(keeper);
 }
 
-static void wait_until(struct keeper *keeper, int64_t at_ns) {
+static void wait_until(struct keeper *keeper, int64_t at_ns)
+{
     int64_t wait_ns = at_ns == INT64_MIN ? 0 : at_ns - clock_monotonic_ns();
     if (wait_ns < 0)
         wait_ns = 0;
@@ -407,7 +456,8 @@ static void wait_until(struct keeper *keeper, int64_t at_ns) {
         mailbox_clear_keeper(keeper->mailbox);
 }
 
-static void *run(void *context) {
+static void *run(void *context)
+{
     struct keeper *keeper = context;
     // The kernel may round this thread's waits up by 50 µs otherwise.
     prctl(PR_SET_TIMERSLACK, 1UL);
@@ -424,7 +474,8 @@ static void *run(void *context) {
     return NULL;
 }
 
-int keeper_start(const struct common_config *config, const char *holder, struct mailbox *mailbox, struct keeper **ret) {
+int keeper_start(const struct common_config *config, const char *holder, struct mailbox *mailbox, struct keeper **ret)
+{
     struct keeper *keeper = calloc(1, sizeof(*keeper));
     if (!keeper)
         return ERROR_MEMORY;
@@ -441,7 +492,8 @@ int keeper_start(const struct common_config *config, const char *holder, struct 
     return 0;
 }
 
-void keeper_join(struct keeper *keeper) {
+void keeper_join(struct keeper *keeper)
+{
     if (!keeper)
         return;
     pthread_join(keeper->thread, NULL);

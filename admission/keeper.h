@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The thread that keeps the lines: it leads or stands by, and while it leads it lets in what the pure modules say is due,
-// one transaction a step. It owns the connection to MySQL.
+// The thread that keeps the lines: it leads or stands by, and while it leads it lets in what the pure modules say is
+// due, one transaction a step. It owns the connection to MySQL.
 #ifndef ADMISSION_KEEPER_H
 #define ADMISSION_KEEPER_H
 

@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-// A lease that ends later than this was written before the server's clock was set back. Nobody renews such a one for long.
+// A lease that ends later than this was written before the server's clock was set back. Nobody renews such a one for
+// long.
 #define LEASE_MS_MAX (5 * LEADER_LEASE_MS)
 
 struct row {
@@ -14,7 +15,8 @@ struct row {
     uint64_t connection_id;
 };
 
-static int read_row(struct db *db, const char *sql, struct row *ret) {
+static int read_row(struct db *db, const char *sql, struct row *ret)
+{
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
     int result = db_read(db, sql, (struct db_value[]){db_text(LEADER_NAME)}, 1, 1, &rows);
     if (result)
@@ -30,24 +32,30 @@ static int read_row(struct db *db, const char *sql, struct row *ret) {
     return 0;
 }
 
-#define ROW_COLUMNS "SELECT holder, connection_id, epoch, TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(6), expires_at) FROM leaders"
+#define ROW_COLUMNS \
+    "SELECT holder, connection_id, epoch, TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(6), expires_at) FROM leaders"
 
-static int look(struct db *db, struct row *ret) {
+static int look(struct db *db, struct row *ret)
+{
     return read_row(db, ROW_COLUMNS " WHERE name = ?", ret);
 }
 
-static int lock(struct db *db, struct row *ret) {
+static int lock(struct db *db, struct row *ret)
+{
     return read_row(db, ROW_COLUMNS " WHERE name = ? FOR UPDATE", ret);
 }
 
-static bool may_be_taken(const struct leader *leader, const struct leader_view *view) {
+static bool may_be_taken(const struct leader *leader, const struct leader_view *view)
+{
     // The row is still this program's own, from a connection that it lost: there is no need to wait for the expiry.
     bool is_own = leader->epoch > 0 && view->epoch == leader->epoch;
     return is_own || view->expires_in_ms <= 0 || view->expires_in_ms > LEASE_MS_MAX;
 }
 
-// Connection numbers begin anew with the server. One that was noted before the server started belongs to somebody else now.
-static bool is_from_before_start(struct db *db, const struct leader_view *view) {
+// Connection numbers begin anew with the server. One that was noted before the server started belongs to somebody
+// else now.
+static bool is_from_before_start(struct db *db, const struct leader_view *view)
+{
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
     if (db_read(db, "SHOW GLOBAL STATUS LIKE 'Uptime'", NULL, 0, 1, &rows) || db_rows_count(rows) == 0)
         return false;
@@ -61,7 +69,8 @@ static bool is_from_before_start(struct db *db, const struct leader_view *view) 
 
 // Ends the connection of the leader before, and with it a transaction that it may have left open. That it is gone
 // already is the usual case and no error.
-static int end_connection(struct db *db, const struct row *row) {
+static int end_connection(struct db *db, const struct row *row)
+{
     if (row->connection_id == 0 || row->connection_id == db_connection_id(db) || is_from_before_start(db, &row->view))
         return 0;
     char sql[64];
@@ -70,7 +79,8 @@ static int end_connection(struct db *db, const struct row *row) {
     return result && !db_is_connected(db) ? result : 0;
 }
 
-static int take_row(struct leader *leader, struct db *db, uint64_t epoch_seen, struct row *ret) {
+static int take_row(struct leader *leader, struct db *db, uint64_t epoch_seen, struct row *ret)
+{
     int result = lock(db, ret);
     if (result)
         return result;
@@ -84,7 +94,8 @@ static int take_row(struct leader *leader, struct db *db, uint64_t epoch_seen, s
                     4, NULL);
 }
 
-int leader_try(struct leader *leader, struct db *db, struct leader_view *ret) {
+int leader_try(struct leader *leader, struct db *db, struct leader_view *ret)
+{
     struct row row;
     leader->leads = false;
     int result = look(db, &row);
@@ -120,13 +131,14 @@ int leader_try(struct leader *leader, struct db *db, struct leader_view *ret) {
     return 0;
 }
 
-int leader_hold(struct leader *leader, struct db *db) {
+int leader_hold(struct leader *leader, struct db *db)
+{
     struct db_written written;
     int result = db_write(db,
                           "UPDATE leaders SET expires_at = UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND "
                           "WHERE name = ? AND epoch = ? AND connection_id = CONNECTION_ID()",
-                          (struct db_value[]){DB_I(LEADER_LEASE_MS * 1000), db_text(LEADER_NAME), DB_U(leader->epoch)}, 3,
-                          &written);
+                          (struct db_value[]){DB_I(LEADER_LEASE_MS * 1000), db_text(LEADER_NAME), DB_U(leader->epoch)},
+                          3, &written);
     if (result)
         return result;
     if (written.affected == 1)
@@ -135,7 +147,8 @@ int leader_hold(struct leader *leader, struct db *db) {
     return ERROR_CONFLICT;
 }
 
-void leader_resign(struct leader *leader, struct db *db) {
+void leader_resign(struct leader *leader, struct db *db)
+{
     if (leader->leads && db_is_connected(db)) {
         // Nobody can do anything about a failure here: the lease then simply runs out.
         int result = db_write(db, "UPDATE leaders SET expires_at = UTC_TIMESTAMP(6) WHERE name = ? AND epoch = ?",
@@ -145,6 +158,7 @@ void leader_resign(struct leader *leader, struct db *db) {
     leader_lose(leader);
 }
 
-void leader_lose(struct leader *leader) {
+void leader_lose(struct leader *leader)
+{
     leader->leads = false;
 }

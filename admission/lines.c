@@ -9,29 +9,34 @@
 #include "common/clock.h"
 #include "common/log.h"
 
-void lines_done(struct lines *lines) {
+void lines_done(struct lines *lines)
+{
     for (size_t i = 0; i < lines->count; i++)
         free(lines->entries[i]);
     free(lines->entries);
     *lines = (struct lines){0};
 }
 
-bool lines_is_live(const struct lines_entry *entry) {
+bool lines_is_live(const struct lines_entry *entry)
+{
     enum lifecycle_state state = entry->line.event.state;
     return entry->line.event.version > 0 && state != LIFECYCLE_DRAFT && state != LIFECYCLE_CLOSED;
 }
 
-int64_t lines_mysql_us(const struct lines *lines, int64_t now_ns) {
+int64_t lines_mysql_us(const struct lines *lines, int64_t now_ns)
+{
     return now_ns / 1000 + lines->mysql_ahead_us;
 }
 
-int64_t lines_monotonic_ns(const struct lines *lines, int64_t mysql_us) {
+int64_t lines_monotonic_ns(const struct lines *lines, int64_t mysql_us)
+{
     int64_t us = mysql_us - lines->mysql_ahead_us;
     // A timetable may reach to the year 9999, the clock's nanoseconds only 292 years.
     return us > INT64_MAX / 1000 - 1000 ? INT64_MAX : (us + 1) * 1000;
 }
 
-struct lines_entry *lines_find(struct lines *lines, const char *slug) {
+struct lines_entry *lines_find(struct lines *lines, const char *slug)
+{
     for (size_t i = 0; i < lines->count; i++)
         if (strcmp(lines->entries[i]->line.event.slug, slug) == 0)
             return lines->entries[i];
@@ -39,7 +44,8 @@ struct lines_entry *lines_find(struct lines *lines, const char *slug) {
 }
 
 // The entry with this id, made at its place if it is new. NULL: out of memory.
-static struct lines_entry *entry_of(struct lines *lines, uint64_t id) {
+static struct lines_entry *entry_of(struct lines *lines, uint64_t id)
+{
     size_t low = 0, high = lines->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
@@ -69,7 +75,8 @@ static struct lines_entry *entry_of(struct lines *lines, uint64_t id) {
     return entry;
 }
 
-static int read_head(struct lines_entry *entry, struct db *db) {
+static int read_head(struct lines_entry *entry, struct db *db)
+{
     struct line *line = &entry->line;
     uint64_t served, last;
     int64_t let_in_us_ago;
@@ -85,7 +92,8 @@ static int read_head(struct lines_entry *entry, struct db *db) {
     return 0;
 }
 
-int lines_read_heads(struct lines *lines, struct db *db) {
+int lines_read_heads(struct lines *lines, struct db *db)
+{
     for (size_t i = 0; i < lines->count; i++) {
         struct lines_entry *entry = lines->entries[i];
         int result = lines_is_live(entry) && !entry->has_head ? read_head(entry, db) : 0;
@@ -95,12 +103,14 @@ int lines_read_heads(struct lines *lines, struct db *db) {
     return 0;
 }
 
-void lines_forget_heads(struct lines *lines) {
+void lines_forget_heads(struct lines *lines)
+{
     for (size_t i = 0; i < lines->count; i++)
         lines->entries[i]->has_head = false;
 }
 
-static void say_changes(const struct line *line, const struct line_event *event) {
+static void say_changes(const struct line *line, const struct line_event *event)
+{
     if (line->event.version == 0)
         return; // seen for the first time
     char old[PACE_TEXT_BYTES], new[PACE_TEXT_BYTES];
@@ -114,7 +124,8 @@ static void say_changes(const struct line *line, const struct line_event *event)
                  LOG_S("new", lifecycle_state_name(event->state)), LOG_U("version", event->version));
 }
 
-static int read_entry(struct lines_entry *entry, struct db *db) {
+static int read_entry(struct lines_entry *entry, struct db *db)
+{
     struct line_event event;
     int result = store_read_event(db, entry->line.event.id, &event);
     if (result == ERROR_INVALID) {
@@ -146,16 +157,19 @@ static int read_entry(struct lines_entry *entry, struct db *db) {
     return 0;
 }
 
-int lines_read_stale(struct lines *lines, struct db *db) {
+int lines_read_stale(struct lines *lines, struct db *db)
+{
     for (size_t i = 0; i < lines->count; i++) {
-        int result = lines->entries[i]->is_stale && !lines->entries[i]->is_broken ? read_entry(lines->entries[i], db) : 0;
+        int result =
+            lines->entries[i]->is_stale && !lines->entries[i]->is_broken ? read_entry(lines->entries[i], db) : 0;
         if (result)
             return result;
     }
     return 0;
 }
 
-static void drop_gone(struct lines *lines) {
+static void drop_gone(struct lines *lines)
+{
     size_t kept = 0;
     for (size_t i = 0; i < lines->count; i++) {
         if (lines->entries[i]->is_there)
@@ -166,14 +180,28 @@ static void drop_gone(struct lines *lines) {
     lines->count = kept;
 }
 
-int lines_refresh(struct lines *lines, struct db *db) {
+static void measure_clock(struct lines *lines, int64_t mysql_us)
+{
+    lines->mysql_ahead_us = mysql_us - clock_monotonic_ns() / 1000;
+    lines->measured_us[lines->measured_count++ % LINES_MEASURED] = lines->mysql_ahead_us;
+    if (lines->measured_count < LINES_MEASURED)
+        return; // one slow answer among few would be taken for a slow clock
+    int64_t ahead_us = lines->mysql_ahead_us;
+    for (size_t i = 0; i < LINES_MEASURED; i++)
+        ahead_us = lines->measured_us[i] > ahead_us ? lines->measured_us[i] : ahead_us;
+    for (size_t i = 0; i < lines->count; i++)
+        line_follow_clock(&lines->entries[i]->line, ahead_us);
+}
+
+int lines_refresh(struct lines *lines, struct db *db)
+{
     struct store_version *versions;
     size_t count;
     int64_t mysql_us;
     int result = store_read_versions(db, &versions, &count, &mysql_us);
     if (result)
         return result;
-    lines->mysql_ahead_us = mysql_us - clock_monotonic_ns() / 1000;
+    measure_clock(lines, mysql_us);
     for (size_t i = 0; i < lines->count; i++)
         lines->entries[i]->is_there = false;
     for (size_t i = 0; i < count && !result; i++) {

@@ -12,21 +12,28 @@
 #include "common/db.h"
 #include "common/error.h"
 
+#define LINES_MEASURED 8
+
 struct lines_entry {
     struct line line;
-    bool is_stale;          // its row has another version by now
-    bool has_head;          // served and last are known; events that nobody waits for are not asked
-    bool is_broken;         // its row cannot be understood; said once per version
-    bool is_there;          // seen by the last look at all versions
+    bool is_stale; // its row has another version by now
+    bool has_head; // served and last are known; events that nobody waits for are not asked
+    bool is_broken; // its row cannot be understood; said once per version
+    bool is_there; // seen by the last look at all versions
     uint64_t refused_version; // the timetable asked in this version for what could not be done
-    bool has_forecast;      // what MySQL was told last
+    bool has_forecast; // what MySQL was told last
     int64_t forecast_low_us, forecast_high_us;
 };
 
 struct lines {
     struct lines_entry **entries; // by id, ascending
     size_t count, capacity;
-    int64_t mysql_ahead_us; // MySQL's clock (UTC) minus the monotonic clock, at least; so a time is never thought to have come too early
+    // MySQL's clock (UTC) minus the monotonic clock, at least; so a time is never thought to have come too early.
+    int64_t mysql_ahead_us;
+    // What was measured lately. A slow answer makes it look less than it is, so the most of them is nearest to the
+    // truth.
+    int64_t measured_us[LINES_MEASURED];
+    size_t measured_count;
 };
 
 void lines_done(struct lines *lines);

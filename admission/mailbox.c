@@ -30,7 +30,8 @@ struct mailbox {
     struct told told[MAILBOX_LINES_MAX];
 };
 
-int mailbox_new(struct mailbox **ret) {
+int mailbox_new(struct mailbox **ret)
+{
     struct mailbox *mailbox = calloc(1, sizeof(*mailbox));
     if (!mailbox)
         return ERROR_MEMORY;
@@ -45,7 +46,8 @@ int mailbox_new(struct mailbox **ret) {
     return 0;
 }
 
-void mailbox_free(struct mailbox *mailbox) {
+void mailbox_free(struct mailbox *mailbox)
+{
     if (!mailbox)
         return;
     if (mailbox->keeper_fd >= 0)
@@ -56,45 +58,54 @@ void mailbox_free(struct mailbox *mailbox) {
     free(mailbox);
 }
 
-int mailbox_keeper_fd(const struct mailbox *mailbox) {
+int mailbox_keeper_fd(const struct mailbox *mailbox)
+{
     return mailbox->keeper_fd;
 }
 
-int mailbox_courier_fd(const struct mailbox *mailbox) {
+int mailbox_courier_fd(const struct mailbox *mailbox)
+{
     return mailbox->courier_fd;
 }
 
 // An eventfd that is full or empty already says what it should, so these cannot fail in a way that matters.
-static void ring(int fd) {
+static void ring(int fd)
+{
     ssize_t written = write(fd, &(uint64_t){1}, sizeof(uint64_t));
     (void)written;
 }
 
-static void clear(int fd) {
+static void clear(int fd)
+{
     uint64_t rings;
     ssize_t taken = read(fd, &rings, sizeof(rings));
     (void)taken;
 }
 
-void mailbox_clear_keeper(struct mailbox *mailbox) {
+void mailbox_clear_keeper(struct mailbox *mailbox)
+{
     clear(mailbox->keeper_fd);
 }
 
-void mailbox_clear_courier(struct mailbox *mailbox) {
+void mailbox_clear_courier(struct mailbox *mailbox)
+{
     clear(mailbox->courier_fd);
 }
 
-void mailbox_stop(struct mailbox *mailbox) {
+void mailbox_stop(struct mailbox *mailbox)
+{
     atomic_store(&mailbox->stopping, true);
     ring(mailbox->keeper_fd);
     ring(mailbox->courier_fd);
 }
 
-bool mailbox_is_stopping(const struct mailbox *mailbox) {
+bool mailbox_is_stopping(const struct mailbox *mailbox)
+{
     return atomic_load(&mailbox->stopping);
 }
 
-static void put(struct mailbox *mailbox, struct queue *queue, int fd, const struct mailbox_change *change) {
+static void put(struct mailbox *mailbox, struct queue *queue, int fd, const struct mailbox_change *change)
+{
     pthread_mutex_lock(&mailbox->mutex);
     if (queue->count == MAILBOX_QUEUE_MAX) {
         queue->first = (queue->first + 1) % MAILBOX_QUEUE_MAX;
@@ -105,7 +116,8 @@ static void put(struct mailbox *mailbox, struct queue *queue, int fd, const stru
     ring(fd);
 }
 
-static bool take(struct mailbox *mailbox, struct queue *queue, struct mailbox_change *ret) {
+static bool take(struct mailbox *mailbox, struct queue *queue, struct mailbox_change *ret)
+{
     pthread_mutex_lock(&mailbox->mutex);
     bool any = queue->count > 0;
     if (any) {
@@ -117,39 +129,47 @@ static bool take(struct mailbox *mailbox, struct queue *queue, struct mailbox_ch
     return any;
 }
 
-void mailbox_put_answer(struct mailbox *mailbox, const struct mailbox_change *answer) {
+void mailbox_put_answer(struct mailbox *mailbox, const struct mailbox_change *answer)
+{
     put(mailbox, &mailbox->answers, mailbox->courier_fd, answer);
 }
 
-bool mailbox_take_answer(struct mailbox *mailbox, struct mailbox_change *ret) {
+bool mailbox_take_answer(struct mailbox *mailbox, struct mailbox_change *ret)
+{
     return take(mailbox, &mailbox->answers, ret);
 }
 
-void mailbox_put_news(struct mailbox *mailbox, const struct mailbox_change *change) {
+void mailbox_put_news(struct mailbox *mailbox, const struct mailbox_change *change)
+{
     put(mailbox, &mailbox->news, mailbox->courier_fd, change);
 }
 
-bool mailbox_take_news(struct mailbox *mailbox, struct mailbox_change *ret) {
+bool mailbox_take_news(struct mailbox *mailbox, struct mailbox_change *ret)
+{
     return take(mailbox, &mailbox->news, ret);
 }
 
-void mailbox_put_change(struct mailbox *mailbox, const struct mailbox_change *change) {
+void mailbox_put_change(struct mailbox *mailbox, const struct mailbox_change *change)
+{
     put(mailbox, &mailbox->changes, mailbox->keeper_fd, change);
 }
 
-bool mailbox_take_change(struct mailbox *mailbox, struct mailbox_change *ret) {
+bool mailbox_take_change(struct mailbox *mailbox, struct mailbox_change *ret)
+{
     return take(mailbox, &mailbox->changes, ret);
 }
 
-static struct told *find(struct mailbox *mailbox, const char *slug) {
+static struct told *find(struct mailbox *mailbox, const char *slug)
+{
     for (size_t i = 0; i < mailbox->told_count; i++)
         if (strcmp(mailbox->told[i].event.slug, slug) == 0)
             return &mailbox->told[i];
     return NULL;
 }
 
-void mailbox_put_served(struct mailbox *mailbox, uint64_t epoch, const struct message_served_event *events, size_t count,
-                        bool full) {
+void mailbox_put_served(struct mailbox *mailbox, uint64_t epoch, const struct message_served_event *events,
+                        size_t count, bool full)
+{
     pthread_mutex_lock(&mailbox->mutex);
     // A full state replaces everything; so does another epoch, whose predecessor has nothing to say any more.
     if (full || mailbox->epoch != epoch)
@@ -168,7 +188,8 @@ void mailbox_put_served(struct mailbox *mailbox, uint64_t epoch, const struct me
 }
 
 size_t mailbox_take_served(struct mailbox *mailbox, struct message_served_event *ret, size_t max, uint64_t *ret_epoch,
-                           bool *ret_full) {
+                           bool *ret_full)
+{
     size_t count = 0;
     pthread_mutex_lock(&mailbox->mutex);
     *ret_epoch = mailbox->epoch;

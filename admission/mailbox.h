@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the thread of the lines and the thread of RabbitMQ say to each other. Neither ever waits for the other: of a line
-// only the newest state is kept, everything else stands in short queues. When one is full its oldest entry goes; all of
-// them are courtesies that MySQL makes good for within a second. Every function may be called from either thread.
+// What the thread of the lines and the thread of RabbitMQ say to each other. Neither ever waits for the other: of a
+// line only the newest state is kept, everything else stands in short queues. When one is full its oldest entry goes;
+// all of them are courtesies that MySQL makes good for within a second. Every function may be called from either
+// thread.
 #ifndef ADMISSION_MAILBOX_H
 #define ADMISSION_MAILBOX_H
 
@@ -28,7 +29,7 @@ struct mailbox_change {
 };
 
 int mailbox_new(struct mailbox **ret) MUST_USE; // ERROR_MEMORY, ERROR_PERMANENT (no descriptor left)
-void mailbox_free(struct mailbox *mailbox);     // accepts NULL
+void mailbox_free(struct mailbox *mailbox); // accepts NULL
 
 // To poll(2) on: readable when there is something for that side. Emptied with mailbox_clear_*() before taking.
 int mailbox_keeper_fd(const struct mailbox *mailbox);
@@ -40,14 +41,15 @@ void mailbox_stop(struct mailbox *mailbox);
 bool mailbox_is_stopping(const struct mailbox *mailbox);
 
 // Lines → RabbitMQ. `full`: these are all lines there are, and everybody shall hear of all of them.
-void mailbox_put_served(struct mailbox *mailbox, uint64_t epoch, const struct message_served_event *events, size_t count,
-                        bool full);
+void mailbox_put_served(struct mailbox *mailbox, uint64_t epoch, const struct message_served_event *events,
+                        size_t count, bool full);
 // Takes up to `max` of the lines that changed since they were last taken, of one epoch. 0: none.
 size_t mailbox_take_served(struct mailbox *mailbox, struct message_served_event *ret, size_t max, uint64_t *ret_epoch,
                            bool *ret_full);
 void mailbox_put_answer(struct mailbox *mailbox, const struct mailbox_change *answer); // → `acted`
 bool mailbox_take_answer(struct mailbox *mailbox, struct mailbox_change *ret);
-void mailbox_put_news(struct mailbox *mailbox, const struct mailbox_change *change); // → `event_changed`, by the timetable
+void mailbox_put_news(struct mailbox *mailbox,
+                      const struct mailbox_change *change); // → `event_changed`, by the timetable
 bool mailbox_take_news(struct mailbox *mailbox, struct mailbox_change *ret);
 
 // RabbitMQ → lines.

@@ -27,7 +27,8 @@ struct parts {
     struct ops *ops;
 };
 
-static bool is_ready(void *context, struct buffer *missing) {
+static bool is_ready(void *context, struct buffer *missing)
+{
     const struct parts *parts = context;
     bool mysql = keeper_sees_mysql(parts->keeper);
     bool rabbitmq = courier_is_connected(parts->courier);
@@ -38,7 +39,8 @@ static bool is_ready(void *context, struct buffer *missing) {
     return mysql && rabbitmq;
 }
 
-static void name_holder(char holder[static LEADER_HOLDER_BYTES]) {
+static void name_holder(char holder[static LEADER_HOLDER_BYTES])
+{
     char host[65] = "";
     if (settings.holder[0]) {
         snprintf(holder, LEADER_HOLDER_BYTES, "%s", settings.holder);
@@ -49,7 +51,8 @@ static void name_holder(char holder[static LEADER_HOLDER_BYTES]) {
     snprintf(holder, LEADER_HOLDER_BYTES, "%s:%ld", host, (long)getpid());
 }
 
-static int start(struct parts *parts) {
+static int start(struct parts *parts)
+{
     char holder[LEADER_HOLDER_BYTES];
     name_holder(holder);
     int result = mailbox_new(&parts->mailbox);
@@ -62,7 +65,8 @@ static int start(struct parts *parts) {
     return result;
 }
 
-static void stop(struct parts *parts) {
+static void stop(struct parts *parts)
+{
     ops_close(parts->ops);
     if (parts->mailbox)
         mailbox_stop(parts->mailbox);
@@ -71,7 +75,8 @@ static void stop(struct parts *parts) {
     mailbox_free(parts->mailbox);
 }
 
-static void reload(const struct config_table *table, const char *path) {
+static void reload(const struct config_table *table, const char *path)
+{
     struct buffer problems = BUFFER_INIT;
     int result = config_reload(table, path, &problems);
     if (result) {
@@ -83,7 +88,8 @@ static void reload(const struct config_table *table, const char *path) {
     buffer_done(&problems);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     const struct config_table table = {
         .keys = settings_keys, .key_count = settings_key_count, .config = &settings, .program = "admission"};
     const char *path = NULL;

@@ -5,14 +5,14 @@
 
 #include "common/metrics.h"
 
-extern struct metric meter_served;          // visitors let in by this program
-extern struct metric meter_steps;           // transactions that let somebody in
-extern struct metric meter_step_duration;   // of such a transaction
-extern struct metric meter_lateness;        // of the first one let in by a step, behind the clock
-extern struct metric meter_restarts;        // of a count
-extern struct metric meter_leads;           // 1: this program leads
-extern struct metric meter_epoch;           // of its lead, or of the last one it had
-extern struct metric meter_messages;        // sent
+extern struct metric meter_served; // visitors let in by this program
+extern struct metric meter_steps; // transactions that let somebody in
+extern struct metric meter_step_duration; // of such a transaction
+extern struct metric meter_lateness; // of the first one let in by a step, behind the clock
+extern struct metric meter_restarts; // of a count
+extern struct metric meter_leads; // 1: this program leads
+extern struct metric meter_epoch; // of its lead, or of the last one it had
+extern struct metric meter_messages; // sent
 extern struct metric meter_messages_failed; // that could not be sent
 
 void meters_register(void); // once, before threads start

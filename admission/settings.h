@@ -7,7 +7,7 @@
 
 struct settings {
     struct common_config common; // first, as config.h asks
-    char *holder;                // this program's name in the leader's row; empty: host and process
+    char *holder; // this program's name in the leader's row; empty: host and process
 };
 
 extern const struct config_key settings_keys[];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// See step.h. The order inside the transaction is what makes the audit's arithmetic hold: first the row in pace_log with MySQL's
-// time, then the monotonic time from which the new count runs, then what that count allows.
+// See step.h. The order inside the transaction is what makes the audit's arithmetic hold: first the row in pace_log
+// with MySQL's time, then the monotonic time from which the new count runs, then what that count allows.
 #include "admission/step.h"
 
 #include <stdlib.h>
@@ -10,13 +10,15 @@
 #include "common/clock.h"
 #include "common/log.h"
 
-void step_done(struct step *step) {
+void step_done(struct step *step)
+{
     free(step->moved);
     *step = (struct step){0};
 }
 
 // Notes every line that wants something. Most of the time there is none or one.
-static int collect(struct step *step, struct lines *lines, int64_t now_ns) {
+static int collect(struct step *step, struct lines *lines, int64_t now_ns)
+{
     step->moved_count = 0;
     if (step->capacity < lines->count) {
         struct step_move *moved = realloc(step->moved, lines->count * sizeof(*moved));
@@ -33,7 +35,8 @@ static int collect(struct step *step, struct lines *lines, int64_t now_ns) {
     return 0;
 }
 
-static int move_line(struct step_move *move, uint64_t epoch, struct db *db) {
+static int move_line(struct step_move *move, uint64_t epoch, struct db *db)
+{
     struct line *line = &move->entry->line;
     int result = store_hold_event(db, &line->event);
     if (result == ERROR_CONFLICT) {
@@ -54,19 +57,22 @@ static int move_line(struct step_move *move, uint64_t epoch, struct db *db) {
     return move->places > 0 ? store_let_in(db, line, move->places, epoch) : 0;
 }
 
-static int transact(struct step *step, struct leader *leader, struct db *db) {
+static int transact(struct step *step, struct leader *leader, struct db *db)
+{
     int result = leader_hold(leader, db);
     for (size_t i = 0; i < step->moved_count && !result; i++)
         result = move_line(&step->moved[i], leader->epoch, db);
     return result ? result : db_commit(db);
 }
 
-static void note_told(struct lines_entry *entry) {
+static void note_told(struct lines_entry *entry)
+{
     entry->has_forecast = line_forecast(&entry->line, &entry->forecast_low_us, &entry->forecast_high_us);
 }
 
 // It is durable now.
-static void conclude(struct step_move *move) {
+static void conclude(struct step_move *move)
+{
     struct line *line = &move->entry->line;
     if (move->restart != LINE_RUNS) {
         char pace[PACE_TEXT_BYTES];
@@ -78,7 +84,8 @@ static void conclude(struct step_move *move) {
             LOG_U("served", line->served),
             LOG_S("pace", pace_format(&line->event.pace, pace)),
         };
-        log_emit(is_usual ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "count_restarted", fields, sizeof(fields) / sizeof(fields[0]));
+        log_emit(is_usual ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "count_restarted", fields,
+                 sizeof(fields) / sizeof(fields[0]));
         metric_add(&meter_restarts, 1);
     }
     if (move->places == 0)
@@ -92,7 +99,8 @@ static void conclude(struct step_move *move) {
               LOG_I("late_us", move->late_ns / 1000));
 }
 
-static void drop_unmoved(struct step *step) {
+static void drop_unmoved(struct step *step)
+{
     size_t kept = 0;
     for (size_t i = 0; i < step->moved_count; i++)
         if (step->moved[i].places > 0)
@@ -100,7 +108,8 @@ static void drop_unmoved(struct step *step) {
     step->moved_count = kept;
 }
 
-int step_make(struct step *step, struct lines *lines, struct leader *leader, struct db *db) {
+int step_make(struct step *step, struct lines *lines, struct leader *leader, struct db *db)
+{
     int64_t from_ns = clock_monotonic_ns();
     int result = collect(step, lines, from_ns);
     if (result || step->moved_count == 0)
@@ -124,7 +133,8 @@ int step_make(struct step *step, struct lines *lines, struct leader *leader, str
 }
 
 // A twentieth more or less is not worth a write; a line that stands still now, or moves again, is.
-static bool has_changed(const struct lines_entry *entry) {
+static bool has_changed(const struct lines_entry *entry)
+{
     int64_t low_us = 0, high_us = 0;
     bool known = line_forecast(&entry->line, &low_us, &high_us);
     if (known != entry->has_forecast)
@@ -133,7 +143,8 @@ static bool has_changed(const struct lines_entry *entry) {
                      labs(high_us - entry->forecast_high_us) > entry->forecast_high_us / 20);
 }
 
-static int write_forecasts(struct lines *lines, struct db *db) {
+static int write_forecasts(struct lines *lines, struct db *db)
+{
     for (size_t i = 0; i < lines->count; i++) {
         struct lines_entry *entry = lines->entries[i];
         if (!entry->has_head || !has_changed(entry))
@@ -146,7 +157,8 @@ static int write_forecasts(struct lines *lines, struct db *db) {
     return 0;
 }
 
-int step_keep_forecasts(struct lines *lines, struct leader *leader, struct db *db) {
+int step_keep_forecasts(struct lines *lines, struct leader *leader, struct db *db)
+{
     int result = db_begin(db);
     if (result)
         return result;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A step: one transaction that lets in what is due in all lines at once. It begins by locking the leader's row and checking
-// the epoch, and holds each event's row, so that it comes wholly before or after whatever an operator does.
+// A step: one transaction that lets in what is due in all lines at once. It begins by locking the leader's row and
+// checking the epoch, and holds each event's row, so that it comes wholly before or after whatever an operator does.
 #ifndef ADMISSION_STEP_H
 #define ADMISSION_STEP_H
 
@@ -15,9 +15,9 @@
 struct step_move {
     struct lines_entry *entry;
     enum line_restart restart; // of the count, in this step
-    uint64_t places;           // let in; 0: only the count began anew
-    int64_t at_ns;             // when that was decided
-    int64_t late_ns;           // behind the clock
+    uint64_t places; // let in; 0: only the count began anew
+    int64_t at_ns; // when that was decided
+    int64_t late_ns; // behind the clock
 };
 
 struct step {
@@ -25,9 +25,9 @@ struct step {
     size_t moved_count, capacity;
 };
 
-// Makes a step if anything is due; then step->moved says what. Events whose row has changed meanwhile become stale and are
-// left out. On an error nothing has happened (or, after a lost connection, nobody knows) and the heads have to be read anew;
-// ERROR_CONFLICT with leader->leads false: somebody else leads.
+// Makes a step if anything is due; then step->moved says what. Events whose row has changed meanwhile become stale
+// and are left out. On an error nothing has happened (or, after a lost connection, nobody knows) and the heads have
+// to be read anew; ERROR_CONFLICT with leader->leads false: somebody else leads.
 int step_make(struct step *step, struct lines *lines, struct leader *leader, struct db *db) MUST_USE;
 void step_done(struct step *step);
 

@@ -11,7 +11,8 @@ static bool has_passed(int64_t at_us, int64_t now_us)
 }
 
 bool timetable_due(const struct timetable *timetable, enum lifecycle_state state, int64_t now_us,
-                   enum lifecycle_action *ret_action) {
+                   enum lifecycle_action *ret_action)
+{
     if (state == LIFECYCLE_CLOSED || state == LIFECYCLE_STOPPED)
         return false;
     if (has_passed(timetable->closes_at_us, now_us)) {

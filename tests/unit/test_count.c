@@ -1,6 +1,6 @@
 // links: admission
 // SPDX-License-Identifier: Apache-2.0
-// The count of the pace: exact to the nanosecond, without drift, without bursts, at every rate and for any length of time.
+// The count of the pace: exact to the nanosecond, without drift, without bursts, at every rate, for any length of time.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,19 +17,22 @@ static const struct {
     uint64_t count;
     uint32_t seconds;
 } rates[] = {
-    {1, 3600}, {1, 60}, {7, 60}, {1, 1}, {3, 1}, {10, 1}, {600, 60}, {200, 1}, {999, 7}, {5000, 1}, {100000, 1}, {360000000, 3600},
+    {1, 3600}, {1, 60},  {7, 60},  {1, 1},    {3, 1},      {10, 1},
+    {600, 60}, {200, 1}, {999, 7}, {5000, 1}, {100000, 1}, {360000000, 3600},
 };
 #define RATE_COUNT (sizeof(rates) / sizeof(rates[0]))
 
 // Numbers that are the same in every run (xorshift64).
-static uint64_t next_random(uint64_t *state) {
+static uint64_t next_random(uint64_t *state)
+{
     *state ^= *state << 13;
     *state ^= *state >> 7;
     *state ^= *state << 17;
     return *state;
 }
 
-static void test_first_at_once(void **state) {
+static void test_first_at_once(void **state)
+{
     (void)state;
     for (size_t i = 0; i < RATE_COUNT; i++) {
         struct count count;
@@ -42,7 +45,8 @@ static void test_first_at_once(void **state) {
     }
 }
 
-static void test_due_on_the_nanosecond(void **state) {
+static void test_due_on_the_nanosecond(void **state)
+{
     (void)state;
     uint64_t seed = 42;
     for (size_t i = 0; i < RATE_COUNT; i++) {
@@ -59,7 +63,8 @@ static void test_due_on_the_nanosecond(void **state) {
     }
 }
 
-static void test_no_drift(void **state) {
+static void test_no_drift(void **state)
+{
     (void)state;
     // Ten hours at 7 a minute, each place taken late by a random part of 90 ms: exactly 4200 and the first.
     struct count count;
@@ -77,7 +82,8 @@ static void test_no_drift(void **state) {
     assert_int_equal(total, 4201);
 }
 
-static void test_years(void **state) {
+static void test_years(void **state)
+{
     (void)state;
     struct count count;
     count_start(&count, 100000, 1, 0, COUNT_NEVER);
@@ -98,7 +104,8 @@ static void test_years(void **state) {
     assert_int_equal(count_due(&count, INT64_MAX), UINT64_C(184467440737) + 1);
 }
 
-static void test_never_sooner_than_one_interval_after_the_last(void **state) {
+static void test_never_sooner_than_one_interval_after_the_last(void **state)
+{
     (void)state;
     struct count count;
     count_start(&count, 10, 1, 1000 * SECOND, 1000 * SECOND - 1);
@@ -112,7 +119,8 @@ static void test_never_sooner_than_one_interval_after_the_last(void **state) {
     assert_int_equal(count.start_ns, 333333334);
 }
 
-static void test_nothing_without_pace(void **state) {
+static void test_nothing_without_pace(void **state)
+{
     (void)state;
     struct count count;
     count_start(&count, 0, 1, 0, COUNT_NEVER);
@@ -126,7 +134,8 @@ static void test_nothing_without_pace(void **state) {
 }
 
 // However a count is polled and started again, never more than pace x elapsed + 1, from its start and over all starts.
-static void test_random_schedules(void **state) {
+static void test_random_schedules(void **state)
+{
     (void)state;
     uint64_t seed = 20261123;
     for (int run = 0; run < 400; run++) {
@@ -162,7 +171,8 @@ static void test_random_schedules(void **state) {
     }
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_at_once),
         cmocka_unit_test(test_due_on_the_nanosecond),

@@ -12,7 +12,9 @@
 
 #define SECOND INT64_C(1000000)
 
-static void assert_range(const struct forecast *forecast, uint64_t count, uint32_t seconds, int64_t low_us, int64_t high_us) {
+static void assert_range(const struct forecast *forecast, uint64_t count, uint32_t seconds, int64_t low_us,
+                         int64_t high_us)
+{
     int64_t low = -1, high = -1;
     assert_true(forecast_range(forecast, count, seconds, &low, &high));
     assert_int_equal(low, low_us);
@@ -20,12 +22,14 @@ static void assert_range(const struct forecast *forecast, uint64_t count, uint32
 }
 
 // So many seconds in which so many places were let in, in equal steps.
-static void run(struct forecast *forecast, int seconds, int per_second) {
+static void run(struct forecast *forecast, int seconds, int per_second)
+{
     for (int i = 0; i < seconds * per_second; i++)
         forecast_add(forecast, SECOND / per_second, 1);
 }
 
-static void test_without_history_the_dial(void **state) {
+static void test_without_history_the_dial(void **state)
+{
     (void)state;
     struct forecast forecast = {0};
     assert_range(&forecast, 10, 1, 100000, 110000);
@@ -35,7 +39,8 @@ static void test_without_history_the_dial(void **state) {
     assert_range(&forecast, 10, 1, 100000, 110000);
 }
 
-static void test_without_pace_nobody_can_say(void **state) {
+static void test_without_pace_nobody_can_say(void **state)
+{
     (void)state;
     struct forecast forecast = {0};
     int64_t low = 7, high = 8;
@@ -45,7 +50,8 @@ static void test_without_pace_nobody_can_say(void **state) {
     assert_int_equal(high, 8);
 }
 
-static void test_what_the_line_does(void **state) {
+static void test_what_the_line_does(void **state)
+{
     (void)state;
     struct forecast forecast = {0};
     run(&forecast, 300, 10);
@@ -57,14 +63,16 @@ static void test_what_the_line_does(void **state) {
     assert_range(&forecast, 10, 1, 200000, 220000);
 }
 
-static void test_never_faster_than_the_dial(void **state) {
+static void test_never_faster_than_the_dial(void **state)
+{
     (void)state;
     struct forecast forecast = {0};
     run(&forecast, 60, 20);
     assert_range(&forecast, 10, 1, 100000, 110000);
 }
 
-static void test_standstill(void **state) {
+static void test_standstill(void **state)
+{
     (void)state;
     struct forecast forecast = {0};
     run(&forecast, 300, 10);
@@ -74,7 +82,8 @@ static void test_standstill(void **state) {
     assert_range(&forecast, 10, 1, 10 * SECOND, 330 * SECOND);
 }
 
-static void test_slow_paces_need_long_windows(void **state) {
+static void test_slow_paces_need_long_windows(void **state)
+{
     (void)state;
     struct forecast forecast = {0};
     // 6 a minute: 1 place in 10 s, 6 in 60 s and 30 in 300 s. Only the last window says something.
@@ -88,7 +97,8 @@ static void test_slow_paces_need_long_windows(void **state) {
     assert_in_range(low, 20 * SECOND, 22 * SECOND);
 }
 
-static void test_a_late_step_belongs_to_its_end(void **state) {
+static void test_a_late_step_belongs_to_its_end(void **state)
+{
     (void)state;
     struct forecast forecast = {0};
     forecast_add(&forecast, 15 * SECOND + SECOND / 2, 1000);
@@ -97,7 +107,8 @@ static void test_a_late_step_belongs_to_its_end(void **state) {
     assert_range(&forecast, 1000, 1, 10000, 17600);
 }
 
-static void test_reset(void **state) {
+static void test_reset(void **state)
+{
     (void)state;
     struct forecast forecast = {0};
     run(&forecast, 300, 1);
@@ -106,7 +117,8 @@ static void test_reset(void **state) {
     assert_range(&forecast, 10, 1, 100000, 110000);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_without_history_the_dial),
         cmocka_unit_test(test_without_pace_nobody_can_say),

@@ -13,13 +13,15 @@
 
 static const struct gate usual = {.state = LIFECYCLE_OPEN, .due = 5, .served = 10, .last = 100};
 
-static void assert_gate(struct gate gate, uint64_t places, enum gate_reason reason) {
+static void assert_gate(struct gate gate, uint64_t places, enum gate_reason reason)
+{
     enum gate_reason why = GATE_FULL;
     assert_int_equal(gate_let_in(&gate, &why), places);
     assert_int_equal(why, reason);
 }
 
-static void test_only_open_lets_in(void **state) {
+static void test_only_open_lets_in(void **state)
+{
     (void)state;
     for (int each = 0; each < LIFECYCLE_STATE_COUNT; each++) {
         struct gate gate = usual;
@@ -29,7 +31,8 @@ static void test_only_open_lets_in(void **state) {
     }
 }
 
-static void test_the_least_counts(void **state) {
+static void test_the_least_counts(void **state)
+{
     (void)state;
     struct gate gate = usual;
     gate.last = 13; // three are waiting
@@ -47,7 +50,8 @@ static void test_the_least_counts(void **state) {
     assert_gate(gate, UINT64_MAX - 10, GATE_LETS_IN);
 }
 
-static void test_why_nobody(void **state) {
+static void test_why_nobody(void **state)
+{
     (void)state;
     struct gate gate = usual;
     gate.due = 0;
@@ -71,7 +75,8 @@ static void test_why_nobody(void **state) {
 #define NOTHING LIFECYCLE_ACTION_COUNT
 
 static void assert_due(const struct timetable *timetable, enum lifecycle_state state, int64_t now_us,
-                       enum lifecycle_action expected) {
+                       enum lifecycle_action expected)
+{
     enum lifecycle_action action = NOTHING;
     bool due = timetable_due(timetable, state, now_us, &action);
     assert_int_equal(due, expected != NOTHING);
@@ -79,7 +84,8 @@ static void assert_due(const struct timetable *timetable, enum lifecycle_state s
         assert_int_equal(action, expected);
 }
 
-static void test_timetable(void **state) {
+static void test_timetable(void **state)
+{
     (void)state;
     const struct timetable all = {.lobby_opens_at_us = 100, .opens_at_us = 200, .closes_at_us = 300};
     assert_due(&all, LIFECYCLE_DRAFT, 99, NOTHING);
@@ -98,7 +104,8 @@ static void test_timetable(void **state) {
     assert_due(&all, LIFECYCLE_CLOSED, 300, NOTHING);
 }
 
-static void test_timetable_without_times(void **state) {
+static void test_timetable_without_times(void **state)
+{
     (void)state;
     const struct timetable none = {TIMETABLE_NONE, TIMETABLE_NONE, TIMETABLE_NONE, false};
     for (int each = 0; each < LIFECYCLE_STATE_COUNT; each++)
@@ -106,14 +113,16 @@ static void test_timetable_without_times(void **state) {
     assert_int_equal(timetable_next_us(&none, 0), TIMETABLE_NEVER);
 }
 
-static void test_timetable_does_not_close_twice(void **state) {
+static void test_timetable_does_not_close_twice(void **state)
+{
     (void)state;
     const struct timetable reopened = {TIMETABLE_NONE, TIMETABLE_NONE, 300, true};
     assert_due(&reopened, LIFECYCLE_OPEN, 300, NOTHING);
     assert_due(&reopened, LIFECYCLE_OPEN, 9000, NOTHING);
 }
 
-static void test_timetable_next(void **state) {
+static void test_timetable_next(void **state)
+{
     (void)state;
     const struct timetable all = {.lobby_opens_at_us = 100, .opens_at_us = 200, .closes_at_us = 300};
     assert_int_equal(timetable_next_us(&all, 0), 100);
@@ -122,7 +131,8 @@ static void test_timetable_next(void **state) {
     assert_int_equal(timetable_next_us(&all, 300), TIMETABLE_NEVER);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_only_open_lets_in),
         cmocka_unit_test(test_the_least_counts),

@@ -14,14 +14,16 @@
 #define MS INT64_C(1000000)
 #define SECOND (1000 * MS)
 
-static uint64_t next_random(uint64_t *state) {
+static uint64_t next_random(uint64_t *state)
+{
     *state ^= *state << 13;
     *state ^= *state >> 7;
     *state ^= *state << 17;
     return *state;
 }
 
-static struct line_event make_event(const char *pace, enum lifecycle_state state) {
+static struct line_event make_event(const char *pace, enum lifecycle_state state)
+{
     struct line_event event = {.id = 1, .slug = "gala", .version = 1, .state = state};
     assert_int_equal(pace_parse(pace, &event.pace), 0);
     event.timetable = (struct timetable){TIMETABLE_NONE, TIMETABLE_NONE, TIMETABLE_NONE, false};
@@ -29,7 +31,8 @@ static struct line_event make_event(const char *pace, enum lifecycle_state state
 }
 
 // One turn of the keeper: what is let in. *ret_restart is the reason if the count began anew.
-static uint64_t turn(struct line *line, int64_t now, enum line_restart *ret_restart) {
+static uint64_t turn(struct line *line, int64_t now, enum line_restart *ret_restart)
+{
     *ret_restart = LINE_RUNS;
     if (!line_look(line, now))
         return 0;
@@ -42,7 +45,8 @@ static uint64_t turn(struct line *line, int64_t now, enum line_restart *ret_rest
     return places;
 }
 
-static struct line open_line(const char *pace, uint64_t last, int64_t now) {
+static struct line open_line(const char *pace, uint64_t last, int64_t now)
+{
     struct line line;
     enum line_restart restart;
     struct line_event event = make_event(pace, LIFECYCLE_OPEN);
@@ -52,7 +56,8 @@ static struct line open_line(const char *pace, uint64_t last, int64_t now) {
     return line;
 }
 
-static void test_steps_on_time(void **state) {
+static void test_steps_on_time(void **state)
+{
     (void)state;
     struct line line = open_line("200/s", 1000, 0);
     enum line_restart restart;
@@ -67,7 +72,8 @@ static void test_steps_on_time(void **state) {
     assert_int_equal(turn(&line, 20 * SECOND, &restart), 0);
 }
 
-static void test_empty_line_then_arrivals(void **state) {
+static void test_empty_line_then_arrivals(void **state)
+{
     (void)state;
     struct line line = open_line("10/s", 1, 0);
     enum line_restart restart;
@@ -80,7 +86,8 @@ static void test_empty_line_then_arrivals(void **state) {
     assert_int_equal(turn(&line, 3601 * SECOND + 100 * MS, &restart), 1);
 }
 
-static void test_stall(void **state) {
+static void test_stall(void **state)
+{
     (void)state;
     struct line line = open_line("100/s", 10000, 0);
     enum line_restart restart;
@@ -92,7 +99,8 @@ static void test_stall(void **state) {
     assert_int_equal(restart, LINE_RUNS);
 }
 
-static void test_pause(void **state) {
+static void test_pause(void **state)
+{
     (void)state;
     struct line line = open_line("10/s", 1000, 0);
     enum line_restart restart;
@@ -112,7 +120,8 @@ static void test_pause(void **state) {
     assert_int_equal(turn(&line, 60 * SECOND + 100 * MS, &restart), 1);
 }
 
-static void test_dial(void **state) {
+static void test_dial(void **state)
+{
     (void)state;
     struct line line = open_line("1/h", 1000, 0);
     enum line_restart restart;
@@ -138,7 +147,8 @@ static void test_dial(void **state) {
     assert_false(line_forecast(&line, &low, &high));
 }
 
-static void test_auto(void **state) {
+static void test_auto(void **state)
+{
     (void)state;
     uint64_t count;
     uint32_t seconds;
@@ -150,7 +160,8 @@ static void test_auto(void **state) {
     assert_int_equal(seconds, 60);
 }
 
-static void test_max_active(void **state) {
+static void test_max_active(void **state)
+{
     (void)state;
     struct line line;
     enum line_restart restart;
@@ -169,7 +180,8 @@ static void test_max_active(void **state) {
     assert_int_equal(turn(&line, 11 * SECOND + 2 * MS, &restart), 0);
 }
 
-static void test_another_leader(void **state) {
+static void test_another_leader(void **state)
+{
     (void)state;
     struct line line = open_line("10/s", 1000, 0);
     enum line_restart restart;
@@ -180,7 +192,8 @@ static void test_another_leader(void **state) {
     assert_int_equal(line.served, 21);
 }
 
-static void test_forecast_follows(void **state) {
+static void test_forecast_follows(void **state)
+{
     (void)state;
     struct line line = open_line("10/s", 100000, 0);
     enum line_restart restart;
@@ -197,6 +210,30 @@ static void test_forecast_follows(void **state) {
     assert_false(line_forecast(&line, &low, &high));
 }
 
+static void test_waits_for_a_slow_clock(void **state)
+{
+    (void)state;
+    struct line line = open_line("100/s", 100000, 0);
+    line_follow_clock(&line, 5000000);
+    assert_int_equal(line_next_ns(&line), 10 * MS);
+    line_follow_clock(&line, 4999000); // MySQL saw a millisecond less go by
+    assert_int_equal(line_next_ns(&line), 11 * MS);
+    line_follow_clock(&line, 5002000); // what it gains is not hurried after
+    assert_int_equal(line_next_ns(&line), 11 * MS);
+    line_follow_clock(&line, 4998999);
+    assert_int_equal(line_next_ns(&line), 11 * MS + 1000);
+    // Another count, another measure.
+    enum line_restart restart;
+    assert_int_equal(turn(&line, 10 * SECOND, &restart), 1);
+    assert_int_equal(restart, LINE_RESTART_LATE);
+    line_follow_clock(&line, 1);
+    assert_int_equal(line_next_ns(&line), 10 * SECOND + 10 * MS);
+    struct line_event paused = make_event("100/s", LIFECYCLE_PAUSED);
+    line_take_event(&line, &paused);
+    line_follow_clock(&line, -50);
+    assert_int_equal(line_next_ns(&line), COUNT_NEVER);
+}
+
 static const char *const paces[] = {"1/h", "7/min", "1/s", "10/s", "200/s", "5000/s", "100000/s", "auto", "0"};
 
 struct world {
@@ -209,11 +246,13 @@ struct world {
     bool is_open;
 };
 
-static void disturb(struct world *world) {
+static void disturb(struct world *world)
+{
     struct line_event event = world->line.event;
     switch (next_random(&world->seed) % 40) {
     case 0: // the dial
-        assert_int_equal(pace_parse(paces[next_random(&world->seed) % (sizeof(paces) / sizeof(paces[0]))], &event.pace), 0);
+        assert_int_equal(pace_parse(paces[next_random(&world->seed) % (sizeof(paces) / sizeof(paces[0]))], &event.pace),
+                         0);
         break;
     case 1:
         event.state = LIFECYCLE_PAUSED;
@@ -242,7 +281,8 @@ static void disturb(struct world *world) {
     line_take_event(&world->line, &event);
 }
 
-static void check(struct world *world, uint64_t places, enum line_restart restart) {
+static void check(struct world *world, uint64_t places, enum line_restart restart)
+{
     __extension__ typedef unsigned __int128 wide;
     if (restart != LINE_RUNS) {
         world->restarted_ns = world->now;
@@ -263,7 +303,8 @@ static void check(struct world *world, uint64_t places, enum line_restart restar
     }
 }
 
-static void test_random_schedules(void **state) {
+static void test_random_schedules(void **state)
+{
     (void)state;
     uint64_t moved = 0;
     for (uint64_t run = 1; run <= 300; run++) {
@@ -287,7 +328,8 @@ static void test_random_schedules(void **state) {
     assert_true(moved > 100000); // the schedules do let people in
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_steps_on_time),
         cmocka_unit_test(test_empty_line_then_arrivals),
@@ -298,6 +340,7 @@ int main(void) {
         cmocka_unit_test(test_max_active),
         cmocka_unit_test(test_another_leader),
         cmocka_unit_test(test_forecast_follows),
+        cmocka_unit_test(test_waits_for_a_slow_clock),
         cmocka_unit_test(test_random_schedules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

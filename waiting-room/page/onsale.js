@@ -217,15 +217,11 @@ function hearServed({served, pace, seconds_per_place: perPlace}) {
     known.wait = perPlace ? perPlace.map(seconds => seconds * known.ahead) : null;
 }
 
-function hearStock({tiers}) {
-    for (const tier of known.event.tiers) Object.assign(tier, tiers?.[tier.code]);
-}
-
 const frames = {
     event: ({state, opens_at: opensAt = null}) => Object.assign(known.event, {state, opens_at: opensAt}),
     line: hearMine,
     served: hearServed,
-    stock: hearStock,
+    stock: ({tiers}) => known.event.tiers.forEach(tier => Object.assign(tier, tiers?.[tier.code])),
     notice: data => { known.event.notice = data; },
 };
 
@@ -589,7 +585,7 @@ class Network {
 
     start() {
         addEventListener('online', () => this.restart(1000 * Math.random()));
-        addEventListener('offline', () => this.#lose());
+        addEventListener('offline', () => this.#setLost(true));
         addEventListener('pageshow', event => event.persisted && this.restart());
         addEventListener('pagehide', () => this.#stop());
         document.addEventListener('resume', () => this.restart());
@@ -622,7 +618,7 @@ class Network {
 
     #watch() {
         if (this.#current !== null && performance.now() - this.#heardAt > SILENCE_MS) {
-            this.#lose();
+            this.#setLost(true);
             this.restart();
         }
     }
@@ -636,7 +632,7 @@ class Network {
         } catch (error) {
             if (controller !== this.#current) return;
             delay = retryDelay(++this.#attempt, error.retryAfterSeconds, Math.random());
-            this.#lose();
+            this.#setLost(true);
         }
         if (controller !== this.#current) return;
         this.#current = null;
@@ -659,7 +655,7 @@ class Network {
             if (done) return this.#retryMs * (0.5 + Math.random());
             this.#heardAt = performance.now();
             read(value);
-            if (known.lost) this.#find();
+            if (known.lost) this.#setLost(false);
             if (!isFollowing()) {
                 reader.cancel().catch(() => {});
                 return 1000;
@@ -680,18 +676,12 @@ class Network {
         hearDocument(await answer.json());
         this.#heardAt = performance.now();
         this.#attempt = 0;
-        this.#find();
-        render();
+        this.#setLost(false);
         return lookDelay(known.event, clock.now(), document.hidden, Math.random());
     }
 
-    #lose() {
-        known.lost = true;
-        render();
-    }
-
-    #find() {
-        known.lost = false;
+    #setLost(isLost) {
+        known.lost = isLost;
         render();
     }
 }
@@ -754,10 +744,7 @@ function endJoining(problem) {
 function onJoin(submit) {
     submit.preventDefault();
     if (known.joining) return;
-    if (!navigator.cookieEnabled) {
-        endJoining(words.cookies);
-        return;
-    }
+    if (!navigator.cookieEnabled) return endJoining(words.cookies);
     known.joining = true;
     known.problem = null;
     render();

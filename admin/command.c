@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "admin/commands.h"
+#include "admin/settings.h"
 
 #define LIST_OPTIONS                                                           \
     {                                                                          \
@@ -213,7 +214,7 @@ const struct command command_table[] = {
     {
         .name = "help",
         .arguments = "[COMMAND]",
-        .summary = "explains a command, with examples",
+        .summary = "explains a command, with examples; `help config` lists the configuration's keys",
         .examples = "  onsale help\n  onsale help event apply",
         .arguments_max = 2,
         .run = command_help,
@@ -363,7 +364,7 @@ void command_help_all(struct buffer *text)
         "  --check-config         only read the configuration and say what is wrong with it\n"
         "  --version              the version\n\n"
         "Exit status: 0 done, 1 it failed, 2 usage or configuration, 3 not found, 4 MySQL or RabbitMQ out of reach.\n"
-        "`onsale help COMMAND` shows examples.\n");
+        "`onsale help COMMAND` shows examples, `onsale help config` the keys of the configuration.\n");
 }
 
 void command_help_one(const struct command *command, struct buffer *text)
@@ -388,6 +389,10 @@ int command_help(struct context *context)
     struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
     if (context->argument_count == 0) {
         command_help_all(&text);
+        return context_print_text(context, &text);
+    }
+    if (context->argument_count == 1 && strcmp(context->arguments[0], "config") == 0) {
+        config_describe(&settings_table, &text);
         return context_print_text(context, &text);
     }
     size_t name_words;

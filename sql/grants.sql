@@ -14,7 +14,8 @@ GRANT SELECT, INSERT, UPDATE (left_at) ON arrivals;
 GRANT SELECT ON line_served;
 GRANT SELECT ON served_log;
 GRANT SELECT, INSERT ON turns;
-GRANT SELECT, INSERT, UPDATE ON presence;
+-- Each room its own rows; those of rooms that are gone are cleared away.
+GRANT SELECT, INSERT, UPDATE, DELETE ON presence;
 
 -- program: admission
 GRANT SELECT, UPDATE ON leaders;

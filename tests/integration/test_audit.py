@@ -2,6 +2,7 @@
 """onsale audit: a line that is in order holds; each thing that must hold is broken by hand, and just that check says so."""
 
 import pytest
+from processes import wait_until
 
 NAMES = {1: "held and sold", 3: "nobody is let in", 4: "served never goes back", 7: "at most pace"}
 
@@ -136,6 +137,38 @@ def test_many_violations_are_counted(prepared, line):
                  "WHERE event_id = %s", event)
     found = broken(prepared, slug)
     assert len(found[7]) == 11 and found[7][-1] == "and 9 more"
+
+
+def test_a_real_line_holds(stack):
+    """Real programs, and an operator who tries everything: whatever was done, all of it holds."""
+    stack.event("real", state="lobby", pace="5/s")
+    first = stack.join("real")
+    for _ in range(39):
+        stack.join("real")
+    stream = stack.pool().event_stream("real", first)
+    stream.wait("line", lambda line: line["line"] == "lobby", seconds=10)
+    stack.onsale("open", "real", expect=0)
+
+    def served():
+        return stack.onsale_json("status", "real")["served"]
+
+    def moves(after):
+        wait_until(lambda reached=served() + 1: served() >= reached, f"somebody to be let in after {after}", 10)
+
+    stream.wait("line", lambda line: line["line"] == "turn", seconds=10)
+    for halt, go_on in ((["pause"], "resume"), (["stop", "--reason", "x"], "start"), (["close"], "open")):
+        moves(halt)
+        stack.onsale(halt[0], "real", *halt[1:], expect=0)
+        before = served()
+        stack.onsale("rate", "real", "1000/s", expect=0)  # waits for admission: it had every chance to let somebody in
+        stack.onsale("rate", "real", "5/s", expect=0)
+        assert served() == before
+        stack.onsale(go_on, "real", expect=0)
+    moves("open")
+    stack.onsale("rate", "real", "auto:30/s", expect=0)
+    wait_until(lambda: served() == 40, "all to be let in", 20)
+    assert broken(stack, "real") == {}
+    assert stack.sql("SELECT place, came_back FROM turns") == ((1, 0),)
 
 
 def test_a_long_line(prepared):

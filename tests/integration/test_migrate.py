@@ -148,6 +148,7 @@ ALLOWED = {
         "INSERT IGNORE INTO turns VALUES (1, 1, UTC_TIMESTAMP(6), 0, 0)", "SELECT * FROM turns",
         "INSERT INTO presence VALUES ('r', 1, 2, UTC_TIMESTAMP(6)) ON DUPLICATE KEY UPDATE present = 3",
         "SELECT event_id, SUM(present) FROM presence GROUP BY event_id",
+        "DELETE FROM presence WHERE reported_at < UTC_TIMESTAMP(6) - INTERVAL 1 HOUR",
     ],
     "admission": [
         "SELECT * FROM leaders WHERE name = 'admission' FOR UPDATE",

@@ -38,7 +38,8 @@ def fields(result):
 
 def test_help_and_version(prepared):
     overview = prepared.onsale("help", expect=0).out
-    for command in ("migrate", "event apply", "lobby", "open", "close", "pause", "resume", "stop", "start", "say", "rate", "status",
+    for command in ("migrate", "event apply", "lobby", "open", "close", "pause", "resume", "stop", "start", "say",
+                    "rate", "status",
                     "watch", "log", "audit", "keys list", "keys rotate", "help"):
         assert f"  {command}" in overview
         page = prepared.onsale("help", *command.split(), expect=0).out
@@ -116,7 +117,8 @@ def test_apply_show_and_apply_again(prepared):
     assert prepared.onsale_json("event", "show", "made")["version"] == 1
     assert prepared.sql("SELECT seat_name, seat_position, wheelchair, companion, blocked FROM seats s JOIN events e "
                         "ON e.id = s.event_id WHERE slug = 'made' AND row_name = 'A' AND seat_position IN (1, 2, 17, 30) "
-                        "ORDER BY seat_position") == (("1", 1, 1, 0, 0), ("2", 2, 0, 1, 0), ("17", 17, 0, 0, 0), ("30", 30, 0, 0, 1))
+                        "ORDER BY seat_position") == (("1", 1, 1, 0, 0), ("2", 2, 0, 1, 0), ("17", 17, 0, 0, 0),
+                                                      ("30", 30, 0, 0, 1))
     prepared.onsale("event", "show", "nobody", expect=3)
 
 
@@ -138,7 +140,8 @@ def test_changes_are_told_field_by_field(prepared):
     path.write_text(json.dumps(changed))
     told = prepared.onsale_json("event", "apply", path)
     assert {(change["field"], change["old"], change["new"]) for change in told["changes"]} == {
-        ("venue", "City Hall", "Opera"), ("closes_at", None, "2030-12-31T23:00:00Z"), ("tiers.floor.capacity", "2000", "1900"),
+        ("venue", "City Hall", "Opera"), ("closes_at", None, "2030-12-31T23:00:00Z"),
+        ("tiers.floor.capacity", "2000", "1900"),
         ("tiers.floor.prices.full.amount", "4500", "5000"), ("tiers.stalls.capacity", "59", "47"),
         ("tiers.stalls.rows.B.seats", "1-32", "1-20")}
     assert told["version"] == 2 and not told["created"]
@@ -185,7 +188,8 @@ SEATED = [{"row": "A", "seats": "1-14,17-30", "wheelchair": ["1"], "companion": 
     ("floor", change_tier(0, capacity=..., rows=SEATED), "become seated"),
     ("floor", lambda file: file.update(currency="USD"), "the currency changes"),
     ("stalls", change_tier(1, rows=[SEATED[1], {"row": "C", "seats": "1-20"}]), "seats would go away"),
-    ("stalls", change_tier(1, rows=[SEATED[0] | {"blocked": ["30", "29"]}, SEATED[1]]), "seats would go away or be blocked"),
+    ("stalls", change_tier(1, rows=[SEATED[0] | {"blocked": ["30", "29"]}, SEATED[1]]),
+     "seats would go away or be blocked"),
     ("stalls", change_tier(1, rows=..., capacity=500), "become standing"),
 ])
 def test_what_would_break_places_is_refused(prepared, request, tier, change, said):
@@ -251,7 +255,8 @@ def test_bad_event_files_name_the_field(prepared, changes, field):
     prepared.onsale("event", "show", "bad", expect=3)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"slug": "a", "slug": "b"}', '{"slug": "\\u0000"}', "{" * 100, "\xff\xfe",
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"slug": "a", "slug": "b"}', '{"slug": "\\u0000"}', "{" * 100,
+                                  "\xff\xfe",
                                   '{"tiers": [{"price": 99999999999999999999999999}]}', " " * (1024 * 1024 + 1)])
 def test_what_is_no_event_file(prepared, text):
     path = prepared.folder / "garbage.json"
@@ -287,7 +292,8 @@ def test_lists_go_on_after_next(module_stack_factory):
 def test_the_life_of_an_event(prepared):
     prepared.apply(document("life"))
     for command, before, after in (("lobby", "draft", "lobby"), ("open", "lobby", "open"), ("pause", "open", "paused"),
-                                   ("resume", "paused", "open"), ("close", "open", "closed"), ("open", "closed", "open")):
+                                   ("resume", "paused", "open"), ("close", "open", "closed"),
+                                   ("open", "closed", "open")):
         told = prepared.onsale_json(command, "life")
         assert (told["event"], told["old"], told["new"]) == ("life", before, after)
         again = prepared.onsale_json(command, "life")
@@ -296,7 +302,8 @@ def test_the_life_of_an_event(prepared):
     assert prepared.onsale_json("status", "life")["stop_reason"] == "Wrong prices: 5 €"
     assert prepared.onsale_json("start", "life")["new"] == "open"
     entries = prepared.onsale("log", "life", expect=0, as_json=True).json_lines
-    assert [entry["action"] for entry in entries] == ["create", "lobby", "open", "pause", "resume", "close", "open", "stop", "start"]
+    assert [entry["action"] for entry in entries] == ["create", "lobby", "open", "pause", "resume", "close", "open",
+                                                      "stop", "start"]
     assert entries[7]["detail"] == "Wrong prices: 5 €"
     assert re.fullmatch(r"\S+@\S+", entries[0]["actor"])
 
@@ -346,7 +353,8 @@ def test_a_notice(prepared):
 
 # The dial
 
-@pytest.mark.parametrize("pace", ["abc", "-1", "1e9/s", "", "10", "10/m", "+5/s", " 5/s", "5/s ", "100001/s", "auto:", "1.5/s",
+@pytest.mark.parametrize("pace", ["abc", "-1", "1e9/s", "", "10", "10/m", "+5/s", " 5/s", "5/s ", "100001/s", "auto:",
+                                  "1.5/s",
                                   "99999999999999999999/s"])
 def test_no_pace(prepared, pace):
     refused = prepared.onsale("rate", "whatever", pace, expect=2, as_json=True)
@@ -361,7 +369,8 @@ def test_dialling_while_admission_is_away(prepared):
     assert prepared.onsale("rate", "away", expect=0).out == "away: auto:600/min\n"
     prepared.onsale("rate", "nobody", "1/s", expect=3)
     prepared.onsale("rate", "nobody", expect=3)
-    dialled = [entry for entry in prepared.onsale("log", "away", expect=0, as_json=True).json_lines if entry["action"] == "pace"]
+    dialled = [entry for entry in prepared.onsale("log", "away", expect=0,
+                                                  as_json=True).json_lines if entry["action"] == "pace"]
     assert [entry["detail"] for entry in dialled] == ["1/s → 20/s", "20/s → auto:600/min"]
 
 
@@ -385,7 +394,8 @@ def test_status_and_log_of_a_line_that_moved(running):
         connection.begin()
         cursor.execute("UPDATE line_counters SET last = LAST_INSERT_ID(last + 30) WHERE event_id = %s", (event,))
         cursor.executemany("INSERT INTO arrivals (event_id, number, visitor, joined_at) VALUES "
-                           "(%s, %s, UNHEX(MD5(CONCAT('moved', %s))), UTC_TIMESTAMP(6))", [(event, n, n) for n in range(1, 31)])
+                           "(%s, %s, UNHEX(MD5(CONCAT('moved', %s))), UTC_TIMESTAMP(6))",
+                           [(event, n, n) for n in range(1, 31)])
         cursor.execute("INSERT INTO presence VALUES ('a', %s, 20, UTC_TIMESTAMP(6)), ('b', %s, 5, UTC_TIMESTAMP(6)), "
                        "('gone', %s, 99, UTC_TIMESTAMP(6) - INTERVAL 11 SECOND)", (event, event, event))
         connection.commit()
@@ -460,8 +470,10 @@ def test_mysql_is_away(stack_factory):
     stack = stack_factory(proxied=True).prepare()
     stack.apply(document("gone"))
     stack.mysql_proxy.cut()
-    for words in (["status"], ["status", "gone"], ["event", "list"], ["event", "show", "gone"], ["open", "gone"], ["say", "gone", "x"],
-                  ["rate", "gone", "1/s"], ["rate", "gone"], ["log", "gone"], ["audit", "gone"], ["watch", "gone"], ["migrate"],
+    for words in (["status"], ["status", "gone"], ["event", "list"], ["event", "show", "gone"], ["open", "gone"],
+                  ["say", "gone", "x"],
+                  ["rate", "gone", "1/s"], ["rate", "gone"], ["log", "gone"], ["audit", "gone"], ["watch", "gone"],
+                  ["migrate"],
                   ["event", "apply", stack.folder / "event-gone.json"]):
         away = stack.onsale(*words, expect=4, as_json=True)
         assert away.problem["type"] == "/problems/out-of-reach" and away.problem["status"] == 503 and away.out == ""

@@ -34,7 +34,8 @@ def line(prepared, request):
         cursor.execute(f"INSERT INTO pace_log (event_id, at, served, epoch, pace, rate_count, rate_seconds, reason) "
                        f"VALUES (%s, {at.format('00:01')}, 0, 3, '1/s', 1, 1, 'open')", (event,))
         for served in range(1, 11):
-            cursor.execute(f"INSERT INTO served_log VALUES (%s, %s, {at.format(f'00:{served:02}')}, 3, 0)", (event, served))
+            cursor.execute(f"INSERT INTO served_log VALUES (%s, %s, {at.format(f'00:{served:02}')}, 3, 0)",
+                           (event, served))
         cursor.execute("UPDATE line_served SET served = 10, epoch = 3 WHERE event_id = %s", (event,))
         for place in (1, 10):
             cursor.execute(f"INSERT INTO turns VALUES (%s, %s, {at.format('00:10')}, 0, 0)", (event, place))
@@ -65,25 +66,31 @@ def test_what_is_in_order(prepared, line):
 CASES = {
     "seats": (1, "UPDATE tiers SET capacity = capacity + 1 WHERE event_id = {e} AND code = 'stalls'", "can be sold"),
     "blocked": (1, "UPDATE seats SET blocked = 1 WHERE event_id = {e} AND row_name = 'B'", "can be sold"),
-    "before opening": (3, "UPDATE event_log SET at = '2026-11-23 10:00:02.5' WHERE event_id = {e} AND action = 'open'", "draft"),
+    "before opening": (3, "UPDATE event_log SET at = '2026-11-23 10:00:02.5' WHERE event_id = {e} AND action = 'open'",
+                       "draft"),
     "never opened": (3, "DELETE FROM event_log WHERE event_id = {e} AND action = 'open'", "draft"),
-    "in a pause": (3, "UPDATE event_log SET at = '2026-11-23 10:00:08.5' WHERE event_id = {e} AND action = 'pause'", "paused"),
+    "in a pause": (3, "UPDATE event_log SET at = '2026-11-23 10:00:08.5' WHERE event_id = {e} AND action = 'pause'",
+                   "paused"),
     "served over last": (4, "UPDATE line_counters SET last = 9 WHERE event_id = {e}; DELETE FROM arrivals WHERE event_id = {e} "
                             "AND number > 9", "last place given is 9"),
     "served back": (4, "UPDATE line_served SET served = 9 WHERE event_id = {e}; DELETE FROM turns WHERE event_id = {e}",
                     "its log ends at 10"),
-    "time back": (4, "UPDATE served_log SET at = '2026-11-23 10:00:06.5' WHERE event_id = {e} AND served = 5", "was before"),
+    "time back": (4, "UPDATE served_log SET at = '2026-11-23 10:00:06.5' WHERE event_id = {e} AND served = 5",
+                  "was before"),
     "epoch back": (4, "UPDATE served_log SET epoch = 2 WHERE event_id = {e} AND served = 5", "epoch 2"),
-    "epoch of nobody": (4, "UPDATE served_log SET epoch = 9000000000 WHERE event_id = {e} AND served >= 10", "no leader"),
+    "epoch of nobody": (4, "UPDATE served_log SET epoch = 9000000000 WHERE event_id = {e} AND served >= 10",
+                        "no leader"),
     "clock back": (4, "UPDATE served_log SET stopped_us = 7 WHERE event_id = {e} AND served = 5", "gone back"),
     "a gap": (4, "DELETE FROM arrivals WHERE event_id = {e} AND number = 6", "11 arrivals"),
-    "one too many": (4, "INSERT INTO arrivals VALUES ({e}, 13, UNHEX(MD5('{e}:13')), '2026-11-23 10:00:00', NULL)", "to 13"),
+    "one too many": (4, "INSERT INTO arrivals VALUES ({e}, 13, UNHEX(MD5('{e}:13')), '2026-11-23 10:00:00', NULL)",
+                     "to 13"),
     "place 0": (4, "UPDATE arrivals SET number = 0 WHERE event_id = {e} AND number = 1", "from 0"),
     "a twin": (4, "UPDATE arrivals SET visitor = UNHEX(MD5('{e}:1')) WHERE event_id = {e} AND number = 7", "1 and 7"),
     "lobby": (4, "UPDATE events SET lobby_size = 13 WHERE id = {e}", "the lobby had 13"),
     "turn too soon": (4, "INSERT INTO turns VALUES ({e}, 5, '2026-11-23 10:00:04.9', 0, 0)", "place 5"),
     "turn of nobody": (4, "INSERT INTO turns VALUES ({e}, 11, '2026-11-23 10:00:20', 0, 0)", "place 11"),
-    "too fast": (7, "UPDATE served_log SET at = '2026-11-23 10:00:04.9' WHERE event_id = {e} AND served = 5", "at most 4"),
+    "too fast": (7, "UPDATE served_log SET at = '2026-11-23 10:00:04.9' WHERE event_id = {e} AND served = 5",
+                 "at most 4"),
     "burst": (7, "UPDATE pace_log SET at = '2026-11-23 10:00:01.000001' WHERE event_id = {e}", "at most"),
     "at 0": (7, "UPDATE pace_log SET rate_count = 0 WHERE event_id = {e}", "while the pace was 0"),
     "no count": (7, "DELETE FROM pace_log WHERE event_id = {e}", "has no count"),

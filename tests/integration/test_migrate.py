@@ -85,7 +85,8 @@ def test_the_users_must_be_configured(stack_factory):
     bare = stack_factory(program_users=False)
     assert "[waiting-room] mysql_user is not set" in bare.onsale("migrate", "--users", expect=2).err
     mysql = bare.config["mysql"]["user"]
-    for user, words in (("a b", "are allowed"), ("x" * 33, "are allowed"), ("o'x", "are allowed"), (mysql, "of its own")):
+    for user, words in (("a b", "are allowed"), ("x" * 33, "are allowed"), ("o'x", "are allowed"),
+                        (mysql, "of its own")):
         bare.config["waiting-room"]["mysql_user"] = user
         bare.config["admission"]["mysql_user"] = "never_made"
         bare.write_config()
@@ -172,21 +173,26 @@ ALLOWED = {
 DENIED = {
     "waiting-room": [
         "UPDATE line_served SET served = 1000000", "INSERT INTO served_log VALUES (1, 2, UTC_TIMESTAMP(6), 1, 0)",
-        "DELETE FROM served_log", "UPDATE events SET pace = '0'", "UPDATE events SET state = 'open'", "DELETE FROM arrivals",
+        "DELETE FROM served_log", "UPDATE events SET pace = '0'", "UPDATE events SET state = 'open'",
+        "DELETE FROM arrivals",
         "UPDATE arrivals SET visitor = REPEAT('w', 16)", "UPDATE arrivals SET number = 1", "DELETE FROM turns",
         "UPDATE turns SET began_at = UTC_TIMESTAMP(6)", "UPDATE leaders SET epoch = 0", "SELECT * FROM event_log",
         "INSERT INTO event_log (event_id, at, actor, action) VALUES (1, UTC_TIMESTAMP(6), 'x', 'open')",
-        "UPDATE tiers SET sold = 0", "DELETE FROM line_counters", "SELECT * FROM pace_log", "SELECT * FROM schema_migrations",
+        "UPDATE tiers SET sold = 0", "DELETE FROM line_counters", "SELECT * FROM pace_log",
+        "SELECT * FROM schema_migrations",
         "DROP TABLE arrivals", "CREATE TABLE more (x INT)", "SELECT user FROM mysql.user",
     ],
     "admission": [
         "UPDATE line_counters SET last = 0", "DELETE FROM line_counters", "INSERT INTO line_counters VALUES (2, 0)",
         "INSERT INTO arrivals (event_id, number, visitor, joined_at) VALUES (1, 9, REPEAT('x', 16), UTC_TIMESTAMP(6))",
-        "UPDATE arrivals SET left_at = NULL", "DELETE FROM arrivals", "UPDATE events SET pace = '0'", "DELETE FROM events",
+        "UPDATE arrivals SET left_at = NULL", "DELETE FROM arrivals", "UPDATE events SET pace = '0'",
+        "DELETE FROM events",
         "UPDATE events SET file = ''", "UPDATE served_log SET at = UTC_TIMESTAMP(6)", "DELETE FROM served_log",
-        "DELETE FROM pace_log", "UPDATE pace_log SET rate_count = 0", "DELETE FROM event_log", "UPDATE event_log SET actor = ''",
+        "DELETE FROM pace_log", "UPDATE pace_log SET rate_count = 0", "DELETE FROM event_log",
+        "UPDATE event_log SET actor = ''",
         "DELETE FROM leaders", "INSERT INTO leaders VALUES ('other', '', 0, 0, UTC_TIMESTAMP(6))",
-        "INSERT INTO turns VALUES (1, 2, UTC_TIMESTAMP(6), 0, 0)", "SELECT * FROM schema_migrations", "DROP TABLE served_log",
+        "INSERT INTO turns VALUES (1, 2, UTC_TIMESTAMP(6), 0, 0)", "SELECT * FROM schema_migrations",
+        "DROP TABLE served_log",
         "CREATE TABLE more (x INT)",
     ],
 }

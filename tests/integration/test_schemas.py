@@ -31,9 +31,12 @@ def test_the_schemas_are_schemas():
 
 
 @pytest.mark.parametrize("name, words", [
-    ("version", ["--version"]), ("migrate", ["migrate"]), ("migrate", ["migrate", "--users"]), ("event list", ["event", "list"]),
-    ("event show", ["event", "show", "gala"]), ("lifecycle", ["open", "gala"]), ("say", ["say", "gala", "Hello"]), ("say", ["say", "gala", ""]),
-    ("rate", ["rate", "gala"]), ("rate", ["rate", "gala", "6/s"]), ("status", ["status", "gala"]), ("status list", ["status"]),
+    ("version", ["--version"]), ("migrate", ["migrate"]), ("migrate", ["migrate", "--users"]),
+    ("event list", ["event", "list"]),
+    ("event show", ["event", "show", "gala"]), ("lifecycle", ["open", "gala"]), ("say", ["say", "gala", "Hello"]),
+    ("say", ["say", "gala", ""]),
+    ("rate", ["rate", "gala"]), ("rate", ["rate", "gala", "6/s"]), ("status", ["status", "gala"]),
+    ("status list", ["status"]),
     ("status", ["watch", "gala", "--count", "1"]), ("audit", ["audit", "gala"]), ("keys list", ["keys", "list"]),
     ("keys rotate", ["keys", "rotate"]),
 ])

@@ -591,6 +591,23 @@ def test_mysql_goes_and_comes_back(stack_factory):
     check(stack, "gala")
 
 
+def test_the_epoch_is_a_fence(alone):
+    """Somebody else has the row: not one step more, though the connection is the best."""
+    alone.event("gala", pace="200/s")
+    arrive(alone, "gala", 5000)
+    wait_served(alone, "gala", 20)
+    alone.sql("UPDATE leaders SET holder = 'other', epoch = epoch + 1, connection_id = 0, "
+              "expires_at = UTC_TIMESTAMP(6) + INTERVAL 2 SECOND")
+    halted = served(alone, "gala")
+    alone.admissions[0].wait_log("lost_leadership", reason="somebody else leads")
+    alone.admissions[0].wait_log("standing_by", leader="other")
+    assert served(alone, "gala") == halted
+    alone.admissions[0].wait_log("became_leader", epoch=3)
+    wait_served(alone, "gala", halted + 20)
+    assert {epoch for _, _, epoch in steps(alone, "gala")} == {1, 3}
+    check(alone, "gala")
+
+
 def test_a_killed_connection(alone):
     """An operator's KILL, or a server that drops it: another epoch, nothing lost, nothing twice."""
     alone.event("gala", pace="100/s")

@@ -26,6 +26,8 @@ def event(module_stack):
         slug = f"page-{next(_numbers)}"
         module_stack.event(slug, state=state, pace=pace, **changes)
         client = module_stack.client()
+        # The waiting room hears of it a moment after the command has ended.
+        wait_until(lambda: client.get(f"/v1/events/{slug}").json().get("state") == state, f"{slug} to be {state}", 20)
         for _ in range(waiting):
             module_stack.join(slug, client=client)
             client.cookies.clear()

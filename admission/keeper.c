@@ -283,14 +283,14 @@ static int keep_to_timetable(struct keeper *keeper, struct lines_entry *entry, e
     if (result == ERROR_CONFLICT && keeper->leader.leads) {
         entry->refused_version = event->version; // asked again when it has changed
         entry->is_stale = true;
-        log_warn("timetable_refused", LOG_S("event", event->slug), LOG_S("action", lifecycle_action_name(action)),
+        log_warn("timetable_refused", LOG_S("slug", event->slug), LOG_S("action", lifecycle_action_name(action)),
                  LOG_S("state", lifecycle_state_name(change.before)));
         return 0;
     }
     if (result)
         return result;
     entry->is_stale = true;
-    log_info("timetable", LOG_S("event", event->slug), LOG_S("action", lifecycle_action_name(action)),
+    log_info("timetable", LOG_S("slug", event->slug), LOG_S("action", lifecycle_action_name(action)),
              LOG_S("state", lifecycle_state_name(change.after)), LOG_U("version", change.version));
     struct mailbox_change news = {.version = change.version};
     memcpy(news.slug, event->slug, sizeof(news.slug));

@@ -117,10 +117,10 @@ static void say_changes(const struct line *line, const struct line_event *event)
     pace_format(&line->event.pace, old);
     pace_format(&event->pace, new);
     if (strcmp(old, new) != 0)
-        log_info("pace_changed", LOG_S("event", event->slug), LOG_S("old", old), LOG_S("new", new),
+        log_info("pace_changed", LOG_S("slug", event->slug), LOG_S("old", old), LOG_S("new", new),
                  LOG_U("version", event->version));
     if (line->event.state != event->state)
-        log_info("state_changed", LOG_S("event", event->slug), LOG_S("old", lifecycle_state_name(line->event.state)),
+        log_info("state_changed", LOG_S("slug", event->slug), LOG_S("old", lifecycle_state_name(line->event.state)),
                  LOG_S("new", lifecycle_state_name(event->state)), LOG_U("version", event->version));
 }
 

@@ -79,7 +79,7 @@ static void conclude(struct step_move *move)
         // A line that runs empty between any two visitors starts its count anew with each of them.
         bool is_usual = move->restart == LINE_RESTART_EMPTY || move->restart == LINE_RESTART_FULL;
         const struct log_field fields[] = {
-            LOG_S("event", line->event.slug),
+            LOG_S("slug", line->event.slug),
             LOG_S("reason", line_restart_name(move->restart)),
             LOG_U("served", line->served),
             LOG_S("pace", pace_format(&line->event.pace, pace)),
@@ -95,7 +95,7 @@ static void conclude(struct step_move *move)
     metric_add(&meter_served, (int64_t)move->places);
     if (move->restart == LINE_RUNS)
         metric_observe_us(&meter_lateness, move->late_ns / 1000);
-    log_debug("let_in", LOG_S("event", line->event.slug), LOG_U("served", line->served), LOG_U("places", move->places),
+    log_debug("let_in", LOG_S("slug", line->event.slug), LOG_U("served", line->served), LOG_U("places", move->places),
               LOG_I("late_us", move->late_ns / 1000));
 }
 

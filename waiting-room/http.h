@@ -15,9 +15,9 @@
 #include "common/error.h"
 
 #define HTTP_HEADER_LIST_BYTES_MAX 32768 // more is answered 431 (RFC 6585); a single value we keep is bounded by it too
-#define HTTP_BODY_BYTES_MAX 16384        // more is answered 413
-#define HTTP_PATH_BYTES_MAX 1024         // of the path; more is answered 414
-#define HTTP_QUERY_BYTES_MAX 8192        // more is answered 414
+#define HTTP_BODY_BYTES_MAX 16384 // more is answered 413
+#define HTTP_PATH_BYTES_MAX 1024 // of the path; more is answered 414
+#define HTTP_QUERY_BYTES_MAX 8192 // more is answered 414
 #define HTTP_ADDRESS_BYTES INET6_ADDRSTRLEN
 
 enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_DELETE, HTTP_OTHER };
@@ -26,19 +26,19 @@ enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_DELETE, HTTP_O
 struct http_request {
     enum http_method method;
     const char *method_name; // as sent
-    const char *path;        // without the query, percent-decoding not applied (slugs need none)
-    const char *query;       // after "?", or ""
-    const char *authority;   // ":authority" or "host"
+    const char *path; // without the query, percent-decoding not applied (slugs need none)
+    const char *query; // after "?", or ""
+    const char *authority; // ":authority" or "host"
     // NULL when absent. Several `cookie` fields are joined with "; " (RFC 9113, 8.2.3), several of `forwarded_for`
     // ("x-forwarded-for") with ", "; of the others the first one counts. `return_to` is "onsale-return-to".
     const char *authorization, *cookie, *accept, *content_type, *origin, *sec_fetch_site, *accept_language,
         *forwarded_for, *return_to;
-    const char *body;        // NUL-terminated beyond body_bytes
+    const char *body; // NUL-terminated beyond body_bytes
     size_t body_bytes;
     char address[HTTP_ADDRESS_BYTES]; // of the peer, or from X-Forwarded-For when the peer is a trusted proxy
 };
 
-struct http_loop;     // one thread's event loop and its connections
+struct http_loop; // one thread's event loop and its connections
 struct http_exchange; // one request and its response
 
 struct http_handler {
@@ -82,17 +82,17 @@ void http_wake(struct http_exchange *exchange); // cheap when it is awake alread
 // After a burst of http_wake() the loop sends by itself at the end of its turn; nothing to flush.
 
 struct http_server_options {
-    const char *listen;           // TLS; "" for none
+    const char *listen; // TLS; "" for none
     const char *listen_cleartext; // HTTP/2 with prior knowledge; "" for none
     const char *certificate, *private_key; // PEM
-    const char *trusted_proxies;  // addresses and networks (CIDR), separated by commas or blanks
+    const char *trusted_proxies; // addresses and networks (CIDR), separated by commas or blanks
     int64_t threads;
-    int64_t connections_max;             // per process
+    int64_t connections_max; // per process
     int64_t connections_per_address_max; // 0: off
-    int64_t idle_seconds;                // a connection without a stream is closed after this long
-    int64_t handshake_seconds;           // TLS, and then the connection preface; 0: 10
-    int64_t request_seconds;             // a request's headers and body; 0: 15
-    int64_t stall_seconds;               // a peer that takes nothing of what waits for it; 0: 30
+    int64_t idle_seconds; // a connection without a stream is closed after this long
+    int64_t handshake_seconds; // TLS, and then the connection preface; 0: 10
+    int64_t request_seconds; // a request's headers and body; 0: 15
+    int64_t stall_seconds; // a peer that takes nothing of what waits for it; 0: 30
     struct http_handler handler;
     void *context; // http_loop_context()
 };

@@ -16,7 +16,7 @@
 #define LINGER_MS 1000
 #define MOVING_STALL_FACTOR 4
 #define STOP_SENDING_MS 250 // from an early answer to the reset of its stream
-#define LINGER_BYTES_MAX (1024 * 1024)
+#define LINGER_BYTES_MAX ((size_t)1024 * 1024)
 // Rounds of a flush in one turn: more, and a fast reader of long answers would keep the loop for itself.
 #define FLUSH_ROUNDS_MAX 8
 #define FRAME_BYTES_MAX (16384 + 9 + 1) // the most that nghttp2 gives in one piece

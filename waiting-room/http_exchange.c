@@ -101,15 +101,24 @@ static ssize_t on_read_stream(nghttp2_session *session, int32_t stream_id, uint8
     return 0;
 }
 
-// nghttp2 asks for pointers to what it only reads.
+// nghttp2 asks for pointers to bytes that it could change, and only reads them.
+static uint8_t *bytes_of(const char *text)
+{
+    union {
+        const char *text;
+        uint8_t *bytes;
+    } same = {.text = text};
+    return same.bytes;
+}
+
 static nghttp2_nv field(const char *name, const char *value, size_t value_bytes)
 {
     uint8_t flags = NGHTTP2_NV_FLAG_NONE;
     // A secret in the compression's table could be guessed at by whoever shares the connection (RFC 7541, 7.1).
     if (strcmp(name, "set-cookie") == 0)
         flags = NGHTTP2_NV_FLAG_NO_INDEX;
-    return (nghttp2_nv){.name = (uint8_t *)(uintptr_t)name,
-                        .value = (uint8_t *)(uintptr_t)value,
+    return (nghttp2_nv){.name = bytes_of(name),
+                        .value = bytes_of(value),
                         .namelen = strlen(name),
                         .valuelen = value_bytes,
                         .flags = flags};

@@ -23,7 +23,7 @@
 // A body fits into the window as a whole, so that no window update is needed for it.
 #define HTTP_STREAM_WINDOW_BYTES 32768
 // Of unfinished and unanswered requests together, per connection. An ordinary request has one or two kilobytes.
-#define HTTP_COLLECTED_BYTES_MAX (1024 * 1024)
+#define HTTP_COLLECTED_BYTES_MAX ((size_t)1024 * 1024)
 // What is not sent at once is kept by the connection, so this is also the most that a connection keeps.
 #define HTTP_OUTPUT_BYTES 65536
 #define HTTP_INPUT_BYTES 32768
@@ -188,7 +188,7 @@ static inline int64_t http_now(struct http_loop *loop)
 // http_loop.c
 int http_loop_new(struct http_server *server, size_t index, struct http_loop **ret) MUST_USE;
 void http_loop_free(struct http_loop *loop); // its thread has ended
-void *http_loop_run(void *loop); // the thread
+void *http_loop_run(void *argument); // the thread
 void http_loop_drain(struct http_loop *loop, int64_t deadline_ms); // any thread
 void http_loop_end(struct http_loop *loop); // any thread; drained before
 void http_loop_dirty(struct http_connection *connection); // to be flushed at the end of the loop's turn

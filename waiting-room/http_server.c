@@ -90,7 +90,7 @@ static int set_listeners(struct http_server *server, const struct http_server_op
 static int set_loops(struct http_server *server, size_t count, void *(*loop_start)(struct http_loop *loop),
                      void (*loop_stop)(struct http_loop *loop, void *data))
 {
-    server->loops = calloc(count, sizeof *server->loops);
+    server->loops = calloc(count, sizeof(struct http_loop *));
     if (server->loops == NULL)
         return ERROR_MEMORY;
     for (size_t i = 0; i < count; i++) {
@@ -98,6 +98,7 @@ static int set_loops(struct http_server *server, size_t count, void *(*loop_star
         server->loop_count += server->loops[i] != NULL;
         if (error != 0)
             return error;
+        assert(server->loops[i] != NULL);
         server->loops[i]->start = loop_start;
         server->loops[i]->stop = loop_stop;
     }

@@ -71,9 +71,10 @@ int tls_context_new(const char *certificate, const char *private_key, SSL_CTX **
         return ERROR_MEMORY;
     }
     int error = 0;
+    char groups[] = "X25519:P-256:P-384"; // OpenSSL's macro takes no constant
     configure(context);
     if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 || SSL_CTX_set_cipher_list(context, ciphers) != 1 ||
-        SSL_CTX_set1_groups_list(context, "X25519:P-256:P-384") != 1)
+        SSL_CTX_set1_groups_list(context, groups) != 1)
         error = fail("TLS of", "OpenSSL", problem, problem_bytes);
     else if (SSL_CTX_use_certificate_chain_file(context, certificate) != 1)
         error = fail("certificate", certificate, problem, problem_bytes);

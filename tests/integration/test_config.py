@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Configuration as operators meet it: every mistake is named with file, line, key and what is allowed; exit 2."""
+
+import os
+import socket
+import subprocess
+
+import pytest
+from processes import wait_until
+
+from harness.stack import BIN
+
+PROGRAMS = ["waiting-room", "admission", "onsale"]
+SERVERS = ["waiting-room", "admission"]
+
+
+def run(program, *arguments, cwd=None, **environment):
+    """The program with nothing in its environment but what is given."""
+    done = subprocess.run([BIN / program, *map(str, arguments)], capture_output=True, text=True, timeout=60, cwd=cwd,
+                          env={"PATH": os.environ["PATH"]} | environment)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture
+def ini(tmp_path):
+    def write(text):
+        path = tmp_path / "with a space.ini"
+        path.write_text(text)
+        return path
+    return write
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_mistake_is_named_at_once(program, ini):
+    path = ini("[mysql]\nprot = 3307\nport = abc\n\n[nobody]\nx = 1\n[log]\nlevel = loud\n[ops]\nadmission_listen = 127.0.0.1\n")
+    code, _, err = run(program, "--config", path, "--check-config")
+    assert code == 2
+    for line, key in ((2, "prot"), (3, "port"), (5, "nobody"), (8, "level"), (10, "admission_listen")):
+        said = [each for each in err.splitlines() if f"{path}:{line}:" in each]
+        assert len(said) == 1 and key in said[0], err
+    # What is allowed is said too.
+    assert "65535" in err and "debug" in err and "HOST:PORT" in err
+    # The same without asking for a check: it does not start.
+    if program in SERVERS:
+        assert run(program, "--config", path)[0] == 2
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("value, allowed", [("0", False), ("1", True), ("65535", True), ("65536", False), ("-1", False),
+                                            ("99999999999999999999", False), ("3306x", False), ("", False), ("0x10", False)])
+def test_numbers_have_limits(program, value, allowed, ini):
+    code, _, err = run(program, "--config", ini(f"[mysql]\nport = {value}\n"), "--check-config")
+    assert code == (0 if allowed else 2), err
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_good_file_is_said_to_be_good(program, ini):
+    code, out, err = run(program, "--config", ini("; a comment\n[mysql]\nhost = db.example\n[waiting-room]\nmysql_user = w\n"),
+                         "--check-config")
+    assert (code, err) == (0, ""), out
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_named_file_that_is_not_there_is_a_mistake(program, tmp_path):
+    missing = tmp_path / "missing.ini"
+    code, _, err = run(program, "--config", missing, "--check-config")
+    assert code == 2 and str(missing) in err
+    code, _, err = run(program, "--check-config", ONSALE_CONFIG=str(missing))
+    assert code == 2 and str(missing) in err
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_where_the_file_is_looked_for(program, tmp_path):
+    """--config before $ONSALE_CONFIG before ./var/onsale.ini. Each file has a mistake that names it."""
+    def bad(name):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("[mysql]\nport = bad\n")
+        return path
+    given, environment, local = bad("given.ini"), bad("environment.ini"), bad("var/onsale.ini")
+    assert str(given) in run(program, "--config", given, "--check-config", cwd=tmp_path, ONSALE_CONFIG=str(environment))[2]
+    assert str(environment) in run(program, "--check-config", cwd=tmp_path, ONSALE_CONFIG=str(environment))[2]
+    assert "var/onsale.ini" in run(program, "--check-config", cwd=tmp_path)[2]
+    local.unlink()
+    assert run(program, "--check-config", cwd=tmp_path)[0] == 0
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_environment_is_checked_too(program, ini):
+    code, _, err = run(program, "--check-config", "--config", ini(""), ONSALE_MYSQL_PORT="bad")
+    assert code == 2 and "ONSALE_MYSQL_PORT" in err
+
+
+def test_the_environment_wins(stack_factory):
+    stack = stack_factory()
+    port = stack.config["mysql"]["port"]
+    stack.config["mysql"]["port"] = 1
+    stack.write_config()
+    assert stack.onsale("migrate").code == 4
+    stack.onsale("migrate", expect=0, environment={"ONSALE_MYSQL_PORT": str(port)})
+
+
+@pytest.mark.quick
+def test_a_sections_dash_is_a_line_in_the_environment(ini):
+    code, _, err = run("waiting-room", "--config", ini(""), "--check-config", ONSALE_WAITING_ROOM_THREADS="0")
+    assert code == 2 and "threads" in err.lower()
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_secret_may_be_in_a_file(program, ini, tmp_path):
+    """A file that is there is read, one that is not is a mistake; its content is never shown."""
+    secret = tmp_path / "a secret"
+    secret.write_text("hunter2\n")
+    code, out, err = run(program, "--config", ini(""), "--check-config", ONSALE_MYSQL_PASSWORD_FILE=str(secret))
+    assert code == 0 and "hunter2" not in out + err
+    code, _, err = run(program, "--config", ini(""), "--check-config", ONSALE_MYSQL_PASSWORD_FILE=str(tmp_path / "none"))
+    assert code == 2 and "ONSALE_MYSQL_PASSWORD_FILE" in err
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_help_names_every_key_with_default_and_range(program):
+    code, out, _ = run(program, "--help")
+    if program == "onsale":
+        assert code == 0 and "migrate" in out
+        return
+    assert code == 0
+    for expected in ("[mysql]", "port = 3306", "1 to 65535", "[log]", "level = info", "error, warn, info or debug", "SIGHUP"):
+        assert expected in out, expected
+    # The password's key is there; whether it has a default is nobody's business.
+    assert "\n  password\n" in out
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("arguments", [["--no-such-option"], ["--config"]])
+def test_wrong_arguments_are_usage(program, arguments):
+    code, out, err = run(program, *arguments)
+    assert (code, out) == (2, "")
+    assert arguments[0] in err and program in err
+
+
+def test_the_password_from_a_file_is_really_used(stack_factory):
+    stack = stack_factory()
+    password = stack.config["mysql"].pop("password")
+    stack.write_config()
+    secret = stack.folder / "password"
+    secret.write_text(password + "\n")
+    refused = stack.onsale("migrate")
+    assert refused.code == 2 and "password" in refused.err
+    stack.onsale("migrate", expect=0, environment={"ONSALE_MYSQL_PASSWORD_FILE": str(secret)})
+
+
+@pytest.mark.parametrize("key, content", [("certificate", None), ("private_key", None), ("certificate", "not a certificate\n"),
+                                          ("private_key", "not a key\n")])
+def test_a_certificate_that_is_missing_or_none_is_a_clear_error(stack_factory, key, content):
+    stack = stack_factory()
+    stack.prepare()
+    path = stack.folder / "bad.pem"
+    if content is not None:
+        path.write_text(content)
+    stack.config["waiting-room"][key] = path
+    stack.write_config()
+    code, _, err = run("waiting-room", "--config", stack.config_path)
+    assert code == 2
+    assert str(path) in err, err
+
+
+def test_a_key_that_belongs_to_another_certificate_is_a_clear_error(stack_factory, tmp_path):
+    stack = stack_factory().prepare()
+    other = tmp_path / "other.pem"
+    subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-out", other],
+                   check=True, capture_output=True, timeout=30)
+    stack.config["waiting-room"]["private_key"] = other
+    stack.write_config()
+    code, _, err = run("waiting-room", "--config", stack.config_path)
+    assert code == 2 and str(other) in err, err
+
+
+def test_a_taken_port_is_a_clear_error(stack_factory):
+    stack = stack_factory().prepare()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        stack.config["waiting-room"]["listen"] = address
+        stack.config["ops"]["admission_listen"] = address
+        stack.write_config()
+        for program in SERVERS:
+            code, _, err = run(program, "--config", stack.config_path)
+            assert code in (1, 2) and address in err, f"{program}: {err}"
+
+
+def test_sighup_takes_over_what_is_reloadable_and_refuses_nonsense(stack_factory):
+    stack = stack_factory().start()
+    stack.expect_errors("reload_failed")
+    stack.event("gala")
+    room = stack.rooms[0]
+    stack.config["waiting-room"]["joins_per_address"] = "nonsense"
+    stack.write_config()
+    room.hangup()
+    # It says what is wrong and goes on as it was.
+    assert "nonsense" in room.wait_log("reload_failed").text
+    for _ in range(3):
+        stack.join("gala")
+    stack.config["waiting-room"]["joins_per_address"] = "1/h"
+    stack.write_config()
+    room.hangup()
+    with stack.client() as client:
+        def refused():
+            client.cookies.clear()  # or it would be the same visitor again
+            return client.post("/v1/events/gala/line").status_code == 429
+        wait_until(refused, "the new limit to act", 10)
+
+
+def test_a_user_that_mysql_refuses_is_said(stack_factory):
+    stack = stack_factory().prepare()
+    for program in SERVERS:
+        stack.config[program]["mysql_password"] = "wrong"
+    stack.write_config()
+    stack.expect_errors("mysql_away", "start_failed", "mysql_refused", "mysql_failed")
+    for kind in SERVERS:
+        program = stack.start_program(kind, wait=False)
+        program.killed = True  # whether it waits or ends is its own affair; that it says why is not
+        wait_until(lambda program=program, kind=kind: stack.users[kind] in program.log_text(), f"{kind} to say who is refused", 10)
+        if program.alive():
+            assert "mysql" in program.wait_not_ready().lower()
+            program.kill()

@@ -60,12 +60,11 @@ static int refuse_shared(const struct addrinfo *where, uint16_t port)
 
 static uint16_t port_of(int fd)
 {
-    struct sockaddr_storage address = {0};
+    struct sockaddr_in6 address = {0}; // IPv4's has the port in the same place
     socklen_t bytes = sizeof address;
     if (getsockname(fd, (struct sockaddr *)&address, &bytes) != 0)
         return 0;
-    return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-                                               : ((struct sockaddr_in *)&address)->sin_port);
+    return ntohs(address.sin6_port);
 }
 
 int http_listen_bind(const char *address, bool first, uint16_t port, int *ret_fd, uint16_t *ret_port, char *problem,

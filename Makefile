@@ -135,6 +135,11 @@ lint:
 	@tools/packages install build run test lint
 	@MAKE="$(MAKE)" tools/lint all
 
+# For tools/lint.
+.PHONY: print-flags
+print-flags:
+	@echo '$(CFLAGS_ALL)'
+
 format:
 	@tools/packages install lint
 	@git ls-files -z '*.c' '*.h' | xargs -0 clang-format -i

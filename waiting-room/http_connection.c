@@ -28,9 +28,9 @@ static const char preface[HTTP_PREFACE_BYTES + 1] = "PRI * HTTP/2.0\r\n\r\nSM\r\
 
 static const char not_http2[] = "HTTP/1.1 505 HTTP Version Not Supported\r\n"
                                 "content-type: text/plain; charset=utf-8\r\n"
-                                "content-length: 31\r\n"
+                                "content-length: 32\r\n"
                                 "connection: close\r\n\r\n"
-                                "This server speaks HTTP/2 only.";
+                                "This server speaks HTTP/2 only.\n";
 static const char not_tls[] = "HTTP/1.1 400 Bad Request\r\n"
                               "content-type: text/plain; charset=utf-8\r\n"
                               "content-length: 48\r\n"

@@ -136,7 +136,7 @@ static void tick(struct line_store *store, bool look_at_events, bool read_line)
     if (error == 0 && due)
         error = store_report_presence(store);
     if (error == 0 && !was_ready)
-        error = store_sweep_presence(store);
+        store_sweep_presence(store);
     if (due)
         store->next_tick_ns = now_ns + TICK_NS;
     if (error == 0) {

@@ -69,7 +69,7 @@ int store_read_clock(struct line_store *store) MUST_USE;
 int store_report_presence(struct line_store *store) MUST_USE;
 void store_tell_snapshots(struct line_store *store); // all of them, and that these are all
 void store_tell_ready(struct line_store *store);
-int store_sweep_presence(struct line_store *store) MUST_USE;
+void store_sweep_presence(struct line_store *store);
 void store_forget_presence(struct line_store *store); // at the end
 
 void store_register_join_metrics(void);

@@ -301,10 +301,11 @@ int store_report_presence(struct line_store *store)
 }
 
 // Waiting rooms that were killed leave their rows behind; nobody believes them after a few seconds.
-int store_sweep_presence(struct line_store *store)
+void store_sweep_presence(struct line_store *store)
 {
-    return db_write(store->db, "DELETE FROM presence WHERE reported_at < UTC_TIMESTAMP(6) - INTERVAL 1 DAY", NULL, 0,
-                    NULL);
+    if (db_write(store->db, "DELETE FROM presence WHERE reported_at < UTC_TIMESTAMP(6) - INTERVAL 1 DAY", NULL, 0,
+                 NULL) < 0)
+        log_warn("presence_not_swept", LOG_S("error", db_error_text(store->db)));
 }
 
 void store_forget_presence(struct line_store *store)

@@ -63,10 +63,6 @@ static const struct {
      "SELECT CONCAT('place ', t.place, ' had a turn and served is ', s.served) FROM turns t "
      "JOIN line_served s ON s.event_id = t.event_id "
      "WHERE t.event_id = ? AND s.event_id = ? AND (t.place > s.served OR t.place = 0)"},
-    {AUDIT_LINE, 1,
-     "SELECT CONCAT('place ', t.place, ' had a turn before it was let in') FROM turns t "
-     "WHERE t.event_id = ? AND t.began_at < (SELECT l.at FROM served_log l "
-     "WHERE l.event_id = t.event_id AND l.served >= t.place ORDER BY l.served LIMIT 1)"},
 };
 
 void audit_violation(struct audit *audit, enum audit_index check, const char *format, ...)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The audit's way along the line: served_log in the order of places, and beside it the rows of pace_log, each of which
-// begins a new stretch of the count. Read in pages, so that a line of any length fits.
+// begins a new stretch of the count, and the turns of the places that each step let in. Each table is read once, in pages,
+// so that a line of any length fits and takes time in proportion: a subquery for each place would go through the whole
+// log each time.
 #include <inttypes.h>
 #include <stdbool.h>
 
@@ -10,12 +12,17 @@
 
 #define PAGE_ROWS 5000
 
+// A table read in pages, in the order of its first column.
+struct pages {
+    const char *sql; // with the event's id, what the first column must be above, and how many rows
+    struct db_rows *rows;
+    size_t row; // the next one
+    uint64_t after; // the first column of the last row that was taken
+};
+
 struct walk {
     struct audit *audit;
-    // pace_log, in order of id: a page, and where in it the next row is.
-    struct db_rows *stretches;
-    size_t stretch_row;
-    uint64_t stretch_id; // of the last row that was read
+    struct pages stretches, turns;
     bool has_stretch;
     struct audit_pace stretch; // the one that counts now
     // The step before.
@@ -25,35 +32,39 @@ struct walk {
     int64_t at_us;
 };
 
-enum { STRETCH_ID, STRETCH_SERVED, STRETCH_AT, STRETCH_COUNT, STRETCH_SECONDS };
+enum {
+    STRETCH_ID,
+    STRETCH_SERVED,
+    STRETCH_AT,
+    STRETCH_COUNT,
+    STRETCH_SECONDS,
+};
 
-// Makes the next row of pace_log, if there is one, available at stretch_row.
-static int look_ahead(struct walk *walk, bool *ret_is_there)
+// Makes the next row available at pages->row, if there is one.
+static int look_ahead(const struct audit *audit, struct pages *pages, bool *ret_is_there)
 {
-    if (!walk->stretches || walk->stretch_row == db_rows_count(walk->stretches)) {
-        if (walk->stretches && db_rows_count(walk->stretches) < PAGE_ROWS) {
+    if (!pages->rows || pages->row == db_rows_count(pages->rows)) {
+        if (pages->rows && db_rows_count(pages->rows) < PAGE_ROWS) {
             *ret_is_there = false;
             return 0;
         }
-        db_rows_free(walk->stretches);
-        walk->stretches = NULL;
-        int r = db_read(walk->audit->db,
-                        "SELECT id, served, at, rate_count, rate_seconds FROM pace_log WHERE event_id = ? AND id > ? "
-                        "ORDER BY id LIMIT ?",
-                        (struct db_value[]){DB_U(walk->audit->event_id), DB_U(walk->stretch_id), DB_U(PAGE_ROWS)}, 3,
-                        PAGE_ROWS, &walk->stretches);
+        db_rows_free(pages->rows);
+        pages->rows = NULL;
+        int r = db_read(audit->db, pages->sql,
+                        (struct db_value[]){DB_U(audit->event_id), DB_U(pages->after), DB_U(PAGE_ROWS)}, 3, PAGE_ROWS,
+                        &pages->rows);
         if (r < 0)
             return r;
-        walk->stretch_row = 0;
+        pages->row = 0;
     }
-    *ret_is_there = walk->stretch_row < db_rows_count(walk->stretches);
+    *ret_is_there = pages->row < db_rows_count(pages->rows);
     return 0;
 }
 
 static void begin_stretch(struct walk *walk)
 {
-    const struct db_rows *rows = walk->stretches;
-    size_t row = walk->stretch_row++;
+    const struct db_rows *rows = walk->stretches.rows;
+    size_t row = walk->stretches.row++;
     struct audit_pace next = {.served = db_u64(rows, row, STRETCH_SERVED),
                               .at_us = db_time_us(rows, row, STRETCH_AT),
                               .rate_count = db_u64(rows, row, STRETCH_COUNT),
@@ -66,7 +77,7 @@ static void begin_stretch(struct walk *walk)
     if (walk->has_step && next.at_us < walk->at_us)
         audit_violation(walk->audit, AUDIT_PACE, "the count began anew at %s, before place %" PRIu64 " was let in",
                         clock_format(next.at_us, at), walk->served);
-    walk->stretch_id = db_u64(rows, row, STRETCH_ID);
+    walk->stretches.after = db_u64(rows, row, STRETCH_ID);
     walk->stretch = next;
     walk->has_stretch = true;
 }
@@ -76,10 +87,26 @@ static int find_stretch(struct walk *walk, uint64_t served)
 {
     for (;;) {
         bool is_there;
-        int r = look_ahead(walk, &is_there);
-        if (r < 0 || !is_there || db_u64(walk->stretches, walk->stretch_row, STRETCH_SERVED) >= served)
+        int r = look_ahead(walk->audit, &walk->stretches, &is_there);
+        if (r < 0 || !is_there || db_u64(walk->stretches.rows, walk->stretches.row, STRETCH_SERVED) >= served)
             return r;
         begin_stretch(walk);
+    }
+}
+
+// The turns of the places up to `served`, which were let in at `at_us`.
+static int check_turns(struct walk *walk, uint64_t served, int64_t at_us)
+{
+    struct pages *turns = &walk->turns;
+    for (;;) {
+        bool is_there;
+        int r = look_ahead(walk->audit, turns, &is_there);
+        if (r < 0 || !is_there || db_u64(turns->rows, turns->row, 0) > served)
+            return r;
+        turns->after = db_u64(turns->rows, turns->row, 0);
+        if (db_time_us(turns->rows, turns->row, 1) < at_us)
+            audit_violation(walk->audit, AUDIT_LINE, "place %" PRIu64 " had a turn before it was let in", turns->after);
+        turns->row++;
     }
 }
 
@@ -130,6 +157,9 @@ static int walk_page(struct walk *walk, const struct db_rows *rows)
             return r;
         check_order(walk, served, at_us, epoch, stopped_us);
         check_pace(walk, served, at_us);
+        r = check_turns(walk, served, at_us);
+        if (r < 0)
+            return r;
         walk->has_step = true;
         walk->served = served;
         walk->at_us = at_us;
@@ -141,7 +171,12 @@ static int walk_page(struct walk *walk, const struct db_rows *rows)
 
 int audit_served_log(struct audit *audit)
 {
-    struct walk walk = {.audit = audit};
+    struct walk walk = {
+        .audit = audit,
+        .stretches.sql = "SELECT id, served, at, rate_count, rate_seconds FROM pace_log WHERE event_id = ? AND id > ? "
+                         "ORDER BY id LIMIT ?",
+        .turns.sql = "SELECT place, began_at FROM turns WHERE event_id = ? AND place > ? ORDER BY place LIMIT ?",
+    };
     int r = 0;
     for (bool more = true, first = true; r == 0 && more; first = false) {
         struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
@@ -157,6 +192,7 @@ int audit_served_log(struct audit *audit)
             r = walk_page(&walk, rows);
         more = r == 0 && db_rows_count(rows) == PAGE_ROWS;
     }
-    db_rows_free(walk.stretches);
+    db_rows_free(walk.stretches.rows);
+    db_rows_free(walk.turns.rows);
     return r;
 }

@@ -66,7 +66,8 @@ class MariaDB:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         (self.folder / "installing").touch()
         command = [program("mariadb-install-db"), "--no-defaults", f"--datadir={self.data}", "--skip-test-db",
-                   "--auth-root-authentication-method=normal"]
+                   "--auth-root-authentication-method=normal",
+                   "--force"]  # even where this machine's own name cannot be looked up; it is not needed
         if os.geteuid() == 0:
             # For the server alone. With --user the script would change owners, and it takes a path with a space apart.
             command.append("--loose-user=root")

@@ -255,6 +255,7 @@ static void *run(void *argument)
     }
     bus_close(feed->bus);
     feed->bus = NULL;
+    set_connected(feed, false);
     return NULL;
 }
 
@@ -285,11 +286,17 @@ static void wake(struct feed *feed)
         log_debug("wake_failed", LOG_I("fd", feed->wake)); // the counter is full: the thread is awake anyway
 }
 
-void feed_close(struct feed *feed)
+void feed_stop(struct feed *feed)
 {
     atomic_store(&feed->stopping, true);
     wake(feed);
     pthread_join(feed->thread, NULL);
+}
+
+void feed_free(struct feed *feed)
+{
+    if (!feed)
+        return;
     struct left_news *news;
     while ((news = take_left(feed)))
         left_news_unref(news);

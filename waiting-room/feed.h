@@ -35,7 +35,8 @@ struct feed_options {
 
 struct feed;
 int feed_open(const struct feed_options *options, struct feed **ret) MUST_USE;
-void feed_close(struct feed *feed);
+void feed_stop(struct feed *feed); // ends the thread; what is published afterwards is forgotten
+void feed_free(struct feed *feed); // once stopped, and when all loops have ended; accepts NULL
 
 // Tells the other waiting rooms that somebody left. Never blocks; with RabbitMQ away, or more than 10,000 waiting, it is
 // forgotten. Any thread.

@@ -299,13 +299,19 @@ int line_store_open(const struct line_store_options *options, struct line_store 
     return 0;
 }
 
-void line_store_close(struct line_store *store)
+void line_store_stop(struct line_store *store)
 {
     pthread_mutex_lock(&store->lock);
     store->stopping = true;
     pthread_cond_signal(&store->news);
     pthread_mutex_unlock(&store->lock);
     pthread_join(store->thread, NULL);
+}
+
+void line_store_free(struct line_store *store)
+{
+    if (!store)
+        return;
     pthread_cond_destroy(&store->news);
     pthread_mutex_destroy(&store->lock);
     free_store(store);

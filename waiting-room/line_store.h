@@ -62,8 +62,9 @@ struct line_store_options {
 };
 
 int line_store_open(const struct line_store_options *options, struct line_store **ret) MUST_USE;
-// Reports nobody present any more, drops what is queued, joins the thread. Call it when all loops have left.
-void line_store_close(struct line_store *store);
+// Answers what is queued, takes the room's presence back and ends the thread. What is asked afterwards is refused.
+void line_store_stop(struct line_store *store);
+void line_store_free(struct line_store *store); // once stopped, and when all loops have ended; accepts NULL
 
 // Queues a request. ERROR_LIMIT: the queue is full; the request is still the caller's. Any loop's thread.
 int line_store_ask(struct line_store *store, struct line_store_request *request) MUST_USE;

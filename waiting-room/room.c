@@ -149,11 +149,14 @@ void room_close(struct room *room)
     if (room->server)
         http_server_drain(room->server, room->config->drain_seconds * 1000);
     if (room->feed)
-        feed_close(room->feed);
+        feed_stop(room->feed);
     if (room->store)
-        line_store_close(room->store);
+        line_store_stop(room->store);
+    // Nobody posts to the loops any more, but until their end they still look at both.
     if (room->server)
         http_server_close(room->server, 0);
+    feed_free(room->feed);
+    line_store_free(room->store);
     keys_unref(room->keys);
     page_files_unref(room->page);
     loops_done(&room->loops);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fills the page's template. Which panel is shown follows from the event's state and the visitor's line by one rule,
-// page_panel(), which the script repeats (panelOf in onsale.js): the two must agree, or the page would jump when the script starts.
+// page_panel(), which the script repeats (panelOf in onsale.js): the two must agree, or the page would jump when the
+// script starts.
 #define _GNU_SOURCE // memmem()
 #include "waiting-room/page_render.h"
 
@@ -116,7 +117,8 @@ static void append_wait(struct buffer *html, const struct page_view *view)
 
 static void append_prices(struct buffer *html, const struct page_tier *tier)
 {
-    // A single price stands beside the tier's name and needs no name of its own: the short form of the event file calls it "full".
+    // A single price stands beside the tier's name and needs no name of its own: the short form of the event file
+    // calls it "full".
     buffer_text(html, tier->price_count == 1 ? "<ul class=\"price-list single\">" : "<ul class=\"price-list\">");
     for (size_t i = 0; i < tier->price_count; i++) {
         buffer_text(html, "<li>");
@@ -155,7 +157,8 @@ static void append_tiers(struct buffer *html, const struct page_view *view)
     }
 }
 
-// JSON inside a script element: "</script>" and "<!--" must not appear, and JSON lets every "<" be written as an escape.
+// JSON inside a script element: "</script>" and "<!--" must not appear, and JSON lets every "<" be written as an
+// escape.
 static void append_json(struct buffer *html, const char *json)
 {
     for (const char *rest = json != NULL ? json : "null"; *rest != '\0';) {

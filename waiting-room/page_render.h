@@ -36,8 +36,8 @@ struct page_tier {
     uint64_t left;
 };
 
-// Everything is borrowed for the call and is plain text in UTF-8: escaping is done here. A string that does not apply is
-// NULL or "".
+// Everything is borrowed for the call and is plain text in UTF-8: escaping is done here. A string that does not apply
+// is NULL or "".
 struct page_view {
     const char *lang; // NULL: "en"
     const char *slug;
@@ -64,8 +64,8 @@ struct page_view {
     const char *line_json; // the visitor's own state, as at /v1/events/SLUG/line; NULL without a valid token
 };
 
-// Appends the page to `html`; a failure is html->failed. Placeholders that nobody knows come out empty; nothing that the view
-// holds is looked through for placeholders.
+// Appends the page to `html`; a failure is html->failed. Placeholders that nobody knows come out empty; nothing that
+// the view holds is looked through for placeholders.
 void page_render(const char *template, size_t template_bytes, const struct page_view *view, struct buffer *html);
 
 // An amount in the currency's minor unit (ISO 4217) as it stands in a price list: "€45.00", "¥4,500", "KWD 12.500".

@@ -1,7 +1,7 @@
 // links: waiting-room
 // SPDX-License-Identifier: Apache-2.0
-// The page without its script: which panel is shown, what is said of place and wait, and that nothing a seller or a visitor
-// wrote gets out of its place in the HTML.
+// The page without its script: which panel is shown, what is said of place and wait, and that nothing a seller or a
+// visitor wrote gets out of its place in the HTML.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

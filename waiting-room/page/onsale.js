@@ -22,8 +22,9 @@ const words = {
     yourTurn: 'It is your turn',
     titleTurn: 'Your turn',
     youAreIn: 'You are in',
-    inLobby: (n, count) => n === 0 ? 'Nobody is in the lobby yet.' : `${count} ${n === 1 ? 'person is' : 'people are'} in the lobby now.`,
-    inLine: (n, count) => n === 0 ? 'Nobody is waiting now.' : `${count} ${n === 1 ? 'person is' : 'people are'} waiting now.`,
+    peopleAre: (n, count) => `${count} ${n === 1 ? 'person is' : 'people are'}`,
+    inLobby: people => people ? `${people} in the lobby now.` : 'Nobody is in the lobby yet.',
+    inLine: people => people ? `${people} waiting now.` : 'Nobody is waiting now.',
     pace: {s: n => `${n} a second`, min: n => `${n} a minute`, h: n => `${n} an hour`},
     paceUpTo: pace => `up to ${pace}`,
     paceNobody: 'nobody at the moment',
@@ -104,15 +105,16 @@ export function clockText(seconds) {
     return hours > 0 ? `${hours}:${two(minutes)}:${two(s % 60)}` : `${minutes}:${two(s % 60)}`;
 }
 
-// How long to wait before the next try: doubling from 1.5 s to 30 s, spread over half to one and a half of that, so that a
-// crowd that was cut off together does not come back together; never sooner than the server asked for.
+// How long to wait before the next try: doubling from 1.5 s to 30 s, spread over half to one and a half of that, so
+// that a crowd that was cut off together does not come back together; never sooner than the server asked for.
 export function retryDelay(attempt, retryAfterSeconds, random) {
     const own = Math.min(30000, 1500 * 2 ** Math.min(10, Math.max(0, attempt - 1))) * (0.5 + random);
     const asked = (retryAfterSeconds || 0) * 1000;
     return asked > 0 ? Math.max(own, asked * (1 + 0.25 * random)) : own;
 }
 
-// Reads server-sent events out of chunks of text. `onFrame(event, data)` gets the parsed JSON; a frame that is none is skipped.
+// Reads server-sent events out of chunks of text. `onFrame(event, data)` gets the parsed JSON; a frame that is none
+// is skipped.
 export function frameReader(onFrame, onRetry) {
     let rest = '', event = '', data = [];
     const endFrame = () => {
@@ -344,7 +346,8 @@ function renderJoin(event) {
     show(document.querySelector('.only-lobby'), isLobby);
     show(document.querySelector('.only-line'), !isLobby);
     const waiting = Math.max(0, event.line - event.served);
-    setText($('in-line'), (isLobby ? words.inLobby : words.inLine)(waiting, number(waiting)));
+    const people = waiting > 0 ? words.peopleAre(waiting, number(waiting)) : null;
+    setText($('in-line'), (isLobby ? words.inLobby : words.inLine)(people));
 }
 
 function renderWaiting(event) {
@@ -424,8 +427,9 @@ export function countdownText(seconds) {
 
 // ---- The line, seen from above --------------------------------------------------------------------------------------
 
-// A rope maze with the door at its front: one dot for so many people, this visitor's own among them. A dot moves exactly as far
-// as the line does; the way from the first sight of this place to the door is the whole maze or, in a short line, less.
+// A rope maze with the door at its front: one dot for so many people, this visitor's own among them. A dot moves
+// exactly as far as the line does; the way from the first sight of this place to the door is the whole maze or, in a
+// short line, less.
 const SPACING = 14; // pixels from dot to dot
 class Walk {
     #canvas = $('walk');
@@ -513,9 +517,9 @@ class Walk {
         const scale = people < 1.5 ? words.dotIsOne : words.dotIsMany(number(Math.round(people)));
         setText($('walk-scale'), scale);
         const mine = gap + this.#shown / people * spacing;
-        const dot = (way, index, fill, radius) => {
+        const dot = (way, index, fill, radius) => { // people do not stand on a ruler's edge
             const [x, y] = this.#point(way);
-            const sway = index === 0 ? 0 : (Math.abs(Math.sin(index * 127.1) * 43758.5) % 1 - 0.5) * 4.4; // people do not stand on a ruler's edge
+            const sway = index === 0 ? 0 : (Math.abs(Math.sin(index * 127.1) * 43758.5) % 1 - 0.5) * 4.4;
             context.globalAlpha = Math.min(1, Math.max(0, way / gap));
             context.fillStyle = fill;
             context.beginPath();
@@ -523,8 +527,8 @@ class Walk {
             context.fill();
         };
         for (let i = 1; mine - i * spacing > 0; i++) dot(mine - i * spacing, i, colour('--dot'), 4);
-        const behind = Math.ceil(this.#behind / people);
-        for (let i = 1; i <= behind && mine + i * spacing <= length; i++) dot(mine + i * spacing, -i, colour('--dot-behind'), 4);
+        const behind = Math.min(Math.ceil(this.#behind / people), Math.floor((length - mine) / spacing));
+        for (let i = 1; i <= behind; i++) dot(mine + i * spacing, -i, colour('--dot-behind'), 4);
         dot(mine, 0, colour('--ticket'), 9.5);
         dot(mine, 0, colour('--accent'), 7);
         context.globalAlpha = 1;
@@ -572,9 +576,9 @@ class Failure extends Error {
     }
 }
 
-// One thing at a time: the stream of one's own line, or, without a place, a look at the event every few seconds. The stream
-// is read by fetch and not by EventSource, which gives up for good on a 503, hides Retry-After, and hides the comments by
-// which silence is told from a line that stands still.
+// One thing at a time: the stream of one's own line, or, without a place, a look at the event every few seconds. The
+// stream is read by fetch and not by EventSource, which gives up for good on a 503, hides Retry-After, and hides the
+// comments by which silence is told from a line that stands still.
 class Network {
     #current = null;
     #timer = null;
@@ -648,7 +652,8 @@ class Network {
         }
         if (!answer.ok) throw new Failure(answer);
         const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-        const read = frameReader((event, data) => this.#onFrame(event, data), ms => { this.#retryMs = Math.min(ms, 30000); });
+        const onRetry = ms => { this.#retryMs = Math.min(ms, 30000); };
+        const read = frameReader((event, data) => this.#onFrame(event, data), onRetry);
         for (;;) {
             const {done, value} = await reader.read();
             if (signal.aborted) return 0;
@@ -711,22 +716,18 @@ async function join(again) {
         hearMine(await answer.json());
         endJoining(null);
         others?.postMessage('joined');
-        network.restart();
-        return;
+        return network.restart();
     }
     const isBusy = answer === null || [429, 502, 503, 504].includes(answer.status);
-    if (!isBusy) {
-        await joinRefused(answer);
-        return;
-    }
+    if (!isBusy) return joinRefused(answer);
     known.problem = answer?.status === 429 ? words.joinMany : words.joinBusy;
     render();
     const retryAfter = Number(answer?.headers.get('Retry-After')) || 0;
     setTimeout(() => known.joining && join(again), retryDelay(++joinAttempt, retryAfter, Math.random()));
 }
 
-// 401: there was a token that is worth nothing; the answer has removed it. 409: not open yet. 410: sold out or closed, which the
-// event's own document says better than the refusal.
+// 401: there was a token that is worth nothing; the answer has removed it. 409: not open yet. 410: sold out or
+// closed, which the event's own document says better than the refusal.
 async function joinRefused(answer) {
     const problem = await answer.json().catch(() => ({}));
     const silent = [409, 410].includes(answer.status);

@@ -64,40 +64,72 @@ static int read_arrivals(struct line_store *store, uint32_t event_id, struct lin
     buffer_text(&numbers, "]");
     if (numbers.failed)
         return ERROR_MEMORY;
-    // When a place was let in is in the first step of served_log that reached it.
     return db_read(store->db,
-                   "SELECT a.number, a.visitor, a.left_at IS NOT NULL, t.began_at, t.stopped_us,"
-                   " (SELECT l.at FROM served_log l WHERE l.event_id = a.event_id AND l.served >= a.number"
-                   "  ORDER BY l.served LIMIT 1),"
-                   " (SELECT l.stopped_us FROM served_log l WHERE l.event_id = a.event_id AND l.served >= a.number"
-                   "  ORDER BY l.served LIMIT 1)"
+                   "SELECT a.number, a.visitor, a.left_at IS NOT NULL, t.began_at, t.stopped_us"
                    " FROM JSON_TABLE(?, '$[*]' COLUMNS (number BIGINT UNSIGNED PATH '$')) AS asked"
                    " JOIN arrivals a ON a.event_id = ? AND a.number = asked.number"
                    " LEFT JOIN turns t ON t.event_id = a.event_id AND t.place = a.number ORDER BY a.number",
                    (struct db_value[]){db_text(numbers.data), DB_U(event_id)}, 2, distinct, ret);
 }
 
-// Fills one answer from its row, and says whether a turn has to be noted; then `turn` has its began_at and stopped_us.
-static bool judge(const struct arrivals_event *event, const struct db_rows *rows, size_t row,
-                  struct line_store_request *request)
+// Some rows of served_log, in the order of places. Numbers are asked for in rising order, so a page read for one of them
+// serves those behind it. (A subquery per number in the statement above would walk the log from its beginning each time.)
+struct steps {
+    struct line_store *store;
+    uint32_t event_id;
+    struct db_rows *rows;
+    size_t row;
+};
+
+// When a place was let in: the first step that reached it. ERROR_NOT_FOUND: none has.
+static int find_step(struct steps *steps, uint64_t number, int64_t *ret_at_us, int64_t *ret_stopped_us)
+{
+    while (steps->rows && steps->row < db_rows_count(steps->rows) && db_u64(steps->rows, steps->row, 0) < number)
+        steps->row++;
+    if (!steps->rows || steps->row == db_rows_count(steps->rows)) {
+        db_rows_free(steps->rows);
+        steps->rows = NULL;
+        steps->row = 0;
+        int error = db_read(steps->store->db,
+                            "SELECT served, at, stopped_us FROM served_log WHERE event_id = ? AND served >= ?"
+                            " ORDER BY served LIMIT 64",
+                            (struct db_value[]){DB_U(steps->event_id), DB_U(number)}, 2, 64, &steps->rows);
+        if (error < 0)
+            return error;
+        if (db_rows_count(steps->rows) == 0)
+            return ERROR_NOT_FOUND;
+    }
+    *ret_at_us = db_time_us(steps->rows, steps->row, 1);
+    *ret_stopped_us = db_i64(steps->rows, steps->row, 2);
+    return 0;
+}
+
+// Fills one answer from its row. *ret_began says whether a turn has to be noted; then `turn` has its began_at and
+// stopped_us.
+static int judge(const struct arrivals_event *event, const struct db_rows *rows, size_t row, struct steps *steps,
+                 struct line_store_request *request, bool *ret_began)
 {
     size_t bytes = 0;
+    *ret_began = false;
     const void *visitor = db_bytes(rows, row, 1, &bytes);
     if (!visitor || bytes != sizeof request->visitor || memcmp(visitor, request->visitor, bytes) != 0)
-        return false; // somebody else's number: the answer stays "not found"
+        return 0; // somebody else's number: the answer stays "not found"
     request->error = 0;
     request->facts.left = db_i64(rows, row, 2) != 0;
     if (!db_is_null(rows, row, 3)) {
         request->facts.turn = LINE_TURN_BEGAN;
         request->facts.turn_began_us = db_time_us(rows, row, 3);
         request->facts.turn_stopped_us = db_i64(rows, row, 4);
-        return false;
+        return 0;
     }
     bool in_line = event->rules.opened && !request->facts.left && event->rules.state != LIFECYCLE_CLOSED &&
                    event->rules.state != LIFECYCLE_SOLD_OUT;
-    if (!in_line || request->number > event->rules.served || db_is_null(rows, row, 5))
-        return false;
-    int64_t let_in_us = db_time_us(rows, row, 5), let_in_stopped_us = db_i64(rows, row, 6);
+    if (!in_line || request->number > event->rules.served)
+        return 0;
+    int64_t let_in_us, let_in_stopped_us;
+    int error = find_step(steps, request->number, &let_in_us, &let_in_stopped_us);
+    if (error < 0)
+        return error == ERROR_NOT_FOUND ? 0 : error; // a log with a hole is the audit's to find, not this visitor's
     if (request->kind == LINE_STORE_LET_IN) {
         request->facts.turn_began_us = let_in_us;
         request->facts.turn_stopped_us = let_in_stopped_us;
@@ -106,10 +138,11 @@ static bool judge(const struct arrivals_event *event, const struct db_rows *rows
         request->facts.turn_stopped_us = line_stopped_us(&event->rules, event->now_us);
     } else {
         request->facts.turn = LINE_TURN_MISSED;
-        return false;
+        return 0;
     }
     request->facts.turn = LINE_TURN_BEGAN;
-    return true;
+    *ret_began = true;
+    return 0;
 }
 
 static int note_turns(struct line_store *store, uint32_t event_id, struct line_store_request **began, size_t count)
@@ -141,8 +174,9 @@ static int look_up_once(struct line_store *store, struct line_store_request **re
         error = read_arrivals(store, event_id, requests, count, &rows);
     if (error < 0)
         return error;
+    struct steps steps = {.store = store, .event_id = event_id};
     size_t row = 0, row_count = db_rows_count(rows), began_count = 0;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && error == 0; i++) {
         struct line_store_request *request = requests[i];
         request->error = ERROR_NOT_FOUND;
         request->facts = (struct line_facts){.number = request->number};
@@ -151,10 +185,14 @@ static int look_up_once(struct line_store *store, struct line_store_request **re
         request->last = event.last;
         while (row < row_count && db_u64(rows, row, 0) < request->number)
             row++;
-        if (row < row_count && db_u64(rows, row, 0) == request->number && judge(&event, rows, row, request))
+        bool began_now = false;
+        if (row < row_count && db_u64(rows, row, 0) == request->number)
+            error = judge(&event, rows, row, &steps, request, &began_now);
+        if (began_now)
             began[began_count++] = request;
     }
-    if (began_count > 0)
+    db_rows_free(steps.rows);
+    if (error == 0 && began_count > 0)
         error = note_turns(store, event_id, began, began_count);
     *ret_began = began_count;
     return error;

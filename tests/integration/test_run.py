@@ -56,6 +56,9 @@ class Run:
     def url(self):
         return self.said().rstrip("\n").rpartition("\n")[2].removeprefix("ready ")
 
+    def config_lines(self):
+        return Path(self.ready["config"]).read_text().splitlines()
+
     def everything(self):
         """The pids of make and all that came of it, as /proc knows them."""
         found, parents = set(), {}
@@ -152,9 +155,12 @@ def test_ready_then_joining_dialling_and_ctrl_c_leaves_nothing(run):
         wait_until(lambda: client.get(f"{base}/v1/events/spring-gala/line", headers=token).json()["line"] == "turn",
                    "being let in", 10)
 
+    ports = [int(line.rpartition(":")[2]) for line in first.config_lines() if "listen = 127.0.0.1:" in line]
+    assert len(ports) >= 3
     first.interrupt()
     wait_gone(everything)
     assert not first.ready_file.exists()
+    wait_until(lambda: all(port_is_free(port) for port in ports), "the ports to be free", 20)
     for name in ("waiting-room", "admission-1", "admission-2"):
         assert (first.var / "log" / f"{name}.log").stat().st_size > 0
 
@@ -344,12 +350,3 @@ def test_missing_packages_are_named_and_installed_with_sudo(tmp_path):
     (tools / "sudo").unlink()
     done = install()
     assert done.returncode == 1 and "no sudo" in done.stderr and "libuv1-dev" in done.stderr
-
-
-def test_every_port_is_given_back(run):
-    here = run().wait_ready()
-    config = Path(here.ready["config"]).read_text()
-    ports = [int(line.rpartition(":")[2]) for line in config.splitlines() if "listen = 127.0.0.1:" in line]
-    assert len(ports) >= 3
-    here.interrupt()
-    wait_until(lambda: all(port_is_free(port) for port in ports), "the ports to be free", 20)

@@ -109,7 +109,7 @@ def test_a_port_that_was_taken_meanwhile_is_replaced(folder):
         queue(folder)
 
 
-def test_nobody_gets_in_without_the_password(folder):
+def test_nobody_gets_in_without_the_password_and_what_dies_is_started_again(folder):
     servers("start", folder)
     now = kept(folder)
     for user in ("root", "", "nobody"):
@@ -121,10 +121,7 @@ def test_nobody_gets_in_without_the_password(folder):
     for name in ("servers.json", "servers.env", "rabbitmq/rabbitmq.conf", "mysql/init.sql"):
         assert (folder / name).stat().st_mode & 0o077 == 0, name
 
-
-def test_what_dies_is_started_again(folder):
-    servers("start", folder)
-    before = kept(folder)
+    before = now
     for name, works in (("mariadbd", lambda: sql(folder, "SELECT 1")), ("rabbitmq", lambda: queue(folder))):
         os.kill(before["pids"][name], signal.SIGKILL)
         wait_until(lambda name=name: kept(folder)["pids"][name] != before["pids"][name], f"{name} to come again", 60)

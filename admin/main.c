@@ -98,8 +98,14 @@ static int run(struct words *words)
             return context_print_json(&context, json_pack("{s:s}", "version", ONSALE_VERSION));
         return printf("onsale %s\n", ONSALE_VERSION) < 0 ? EXIT_FAILED : EXIT_DONE;
     }
-    if (words->count == 0 && words->check_config)
-        return load_configuration(&context, words->config_path);
+    if (words->count == 0 && words->check_config) {
+        int status = load_configuration(&context, words->config_path);
+        if (status == EXIT_DONE && !words->json) {
+            const char *path = config_find(words->config_path);
+            (void)printf("configuration ok: %s\n", path ? path : "no file, defaults and environment");
+        }
+        return status;
+    }
     if (words->count == 0)
         return words->help ? show_help(&context, NULL)
                            : context_fail(&context, EXIT_USAGE, "a command is missing; `onsale help` lists them");

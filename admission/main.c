@@ -60,8 +60,14 @@ static int start(struct parts *parts)
         result = keeper_start(&settings.common, holder, parts->mailbox, &parts->keeper);
     if (!result)
         result = courier_start(&settings.common, parts->mailbox, &parts->courier);
-    if (!result)
-        result = ops_open(settings.common.ops_listen[CONFIG_ADMISSION], is_ready, parts, &parts->ops);
+    if (result) {
+        log_error("start_failed", LOG_S("class", error_str(result)));
+        return result;
+    }
+    const char *address = settings.common.ops_listen[CONFIG_ADMISSION];
+    result = ops_open(address, is_ready, parts, &parts->ops);
+    if (result)
+        log_error("ops_not_listening", LOG_S("address", address), LOG_S("class", error_str(result)));
     return result;
 }
 
@@ -100,7 +106,6 @@ int main(int argc, char **argv)
     meters_register();
     int result = start(&parts);
     if (result) {
-        log_error("start_failed", LOG_S("error", error_str(result)));
         status = 1;
     } else {
         log_info("started", LOG_S("version", ONSALE_VERSION));

@@ -441,7 +441,13 @@ static int load(const struct config_table *table, const char *path, struct buffe
 
 int config_load(const struct config_table *table, const char *path, struct buffer *problems)
 {
-    return load(table, path, problems, false);
+    int result = load(table, path, problems, false);
+    if (result || !table->check)
+        return result;
+    result = table->check(table->config, problems);
+    if (result)
+        config_done(table);
+    return result;
 }
 
 int config_reload(const struct config_table *table, const char *path, struct buffer *problems)

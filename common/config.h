@@ -74,6 +74,9 @@ struct config_table {
     size_t key_count;
     void *config;        // the program's structure, zeroed, beginning with struct common_config
     const char *program; // "waiting-room"; its section may hold mysql_user and mysql_password, which then win over [mysql]
+    // What values alone do not show, such as a certificate that cannot be read; NULL: nothing. Called by config_load() when all
+    // values are right. Appends a line for each problem, without the file's name, and returns 0 or ERROR_INVALID.
+    int (*check)(const void *config, struct buffer *problems);
 };
 
 // Reads `path` (NULL: defaults and environment only), then the environment, and fills the structure. Every value is checked.

@@ -13,7 +13,12 @@ int main(int argc, char **argv)
     static struct room_config config;
     static struct room room;
     const struct config_table table = {
-        .keys = room_config_keys, .key_count = room_config_key_count, .config = &config, .program = "waiting-room"};
+        .keys = room_config_keys,
+        .key_count = room_config_key_count,
+        .config = &config,
+        .program = "waiting-room",
+        .check = room_config_check,
+    };
     const char *path = NULL;
     int status = program_start(&table, "gives places in the line and tells visitors how it moves", argc, argv, &path);
     if (status >= 0)

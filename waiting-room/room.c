@@ -73,6 +73,7 @@ static void name_room(struct room *room)
 
 static int open_threads(struct room *room)
 {
+    const char *doing = "open MySQL's thread", *why = "";
     int error = line_store_open(&(struct line_store_options){.config = room->config,
                                                              .loops = &room->loops,
                                                              .room = room->name,
@@ -80,6 +81,10 @@ static int open_threads(struct room *room)
                                                              .on_served = room_loop_on_served,
                                                              .on_ready = room_loop_on_ready},
                                 &room->store);
+    if (error < 0)
+        why = db_error_text(NULL); // a server that refuses us; one that is away is waited for
+    else
+        doing = "open RabbitMQ's thread";
     if (error == 0)
         error = feed_open(&(struct feed_options){.config = room->config,
                                                  .room = room->name,
@@ -90,7 +95,7 @@ static int open_threads(struct room *room)
                                                  .on_back = room_loop_on_feed_back},
                           &room->feed);
     if (error < 0)
-        log_error("start_failed", LOG_S("class", error_str(error)));
+        log_error("start_failed", LOG_S("doing", doing), LOG_S("class", error_str(error)), LOG_S("error", why));
     return error;
 }
 

@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#include "waiting-room/tls.h"
+
 #define FIELD(name) offsetof(struct room_config, name)
 #define SECTION "waiting-room"
 
@@ -104,3 +106,19 @@ const struct config_key room_config_keys[] = {
 };
 
 const size_t room_config_key_count = sizeof room_config_keys / sizeof *room_config_keys;
+
+int room_config_check(const void *config, struct buffer *problems)
+{
+    const struct room_config *room = config;
+    SSL_CTX *context = NULL;
+    char problem[256] = "";
+    if (!room->listen[0])
+        return 0;
+    int error = tls_context_new(room->certificate, room->private_key, &context, problem, sizeof problem);
+    if (error < 0) {
+        buffer_format(problems, "[waiting-room] certificate, private_key: %s\n", problem);
+        return ERROR_INVALID;
+    }
+    SSL_CTX_free(context);
+    return 0;
+}

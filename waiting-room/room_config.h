@@ -25,4 +25,7 @@ struct room_config {
 extern const struct config_key room_config_keys[];
 extern const size_t room_config_key_count;
 
+// For config_table.check: the certificate and its key can be read and belong together.
+int room_config_check(const void *config, struct buffer *problems);
+
 #endif

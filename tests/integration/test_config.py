@@ -14,10 +14,11 @@ PROGRAMS = ["waiting-room", "admission", "onsale"]
 SERVERS = ["waiting-room", "admission"]
 
 
-def run(program, *arguments, cwd=None, **environment):
-    """The program with nothing in its environment but what is given."""
+def run(program, *arguments, cwd=None, tls=False, **environment):
+    """The program with nothing in its environment but what is given. Without `tls`, files need name no certificate."""
+    no_tls = {} if tls else {"ONSALE_WAITING_ROOM_LISTEN": ""}
     done = subprocess.run([BIN / program, *map(str, arguments)], capture_output=True, text=True, timeout=60, cwd=cwd,
-                          env={"PATH": os.environ["PATH"]} | environment)
+                          env={"PATH": os.environ["PATH"]} | no_tls | environment)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -168,9 +169,10 @@ def test_a_certificate_that_is_missing_or_none_is_a_clear_error(stack_factory, k
         path.write_text(content)
     stack.config["waiting-room"][key] = path
     stack.write_config()
-    code, _, err = run("waiting-room", "--config", stack.config_path)
-    assert code == 2
-    assert str(path) in err, err
+    for check in ([], ["--check-config"]):
+        code, _, err = run("waiting-room", "--config", stack.config_path, *check, tls=True)
+        assert code == 2
+        assert str(path) in err, err
 
 
 def test_a_key_that_belongs_to_another_certificate_is_a_clear_error(stack_factory, tmp_path):
@@ -180,8 +182,9 @@ def test_a_key_that_belongs_to_another_certificate_is_a_clear_error(stack_factor
                    check=True, capture_output=True, timeout=30)
     stack.config["waiting-room"]["private_key"] = other
     stack.write_config()
-    code, _, err = run("waiting-room", "--config", stack.config_path)
-    assert code == 2 and str(other) in err, err
+    for check in ([], ["--check-config"]):
+        code, _, err = run("waiting-room", "--config", stack.config_path, *check, tls=True)
+        assert code == 2 and str(other) in err, err
 
 
 def test_a_taken_port_is_a_clear_error(stack_factory):
@@ -192,7 +195,7 @@ def test_a_taken_port_is_a_clear_error(stack_factory):
         stack.config["ops"]["admission_listen"] = address
         stack.write_config()
         for program in SERVERS:
-            code, _, err = run(program, "--config", stack.config_path)
+            code, _, err = run(program, "--config", stack.config_path, tls=True)
             assert code in (1, 2) and address in err, f"{program}: {err}"
 
 

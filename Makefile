@@ -3,6 +3,8 @@
 
 BUILD ?= release
 WERROR ?= 0
+# V=1 shows the commands whole.
+Q := $(if $(V),,@)
 CC ?= gcc
 ROOT := build/$(BUILD)
 BIN := $(ROOT)/bin
@@ -58,15 +60,18 @@ unit_tests := $(patsubst tests/unit/%.c,$(ROOT)/tests/%,$(unit_sources))
 .DELETE_ON_ERROR:
 
 all: $(addprefix $(BIN)/,$(BUILT))
+	@:
 
 $(ROOT)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	$(if $(V),,@echo "  CC    $<")
+	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 define program_rule
 $(BIN)/$(1): $(call objects_of,$(wildcard $(folder_$(1))/*.c)) $(common_objects)
 	@mkdir -p $$(@D)
-	$(CC) $(LDFLAGS_ALL) -o $$@ $$^ $(LIBS)
+	$(if $(V),,@echo "  LINK  $$@")
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $$@ $$^ $(LIBS)
 endef
 $(foreach p,$(BUILT),$(eval $(call program_rule,$(p))))
 
@@ -87,7 +92,8 @@ define unit_rule
 $(ROOT)/tests/$(1): $(ROOT)/obj/tests/unit/$(1).o $(common_objects) \
 	$(foreach p,$(shell sed -n '1s|^// links: *||p' tests/unit/$(1).c),$(call objects_of,$(call sources_of,$(p))))
 	@mkdir -p $$(@D)
-	$(CC) $(LDFLAGS_ALL) -o $$@ $$^ $(LIBS) $(TEST_LIBS)
+	$(if $(V),,@echo "  LINK  $$@")
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $$@ $$^ $(LIBS) $(TEST_LIBS)
 endef
 $(foreach t,$(unit_sources),$(eval $(call unit_rule,$(basename $(notdir $(t))))))
 

@@ -7,21 +7,24 @@ static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 size_t base64url_encode(const void *data, size_t bytes, char *ret)
 {
     const uint8_t *from = data;
-    size_t written = 0;
-    uint32_t bits = 0;
-    unsigned bit_count = 0;
-    for (size_t i = 0; i < bytes; i++) {
-        bits = (bits << 8) | from[i];
-        bit_count += 8;
-        while (bit_count >= 6) {
-            bit_count -= 6;
-            ret[written++] = alphabet[(bits >> bit_count) & 63];
-        }
+    char *to = ret;
+    size_t left = bytes;
+    for (; left >= 3; left -= 3, from += 3) {
+        uint32_t bits = (uint32_t)from[0] << 16 | (uint32_t)from[1] << 8 | from[2];
+        *to++ = alphabet[bits >> 18];
+        *to++ = alphabet[bits >> 12 & 63];
+        *to++ = alphabet[bits >> 6 & 63];
+        *to++ = alphabet[bits & 63];
     }
-    if (bit_count)
-        ret[written++] = alphabet[(bits << (6 - bit_count)) & 63];
-    ret[written] = '\0';
-    return written;
+    if (left > 0) {
+        uint32_t bits = (uint32_t)from[0] << 16 | (left == 2 ? (uint32_t)from[1] << 8 : 0);
+        *to++ = alphabet[bits >> 18];
+        *to++ = alphabet[bits >> 12 & 63];
+        if (left == 2)
+            *to++ = alphabet[bits >> 6 & 63];
+    }
+    *to = '\0';
+    return (size_t)(to - ret);
 }
 
 static int value_of(char character)

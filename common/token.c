@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// Queue tokens, written and verified by hand over OpenSSL's HMAC and jansson. Members stand in the order of their names
-// and without blanks, as libjwt writes them, so that both give the same bytes for the same typ.
+// Queue tokens, written and verified by hand over OpenSSL's SHA-256 and jansson. Members stand in the order of their names
+// and without blanks, as libjwt writes them, so that both give the same bytes for the same typ. Every join writes one, so
+// writing formats and allocates nothing.
+
+// SHA256_Init() and its like, which OpenSSL 3 would rather not see: HMAC() looks its algorithms up and allocates them
+// for every token, which makes it more than three times as dear (docs/benchmarks.md).
+#define OPENSSL_API_COMPAT 0x10100000L
 #include "common/token.h"
 
-#include <inttypes.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-#include <stdio.h>
+#include <openssl/sha.h>
 #include <string.h>
 
 #include "common/base64url.h"
 #include "common/json.h"
 
 #define ALGORITHM "HS256"
-#define SIGNATURE_BYTES 32
+#define SIGNATURE_BYTES SHA256_DIGEST_LENGTH
 #define VISITOR_TEXT_BYTES (2 * TOKEN_VISITOR_BYTES)
 // Every reader of JSON holds integers up to here exactly (RFC 8259, 6); nobody will ever be that far back in a line.
 #define NUMBER_MAX ((INT64_C(1) << 53) - 1)
@@ -22,23 +24,70 @@
 
 // ---------------------------------------------------------------- signing
 
-static void write_hex(const uint8_t *data, size_t bytes, char *ret)
+// A JSON text that is being put together.
+struct text {
+    char data[320];
+    size_t bytes;
+    bool failed; // it did not fit
+};
+
+static void put_bytes(struct text *text, const char *data, size_t bytes)
 {
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < bytes; i++) {
-        ret[2 * i] = digits[data[i] >> 4];
-        ret[2 * i + 1] = digits[data[i] & 15];
+    if (bytes > sizeof(text->data) - text->bytes) {
+        text->failed = true;
+        return;
     }
-    ret[2 * bytes] = '\0';
+    memcpy(text->data + text->bytes, data, bytes);
+    text->bytes += bytes;
 }
 
-static int sign(const struct keyring_key *key, const char *text, size_t bytes, uint8_t ret[static SIGNATURE_BYTES])
+static void put(struct text *text, const char *data)
 {
-    unsigned written = 0;
-    if (!HMAC(EVP_sha256(), key->secret, sizeof(key->secret), (const unsigned char *)text, bytes, ret, &written) ||
-        written != SIGNATURE_BYTES)
-        return ERROR_BUG;
-    return 0;
+    put_bytes(text, data, strlen(data));
+}
+
+static void put_number(struct text *text, uint64_t number)
+{
+    char digits[20];
+    size_t first = sizeof(digits);
+    do
+        digits[--first] = (char)('0' + number % 10);
+    while (number /= 10);
+    put_bytes(text, digits + first, sizeof(digits) - first);
+}
+
+static void put_hex(struct text *text, const uint8_t *data, size_t bytes)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < bytes; i++)
+        put_bytes(text, (char[]){digits[data[i] >> 4], digits[data[i] & 15]}, 2);
+}
+
+static void hash(const uint8_t block[static SHA256_CBLOCK], const void *data, size_t bytes,
+                 uint8_t ret[static SHA256_DIGEST_LENGTH])
+{
+    SHA256_CTX state;
+    SHA256_Init(&state);
+    SHA256_Update(&state, block, SHA256_CBLOCK);
+    SHA256_Update(&state, data, bytes);
+    SHA256_Final(ret, &state); // leaves nothing of the block behind
+}
+
+// HMAC-SHA256 (RFC 2104, 2): the hash of one block made of the key and of the hash of another and the text.
+static void sign(const struct keyring_key *key, const char *text, size_t bytes, uint8_t ret[static SIGNATURE_BYTES])
+{
+    uint8_t inner[SHA256_CBLOCK], outer[SHA256_CBLOCK];
+    _Static_assert(sizeof(key->secret) <= SHA256_CBLOCK, "a longer key would have to be hashed first");
+    memset(inner, 0x36, sizeof(inner));
+    memset(outer, 0x5C, sizeof(outer));
+    for (size_t i = 0; i < sizeof(key->secret); i++) {
+        inner[i] ^= key->secret[i];
+        outer[i] ^= key->secret[i];
+    }
+    hash(inner, text, bytes, ret);
+    hash(outer, ret, SHA256_DIGEST_LENGTH, ret);
+    OPENSSL_cleanse(inner, sizeof(inner));
+    OPENSSL_cleanse(outer, sizeof(outer));
 }
 
 int token_write(const struct token *token, const char *typ, const struct keyring_key *key,
@@ -48,34 +97,37 @@ int token_write(const struct token *token, const char *typ, const struct keyring
         token->number > NUMBER_MAX || token->issued_at < 0 || token->expires_at <= token->issued_at ||
         token->expires_at > TIME_MAX)
         return ERROR_INVALID;
-    char header[160], claims[384], visitor[VISITOR_TEXT_BYTES + 1];
-    int header_bytes =
-        snprintf(header, sizeof(header), "{\"alg\":\"" ALGORITHM "\",\"kid\":\"%s\",\"typ\":\"%s\"}", key->kid, typ);
-    write_hex(token->visitor, sizeof(token->visitor), visitor);
-    int claims_bytes = snprintf(claims, sizeof(claims),
-                                "{\"aud\":\"%s\",\"exp\":%" PRId64 ",\"iat\":%" PRId64 ",\"iss\":\"" TOKEN_ISSUER
-                                "\",\"%s\":%" PRIu64 ",\"sub\":\"%s\"}",
-                                token->event, token->expires_at, token->issued_at, token->lobby ? "seat" : "place",
-                                token->number, visitor);
-    if (header_bytes < 0 || (size_t)header_bytes >= sizeof(header) || claims_bytes < 0 ||
-        (size_t)claims_bytes >= sizeof(claims))
+    struct text header = {.failed = false}, claims = {.failed = false};
+    put(&header, "{\"alg\":\"" ALGORITHM "\",\"kid\":\"");
+    put(&header, key->kid);
+    put(&header, "\",\"typ\":\"");
+    put(&header, typ);
+    put(&header, "\"}");
+    put(&claims, "{\"aud\":\"");
+    put(&claims, token->event);
+    put(&claims, "\",\"exp\":");
+    put_number(&claims, (uint64_t)token->expires_at);
+    put(&claims, ",\"iat\":");
+    put_number(&claims, (uint64_t)token->issued_at);
+    put(&claims, ",\"iss\":\"" TOKEN_ISSUER "\",\"");
+    put(&claims, token->lobby ? "seat" : "place");
+    put(&claims, "\":");
+    put_number(&claims, token->number);
+    put(&claims, ",\"sub\":\"");
+    put_hex(&claims, token->visitor, sizeof(token->visitor));
+    put(&claims, "\"}");
+    if (header.failed || claims.failed)
         return ERROR_LIMIT;
-    // 160 and 384 bytes and the signature are 769 characters at most.
-    _Static_assert(BASE64URL_BYTES(sizeof(header)) + BASE64URL_BYTES(sizeof(claims)) +
-                           BASE64URL_BYTES(SIGNATURE_BYTES) <
-                       TOKEN_BYTES_MAX,
+    // Twice 320 bytes and the signature are 899 characters at most.
+    _Static_assert(2 * BASE64URL_BYTES(sizeof(header.data)) + BASE64URL_BYTES(SIGNATURE_BYTES) < TOKEN_BYTES_MAX,
                    "a token fits");
-    char text[TOKEN_BYTES_MAX];
-    size_t bytes = base64url_encode(header, (size_t)header_bytes, text);
-    text[bytes++] = '.';
-    bytes += base64url_encode(claims, (size_t)claims_bytes, text + bytes);
+    size_t bytes = base64url_encode(header.data, header.bytes, ret);
+    ret[bytes++] = '.';
+    bytes += base64url_encode(claims.data, claims.bytes, ret + bytes);
     uint8_t signature[SIGNATURE_BYTES];
-    int result = sign(key, text, bytes, signature);
-    if (result)
-        return result;
-    text[bytes++] = '.';
-    bytes += base64url_encode(signature, sizeof(signature), text + bytes);
-    memcpy(ret, text, bytes + 1);
+    sign(key, ret, bytes, signature);
+    ret[bytes++] = '.';
+    base64url_encode(signature, sizeof(signature), ret + bytes);
     return 0;
 }
 
@@ -149,8 +201,7 @@ static const char *check_signature(const struct parts *parts, const struct keyri
     if (base64url_decode(parts->signature, parts->signature_bytes, given, sizeof(given), &given_bytes) ||
         given_bytes != sizeof(given))
         return "signature";
-    if (sign(key, parts->header, parts->header_bytes + 1 + parts->claims_bytes, right))
-        return "signature";
+    sign(key, parts->header, parts->header_bytes + 1 + parts->claims_bytes, right);
     return CRYPTO_memcmp(given, right, sizeof(right)) == 0 ? NULL : "signature";
 }
 

@@ -11,7 +11,7 @@
 #include "common/utf8.h"
 
 #define BYTES_MAX_DEFAULT ((size_t)16 * 1024 * 1024)
-#define CAPACITY_FIRST 256
+#define CAPACITY_FIRST 512
 
 void buffer_done(struct buffer *buffer)
 {
@@ -68,6 +68,16 @@ void buffer_append(struct buffer *buffer, const void *data, size_t bytes)
 void buffer_text(struct buffer *buffer, const char *text)
 {
     buffer_append(buffer, text, strlen(text));
+}
+
+void buffer_number(struct buffer *buffer, uint64_t number)
+{
+    char digits[20];
+    size_t first = sizeof digits;
+    do
+        digits[--first] = (char)('0' + number % 10);
+    while (number /= 10);
+    buffer_append(buffer, digits + first, sizeof digits - first);
 }
 
 void buffer_format(struct buffer *buffer, const char *format, ...)

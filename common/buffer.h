@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/error.h"
 
@@ -23,6 +24,8 @@ void buffer_done(struct buffer *buffer); // frees the data; accepts NULL; the bu
 void buffer_clear(struct buffer *buffer); // empties it and keeps the memory
 void buffer_append(struct buffer *buffer, const void *data, size_t bytes);
 void buffer_text(struct buffer *buffer, const char *text);
+void buffer_number(struct buffer *buffer, uint64_t number); // decimal
+// Dear, as everything of printf's family: what is written for every visitor is put together from the functions above.
 void buffer_format(struct buffer *buffer, const char *format, ...) PRINTF_LIKE(2, 3);
 void buffer_json_string(struct buffer *buffer, const char *text); // quoted and escaped (RFC 8259)
 void buffer_html(struct buffer *buffer, const char *text);        // & < > " ' escaped

@@ -2,7 +2,6 @@
 // Parsing and writing of the cookie and the bearer; what the token says is judged elsewhere.
 #include "waiting-room/cookie.h"
 
-#include <inttypes.h>
 #include <string.h>
 #include <strings.h>
 
@@ -37,7 +36,13 @@ int cookie_find(const char *field, const char *slug, const char **ret_value, siz
 
 void cookie_give(struct buffer *text, const char *slug, const char *token, int64_t max_age_seconds)
 {
-    buffer_format(text, PREFIX "%s=%s; Max-Age=%" PRId64 ATTRIBUTES, slug, token, max_age_seconds);
+    buffer_text(text, PREFIX);
+    buffer_text(text, slug);
+    buffer_text(text, "=");
+    buffer_text(text, token);
+    buffer_text(text, "; Max-Age=");
+    buffer_number(text, (uint64_t)max_age_seconds);
+    buffer_text(text, ATTRIBUTES);
 }
 
 void cookie_remove(struct buffer *text, const char *slug)

@@ -9,13 +9,21 @@
 #define RETRY_FIRST_MS 1000
 #define RETRY_SPREAD_MS 3000
 
+// A string that needs no escapes.
+static void add_word(struct buffer *text, const char *word)
+{
+    buffer_text(text, "\"");
+    buffer_text(text, word);
+    buffer_text(text, "\"");
+}
+
 static void add_time(struct buffer *text, int64_t at_us)
 {
     char at[CLOCK_TEXT_BYTES];
     if (at_us == SNAPSHOT_NO_TIME)
         buffer_text(text, "null");
     else
-        buffer_format(text, "\"%s\"", clock_format(at_us, at));
+        add_word(text, clock_format(at_us, at));
 }
 
 static void add_seconds(struct buffer *text, int64_t us)
@@ -82,22 +90,30 @@ void frames_public(struct buffer *text, const struct snapshot *event, const stru
 void frames_line(struct buffer *text, const struct line_state *state, uint64_t seat, const char *token, int64_t now_us)
 {
     buffer_text(text, "{");
-    if (token)
-        buffer_format(text, "\"token\":\"%s\",", token);
-    buffer_format(text, "\"line\":\"%s\",", line_name(state->line));
-    if (state->place)
-        buffer_format(text, "\"place\":%" PRIu64, state->place);
-    else
-        buffer_format(text, "\"place\":null,\"seat\":%" PRIu64, seat);
+    if (token) {
+        buffer_text(text, "\"token\":");
+        add_word(text, token);
+        buffer_text(text, ",");
+    }
+    buffer_text(text, "\"line\":");
+    add_word(text, line_name(state->line));
+    buffer_text(text, state->place ? ",\"place\":" : ",\"place\":null,\"seat\":");
+    buffer_number(text, state->place ? state->place : seat);
+    buffer_text(text, ",\"ahead\":");
     if (state->line == LINE_WAITING || state->line == LINE_TURN)
-        buffer_format(text, ",\"ahead\":%" PRIu64, state->ahead);
+        buffer_number(text, state->ahead);
     else
-        buffer_text(text, ",\"ahead\":null");
-    if (state->has_wait)
-        buffer_format(text, ",\"wait_seconds\":[%" PRId64 ",%" PRId64 "]", state->wait_low_seconds,
-                      state->wait_high_seconds);
-    else
-        buffer_text(text, ",\"wait_seconds\":null");
+        buffer_text(text, "null");
+    buffer_text(text, ",\"wait_seconds\":");
+    if (state->has_wait) {
+        buffer_text(text, "[");
+        buffer_number(text, (uint64_t)state->wait_low_seconds);
+        buffer_text(text, ",");
+        buffer_number(text, (uint64_t)state->wait_high_seconds);
+        buffer_text(text, "]");
+    } else {
+        buffer_text(text, "null");
+    }
     if (state->until_us != SNAPSHOT_NO_TIME) {
         buffer_text(text, ",\"until\":");
         add_time(text, state->until_us);

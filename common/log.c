@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The log. A line is built on the stack, piece by piece; a piece goes in whole or not at all, so that a line that is cut
-// is still well-formed logfmt or JSON.
+// is still well-formed logfmt or JSON. A thread may hold lines back to write several at once.
 #include "common/log.h"
 
 #include <errno.h>
@@ -25,6 +25,13 @@ static struct {
     _Atomic int level;
     enum log_format format;
 } log_state = {.program = "onsale", .level = LOG_LEVEL_INFO, .format = LOG_FORMAT_LOGFMT};
+
+// Lines that wait to be written together. As long as a line may be at most, for the same reason.
+static _Thread_local struct {
+    bool holds;
+    size_t bytes;
+    char text[LINE_BYTES_MAX];
+} held;
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
@@ -123,6 +130,16 @@ static bool put_quoted(struct line *line, size_t end, const char *value)
     return put(line, end, "\"", 1);
 }
 
+static bool put_number(struct line *line, size_t end, uint64_t number)
+{
+    char digits[20];
+    size_t first = sizeof digits;
+    do
+        digits[--first] = (char)('0' + number % 10);
+    while (number /= 10);
+    return put(line, end, digits + first, sizeof digits - first);
+}
+
 static bool put_real(struct line *line, size_t end, double value)
 {
     char text[32];
@@ -149,8 +166,7 @@ static bool put_value(struct line *line, size_t end, const struct log_field *fie
         (void)snprintf(text, sizeof text, "%" PRId64, field->i);
         return put_text(line, end, text);
     case LOG_FIELD_UNSIGNED:
-        (void)snprintf(text, sizeof text, "%" PRIu64, field->u);
-        return put_text(line, end, text);
+        return put_number(line, end, field->u);
     case LOG_FIELD_REAL:
         return put_real(line, end, field->real);
     }
@@ -170,16 +186,67 @@ static bool put_field(struct line *line, size_t end, const struct log_field *fie
     return false;
 }
 
-static void write_line(const struct line *line)
+static void write_all(const char *text, size_t bytes)
 {
     size_t written = 0;
-    while (written < line->bytes) {
-        ssize_t n = write(STDERR_FILENO, line->text + written, line->bytes - written);
+    while (written < bytes) {
+        ssize_t n = write(STDERR_FILENO, text + written, bytes - written);
         if (n < 0 && errno != EINTR)
             return; // There is nobody to tell.
         if (n > 0)
             written += (size_t)n;
     }
+}
+
+static void write_held(void)
+{
+    write_all(held.text, held.bytes);
+    held.bytes = 0;
+}
+
+static void write_line(enum log_level level, const struct line *line)
+{
+    if (line->bytes > sizeof held.text - held.bytes)
+        write_held();
+    if (!held.holds) {
+        write_all(line->text, line->bytes);
+        return;
+    }
+    memcpy(held.text + held.bytes, line->text, line->bytes);
+    held.bytes += line->bytes;
+    if (level <= LOG_LEVEL_WARN)
+        write_held();
+}
+
+void log_hold(void)
+{
+    held.holds = true;
+}
+
+void log_release(void)
+{
+    held.holds = false;
+    write_held();
+}
+
+// The time of a line. Formatting one is dear, and all but the last digits serve for a second.
+static const char *format_now(char text[static CLOCK_TEXT_BYTES])
+{
+    static _Thread_local struct {
+        int64_t second;
+        char text[CLOCK_TEXT_BYTES];
+    } last = {.second = -1};
+    enum { FRACTION_AT = sizeof "2026-11-23T20:20:59." - 1, FRACTION_DIGITS = 6 };
+    int64_t now_us = clock_utc_us();
+    if (now_us / 1000000 != last.second) {
+        (void)clock_format_us(now_us, last.text);
+        last.second = now_us / 1000000;
+    }
+    memcpy(text, last.text, CLOCK_TEXT_BYTES);
+    int64_t us = now_us % 1000000;
+    for (int i = FRACTION_DIGITS - 1; i >= 0; i--, us /= 10)
+        text[FRACTION_AT + i] = (char)('0' + us % 10);
+    return text;
 }
 
 void log_emit(enum log_level level, const char *event, const struct log_field *fields, size_t field_count)
@@ -189,7 +256,7 @@ void log_emit(enum log_level level, const char *event, const struct log_field *f
     int errno_before = errno;
     char time[CLOCK_TEXT_BYTES];
     const struct log_field head[] = {
-        LOG_S("time", clock_format_us(clock_utc_us(), time)),
+        LOG_S("time", format_now(time)),
         LOG_S("level", level_names[level]),
         LOG_S("program", log_state.program),
         LOG_S("event", event),
@@ -205,6 +272,6 @@ void log_emit(enum log_level level, const char *event, const struct log_field *f
     if (!whole)
         (void)put_field(&line, LINE_BYTES_MAX - 2, &LOG_I("cut", 1)); // some fields did not fit
     (void)put_text(&line, LINE_BYTES_MAX, log_state.format == LOG_FORMAT_JSON ? "}\n" : "\n");
-    write_line(&line);
+    write_line(level, &line);
     errno = errno_before;
 }

@@ -37,6 +37,12 @@ void log_set_level(enum log_level level);
 // operator's step; debug = everything else.
 void log_emit(enum log_level level, const char *event, const struct log_field *fields, size_t field_count);
 
+// Between these two, lines of this thread at level info or debug wait for others, so that a batch of like events costs one
+// write(2) for every 4 KiB instead of one a line; a warning or an error takes along what waits. They pair, and do not nest.
+// A process that is killed between the two loses those lines: release before anybody is told what they say.
+void log_hold(void);
+void log_release(void);
+
 // Every line has at least one field, so these take an event and one field or more: log_info("joined", LOG_U("place", 7)).
 #define LOG_AT(level, event, ...)                                                                                      \
     log_emit((level), (event), (const struct log_field[]){__VA_ARGS__},                                                \

@@ -34,16 +34,19 @@ void line_store_register_metrics(void)
     store_register_event_metrics();
 }
 
+// What the answers log is written before the loop sends any of them, so nobody has a place that the log does not know.
 static void deliver(struct http_loop *loop, void *argument)
 {
     (void)loop;
     struct line_store_request *request = argument;
+    log_hold();
     while (request) {
         struct line_store_request *next = request->next;
         request->next = NULL;
         request->answered(request);
         request = next;
     }
+    log_release();
 }
 
 static void drop_chain(struct line_store_request *request)

@@ -153,7 +153,19 @@ format:
 packages:
 	@tools/packages install build run test lint
 
-bench fuzz:
+# Each measurement prints its summary and keeps its raw runs in bench/results/. The peer that it compares with is no
+# part of what runs or tests need.
+bench: bench-joins
+
+.PHONY: bench-joins
+bench-joins: export BUILD := $(BUILD)
+bench-joins:
+	@tools/packages install build run test
+	@command -v nghttpd >/dev/null || { echo "make $@: nghttpd is missing: apt-get install nghttp2-server" >&2; exit 1; }
+	$(again) all
+	@$(PYTHON) -B bench/joins.py
+
+fuzz:
 	@echo "make $@: there is nothing for it yet" >&2; exit 1
 
 # The command line is for people; the servers are started by systemd and need not be in anybody's PATH.

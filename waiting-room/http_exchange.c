@@ -215,31 +215,36 @@ void http_exchange_stop_sending(struct http_exchange *exchange)
 // An answer without the handler: what was asked is too large, too slow or not for us.
 void http_exchange_refuse(struct http_exchange *exchange)
 {
-    static const struct {
+    static const struct refusal {
         int status;
-        const char *title;
-    } titles[] = {{405, "Method not allowed"},
-                  {408, "The request took too long"},
-                  {413, "The body is too large"},
-                  {414, "The path is too long"},
-                  {431, "The header fields are too large"}};
+        const char *type, *title, *detail;
+    } refusals[] = {
+        {405, "method-not-allowed", "The method is not allowed here", "The field Allow says which are."},
+        {408, "request-timeout", "The request took too long", "Send it again, as a whole."},
+        {413, "body-too-large", "The body is too large", "It may have 16 KiB."},
+        {414, "address-too-long", "The address is too long", "The path may have 1 KiB, the query 8 KiB."},
+        {431, "headers-too-large", "The header fields are too large", "Together they may have 32 KiB."},
+        {503, "too-much-at-once", "Too much at once on this connection",
+         "Try again after the time in the field Retry-After."},
+    };
     if (exchange->answered || exchange->connection->state != HTTP_OPEN_STATE)
         return;
-    const char *title = "Too much at once on this connection";
-    for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++)
-        if (titles[i].status == exchange->refusal)
-            title = titles[i].title;
-    char body[160]; // a problem document (RFC 9457)
-    int bytes = snprintf(body, sizeof body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d}\n", title,
-                         exchange->refusal);
+    const struct refusal *refusal = refusals;
+    while (refusal->status != exchange->refusal)
+        refusal++;
+    char body[256]; // a problem document (RFC 9457)
+    int bytes =
+        snprintf(body, sizeof body, "{\"type\":\"/problems/%s\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\"}",
+                 refusal->type, refusal->title, refusal->status, refusal->detail);
     const struct http_header headers[] = {
         {"content-type", "application/problem+json"},
         {"cache-control", "no-store"},
+        {"x-content-type-options", "nosniff"},
         {exchange->refusal == 503 ? "retry-after" : "allow",
          exchange->refusal == 503 ? "1" : "GET, HEAD, POST, PUT, DELETE"},
     };
-    bool third = exchange->refusal == 503 || exchange->refusal == 405;
-    http_respond(exchange, exchange->refusal, headers, third ? 3 : 2, body, (size_t)bytes);
+    bool more = exchange->refusal == 503 || exchange->refusal == 405;
+    http_respond(exchange, exchange->refusal, headers, more ? 4 : 3, body, (size_t)bytes);
 }
 
 void http_set_data(struct http_exchange *exchange, void *data)

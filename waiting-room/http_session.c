@@ -182,6 +182,9 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     struct http_exchange *exchange = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
     if (exchange == NULL)
         return 0;
+    // Also of what is refused: an answer to HEAD never has a body (RFC 9110, 9.3.2).
+    if (is(name, name_bytes, ":method"))
+        exchange->head = is(value, value_bytes, "HEAD");
     // nghttp2 tells the peer our limit and leaves it to us to insist on it.
     exchange->header_list_bytes += (uint32_t)(name_bytes + value_bytes + 32);
     if (exchange->header_list_bytes > HEADER_LIST_PATIENCE * HTTP_HEADER_LIST_BYTES_MAX) {
@@ -273,7 +276,6 @@ static void dispatch(struct http_exchange *exchange)
         return;
     }
     build_request(exchange);
-    exchange->head = collected->request.method == HTTP_HEAD;
     if (strcmp(collected->request.method_name, "CONNECT") == 0) {
         refuse(exchange, 405, HTTP_ERROR_MALFORMED);
         return;

@@ -394,6 +394,8 @@ def test_head(server):
         assert (status, fields["content-length"], body) == (200, "7", b"")
         status, _, body = client.response(client.request("HEAD", "/stream"))
         assert (status, body) == (200, b"")
+        status, fields, body = client.response(client.request("HEAD", "/" + "x" * 1024))
+        assert (status, body) == (414, b"") and int(fields["content-length"]) > 0
 
 
 def test_many_at_once_and_late_answers(server):
@@ -460,7 +462,9 @@ def test_bodies(server, announced):
         stream = client.stream_id
         status, fields, body = client.response(stream)
         assert status == 413 and fields["content-type"] == "application/problem+json"
-        assert json.loads(body)["status"] == 413
+        document = json.loads(body)
+        assert (document["type"], document["status"]) == ("/problems/body-too-large", 413)
+        assert document["title"] and document["detail"]
         # The rest is not wanted (RFC 9113, 8.1), and the connection is as good as before.
         assert client.wait(lambda f: isinstance(f, RstStreamFrame)).error_code == NO_ERROR
         assert client.get()[0] == 200

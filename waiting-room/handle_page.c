@@ -179,6 +179,15 @@ static const struct problem *problem_in_query(const char *query)
     return problem_find(found, strcspn(found, "&"));
 }
 
+// A link that somebody passes on must not say that the event is closed when it is not.
+static bool is_so(const struct problem *problem, enum lifecycle_state state)
+{
+    return (problem != &PROBLEM_DRAFT || state == LIFECYCLE_DRAFT) &&
+           (problem != &PROBLEM_SOLD_OUT || state == LIFECYCLE_SOLD_OUT) &&
+           (problem != &PROBLEM_CLOSED || state == LIFECYCLE_CLOSED) &&
+           (problem != &PROBLEM_STOPPED || state == LIFECYCLE_STOPPED);
+}
+
 static struct visit *begin(struct http_exchange *exchange, const struct http_request *request, struct event_view *view)
 {
     struct visit *visit = visit_new(exchange, request, view);
@@ -192,7 +201,8 @@ void handle_page(struct http_exchange *exchange, const struct http_request *requ
     struct visit *visit = begin(exchange, request, view);
     if (!visit)
         return;
-    visit->problem = problem_in_query(request->query);
+    const struct problem *problem = problem_in_query(request->query);
+    visit->problem = is_so(problem, view->event->state) ? problem : NULL;
     if (visit->visitor)
         visit_with_facts(visit, render);
     else

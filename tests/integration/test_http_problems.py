@@ -111,7 +111,7 @@ def test_bodies_that_are_too_large(stack):
     client = bare_client(stack)
     assert client.post(LINE, content=b" " * 16382 + b"{}", headers={"Content-Type": "application/json"}).status_code == 201
     answer = client.post(LINE, content=b" " * 16383 + b"{}", headers={"Content-Type": "application/json"})
-    assert answer.status_code == 413
+    assert_problem(answer, 413, "body-too-large")
     # httpx sends all before it listens, so this one goes by curl.
     sent = subprocess.run(["curl", "-sk", "--http2", "-w", "%{http_code}", "-H", "Content-Type: application/json", "--data-binary",
                            "@-", f"https://localhost:{stack.rooms[0].port}{LINE}"], input=b"x" * 1_000_000,
@@ -194,3 +194,19 @@ def test_a_stale_cookie_locks_nobody_out(stack):
     assert "not valid" in page.text
     assert "not valid" in client.get(refused.headers["location"]).text
     assert "script>alert" not in client.get("/e/problems?problem=<script>alert(1)</script>").text
+
+
+@pytest.mark.parametrize("kind, said", [("sold-out", "is sold out"), ("closed", "event is closed"), ("stopped", "is stopped"),
+                                        ("draft", "not opened yet")])
+def test_a_link_cannot_spread_rumours(stack, kind, said):
+    assert said not in bare_client(stack).get(f"/e/problems?problem={kind}").text
+
+
+def test_the_form_says_why_nobody_can_join(stack):
+    stack.event("form-stopped", pace="0")
+    stack.onsale("stop", "form-stopped", "--reason", "x", expect=0)
+    client = bare_client(stack)
+    wait_until(lambda: client.get("/v1/events/form-stopped").json().get("state") == "stopped", "the stop", 5)
+    refused = client.post("/e/form-stopped/join")
+    assert (refused.status_code, refused.headers["location"]) == (303, "/e/form-stopped?problem=stopped")
+    assert "is stopped" in client.get(refused.headers["location"]).text

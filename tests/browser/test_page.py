@@ -530,6 +530,8 @@ def test_the_script_says_what_the_page_says(module_stack, browser, event):
 def test_the_script_reads_streams_and_waits_with_growing_delays(module_stack, browser, event):
     visit(module_stack, browser, event())
     assert rules(browser, "return [page.aheadOf(10, 3), page.aheadOf(4, 3), page.aheadOf(3, 9)]") == [6, 0, 0]
+    assert rules(browser, "return [page.waitOf(1, [60, 90]), page.waitOf(0, [10, 10]), page.waitOf(5, null)]") \
+        == [[120, 180], [10, 10], None]
     # However the bytes are cut, the frames are the same; comments and what is no JSON do nothing.
     assert rules(browser, r"""
         const text = ': hello\nretry: 1500\n\nevent: served\nid: 7\ndata: {"served":\ndata: 5}\n\n' +

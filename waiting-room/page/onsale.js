@@ -54,6 +54,9 @@ const words = {
 
 export const aheadOf = (place, served) => Math.max(0, place - served - 1);
 
+// [low, high] in seconds until one's own place is let in: those ahead and oneself, as the server counts it in `line`.
+export const waitOf = (ahead, perPlace) => perPlace ? perPlace.map(seconds => seconds * (ahead + 1)) : null;
+
 export function minutesText(minutes) {
     const hours = Math.floor(minutes / 60), rest = minutes % 60;
     const parts = [];
@@ -216,7 +219,7 @@ function hearServed({served, pace, seconds_per_place: perPlace}) {
     known.event.seconds_per_place = perPlace ?? null;
     if (known.mine?.line !== 'waiting') return;
     countAhead(aheadOf(known.mine.place, known.event.served));
-    known.wait = perPlace ? perPlace.map(seconds => seconds * known.ahead) : null;
+    known.wait = waitOf(known.ahead, perPlace);
 }
 
 const frames = {

@@ -74,8 +74,7 @@ static void on_asked(struct line_store_request *request)
     visitor->asking = false;
     if (request->error == 0) {
         event_view_take_line(visitor->view, request->served, request->last);
-        visitor->facts = request->facts;
-        visitor->known = true;
+        visitor_take_facts(visitor, &request->facts);
         stream_tell_visitor(ask->loop, visitor);
     }
     visitor_unref(visitor);

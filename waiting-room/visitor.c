@@ -80,6 +80,14 @@ void visitor_unref(struct visitor *visitor)
     free(visitor);
 }
 
+void visitor_take_facts(struct visitor *visitor, const struct line_facts *facts)
+{
+    bool left = visitor->facts.left;
+    visitor->facts = *facts;
+    visitor->facts.left = left || facts->left;
+    visitor->known = true;
+}
+
 void visitor_state(const struct visitor *visitor, int64_t now_us, struct line_state *ret)
 {
     struct line_event rules;

@@ -30,6 +30,9 @@ void visitor_unref(struct visitor *visitor); // accepts NULL
 // The first visitor in the view with that number, or NULL. Others that claim the number stand behind it, by `next`.
 struct visitor *visitor_find(const struct event_view *view, uint64_t number);
 
+// Takes over what MySQL said of the arrival. Who has left stays away, also when the answer is older than that news.
+void visitor_take_facts(struct visitor *visitor, const struct line_facts *facts);
+
 // Where the visitor stands at `now_us`.
 void visitor_state(const struct visitor *visitor, int64_t now_us, struct line_state *ret);
 

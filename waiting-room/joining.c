@@ -7,36 +7,40 @@
 
 #include "common/clock.h"
 
+// A number without a token would be lost: without a key none is taken.
+static void take_number(struct visit *visit, void (*then)(struct visit *visit))
+{
+    if (!keyring_signing_key(&visit->loop->keyring, clock_utc_us() / 1000000)) {
+        visit->problem = &PROBLEM_NO_KEY;
+        then(visit);
+        return;
+    }
+    char address[HTTP_ADDRESS_BYTES];
+    memcpy(address, visit->request.address, sizeof address);
+    visit_join(visit, address, then);
+}
+
 static void after_facts(struct visit *visit)
 {
     struct line_state state;
     int64_t now_us;
     if (visit->error == 0 && visit->again && visit_state(visit, &state, &now_us) &&
-        (state.line == LINE_OVER || state.line == LINE_LEFT)) {
-        char address[HTTP_ADDRESS_BYTES];
-        memcpy(address, visit->request.address, sizeof address);
-        visit_join(visit, address, visit->joined);
-        return;
-    }
-    visit->joined(visit);
+        (state.line == LINE_OVER || state.line == LINE_LEFT))
+        take_number(visit, visit->joined);
+    else
+        visit->joined(visit);
 }
 
 void joining_begin(struct visit *visit, const char *address, void (*then)(struct visit *visit))
 {
     visit->joined = then;
     snprintf(visit->request.address, sizeof visit->request.address, "%s", address);
-    if (visit->identity == VISIT_VISITOR) {
+    if (visit->identity == VISIT_VISITOR)
         visit_with_facts(visit, after_facts);
-    } else if (visit->identity != VISIT_NOBODY) {
+    else if (visit->identity != VISIT_NOBODY)
         then(visit);
-    } else if (!keyring_signing_key(&visit->loop->keyring, clock_utc_us() / 1000000)) {
-        visit->problem = &PROBLEM_NO_KEY; // a number without a token would be lost
-        then(visit);
-    } else {
-        char copy[HTTP_ADDRESS_BYTES];
-        memcpy(copy, visit->request.address, sizeof copy);
-        visit_join(visit, copy, then);
-    }
+    else
+        take_number(visit, then);
 }
 
 bool joining_is_new(const struct visit *visit)

@@ -30,7 +30,7 @@ struct visit {
     void (*then)(struct visit *visit);
     // Left to the handlers.
     void (*joined)(struct visit *visit);
-    bool again, wants_stream, is_form;
+    bool again, wants_stream;
     const struct problem *problem;
 };
 

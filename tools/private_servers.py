@@ -58,6 +58,13 @@ class MariaDB:
     def url(self):
         return f"mysql://root:{self.password}@127.0.0.1:{self.port}"
 
+    def _spawn(self, command):
+        """A mariadbd that starts removes what it takes for left-over temporary tables of its own, by their names alone:
+        in a folder shared with another server, such as /tmp, it takes away that one's. So each has its own."""
+        temporary = self.folder / "tmp"
+        temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return spawn(command, log=self.log, env=os.environ | {"TMPDIR": str(temporary)})
+
     def initialise(self):
         if (self.data / "mysql").is_dir() and not (self.folder / "installing").exists():
             return
@@ -71,7 +78,7 @@ class MariaDB:
         if os.geteuid() == 0:
             # For the server alone. With --user the script would change owners, and it takes a path with a space apart.
             command.append("--loose-user=root")
-        process = spawn(command, log=self.log)
+        process = self._spawn(command)
         if process.wait(120) != 0:
             raise Failed(f"mariadb-install-db failed:\n{tail(self.log)}")
         (self.folder / "installing").unlink()
@@ -100,7 +107,7 @@ class MariaDB:
         ]
         if os.geteuid() == 0:
             command.append("--user=root")
-        self.process = spawn(command, log=self.log)
+        self.process = self._spawn(command)
         wait_until(self.answers, f"MariaDB on port {port}", 60)
 
     def answers(self):

@@ -170,8 +170,7 @@ static void take_facts(struct visit *visit)
 {
     const struct line_store_request *request = &visit->request;
     event_view_take_line(visit->view, request->served, request->last);
-    visit->visitor->facts = request->facts;
-    visit->visitor->known = true;
+    visitor_take_facts(visit->visitor, &request->facts);
     if (visit->visitor->streams)
         stream_tell_visitor(visit->loop, visit->visitor);
 }
@@ -226,9 +225,23 @@ void visit_with_facts(struct visit *visit, void (*then)(struct visit *visit))
         ask(visit, LINE_STORE_LOOK_UP, then);
 }
 
+// A new visitor's id. The kernel is asked for many at a time; none stays behind once it is given.
+static void new_visitor_id(uint8_t ret[static TOKEN_VISITOR_BYTES])
+{
+    static _Thread_local uint8_t ids[64][TOKEN_VISITOR_BYTES];
+    static _Thread_local size_t left;
+    if (left == 0) {
+        random_bytes(ids, sizeof ids);
+        left = sizeof ids / sizeof ids[0];
+    }
+    left--;
+    memcpy(ret, ids[left], sizeof ids[left]);
+    explicit_bzero(ids[left], sizeof ids[left]);
+}
+
 void visit_join(struct visit *visit, const char *address, void (*then)(struct visit *visit))
 {
-    random_bytes(visit->request.visitor, sizeof visit->request.visitor);
+    new_visitor_id(visit->request.visitor);
     memcpy(visit->request.address, address, sizeof visit->request.address);
     ask(visit, LINE_STORE_JOIN, then);
 }

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rules that what a crowd was told must keep, one line of the record after the other. The generator asks while it runs,
+// `crowd --check FILE` asks the file. Pure: no clock, no file.
+#ifndef BENCH_CROWD_CHECK_H
+#define BENCH_CROWD_CHECK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bench/crowd/told.h"
+
+enum check_rule {
+    CHECK_RECORD, // the record itself: it begins, ends, its times rise
+    CHECK_PLACE_TWICE, // two visitors with one place, or one seat in the lobby
+    CHECK_PLACE_CHANGED, // coming back gave another place
+    CHECK_POSITION_GREW, // more people ahead than before
+    CHECK_SERVED_BACK, // `served` went back on a visitor's streams
+    CHECK_LINE_BACK, // let in, and then told to wait
+    CHECK_TOO_EARLY, // let in although nobody ever heard that `served` had come so far
+    CHECK_NOT_LET_IN, // not let in although `served` passed the place
+    CHECK_NOT_ANSWERED, // asked to join, and never heard anything
+    CHECK_INTERRUPTED, // a stream or an answer broke off, and that was not part of the test
+    CHECK_FAILED, // an answer that should not have come
+    CHECK_RULE_COUNT,
+};
+
+// What came in the last seconds may not have reached everybody when the record ended.
+#define CHECK_GRACE_US INT64_C(10000000)
+
+struct check;
+
+// `report` is told of each violation, in words, without a line break; `data` is its own. NULL when out of memory.
+struct check *check_new(void (*report)(void *data, const char *text), void *data);
+void check_free(struct check *check); // accepts NULL
+
+void check_take(struct check *check, const struct told *told);
+void check_end(struct check *check); // nothing more comes: what can be judged only now
+
+uint64_t check_violations(const struct check *check); // of all rules
+uint64_t check_violations_of(const struct check *check, enum check_rule rule);
+const char *check_rule_name(enum check_rule rule); // "position_grew"
+
+// When somebody in the crowd first knew that the place was passed; -1: nobody does yet.
+int64_t check_passed_at_us(const struct check *check, uint64_t place);
+
+struct check_counts {
+    uint64_t visitors, asked, joined, rejoined, let_in, left, over;
+};
+void check_count(const struct check *check, struct check_counts *ret);
+
+#endif

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reading the arguments from one table.
+#include "bench/crowd/options.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/crowd/told.h"
+
+#define CONNECT_TIMEOUT_MS 5000
+
+void options_help(void)
+{
+    (void)fputs(
+        "Usage: crowd [OPTION]… https://HOST:PORT/e/SLUG…\n"
+        "       crowd --check FILE\n\n"
+        "Plays many visitors who join the line, follow it on the stream until they are let in, and go. Several addresses\n"
+        "are several waiting rooms of one event. Ends with 0 when everybody was told what is right, 1 when not, 2 for\n"
+        "wrong arguments.\n\n"
+        "  --visitors N          how many (100; up to 1000000)\n"
+        "  --rate N              so many arrive a second (0: all at once)\n"
+        "  --leave N%            give their place up (0%)\n"
+        "  --reconnect N%        drop their stream and come again with their token (0%)\n"
+        "  --slow N%             read slowly (0%)\n"
+        "  --per-connection N    visitors on a connection (20; up to 100)\n"
+        "  --seconds N           ends after that, whoever still waits (120; up to 1000000)\n"
+        "  --faults              interruptions are part of the test: visitors come again, and that is no fault\n"
+        "  --seed N              who does what and when (1)\n"
+        "  --record FILE         writes what each visitor was told, in order, as JSON lines\n"
+        "  --ca FILE             PEM file with who must have signed the certificate\n"
+        "  --insecure            takes any certificate\n"
+        "  --elsewhere           allows addresses that are not on this machine\n"
+        "  --check FILE          reads a record and says whether everybody was told what is right\n"
+        "  --help                shows this\n",
+        stdout);
+}
+
+static int read_number(const char *text, uint64_t min, uint64_t max, bool percent, uint64_t *ret)
+{
+    char *end;
+    errno = 0;
+    if (*text < '0' || *text > '9')
+        return ERROR_INVALID;
+    unsigned long long number = strtoull(text, &end, 10);
+    if (percent && *end == '%')
+        end++;
+    if (errno != 0 || *end != '\0' || number < min || number > max)
+        return ERROR_INVALID;
+    *ret = number;
+    return 0;
+}
+
+static int read_url(const char *url, struct options *options, char *problem, size_t problem_bytes)
+{
+    static const char scheme[] = "https://", page[] = "/e/";
+    const char *host = url + sizeof scheme - 1;
+    const char *path = strncmp(url, scheme, sizeof scheme - 1) == 0 ? strchr(host, '/') : NULL;
+    const char *slug = path && strncmp(path, page, sizeof page - 1) == 0 ? path + sizeof page - 1 : NULL;
+    char place[300];
+    if (!slug || !slug_is_valid(slug, strlen(slug)) || (size_t)(path - host) >= sizeof place - 5) {
+        (void)snprintf(problem, problem_bytes, "%s: an address is https://HOST:PORT/e/SLUG", url);
+        return ERROR_INVALID;
+    }
+    memcpy(place, host, (size_t)(path - host));
+    place[path - host] = '\0';
+    const char *bracket = strrchr(place, ']');
+    if (!strchr(bracket ? bracket : place, ':'))
+        memcpy(place + strlen(place), ":443", sizeof ":443");
+    if (options->room_count == OPTIONS_ROOMS_MAX) {
+        (void)snprintf(problem, problem_bytes, "more than %d addresses", OPTIONS_ROOMS_MAX);
+        return ERROR_INVALID;
+    }
+    if (options->room_count > 0 && strcmp(options->slug, slug) != 0) {
+        (void)snprintf(problem, problem_bytes, "the addresses must be of one event, not %s and %s", options->slug,
+                       slug);
+        return ERROR_INVALID;
+    }
+    if (address_split(place, &options->rooms[options->room_count].address) != 0) {
+        (void)snprintf(problem, problem_bytes, "%s: an address is https://HOST:PORT/e/SLUG", url);
+        return ERROR_INVALID;
+    }
+    (void)snprintf(options->slug, sizeof options->slug, "%s", slug);
+    options->room_count++;
+    return 0;
+}
+
+struct option {
+    const char *name;
+    bool *flag; // without a value
+    const char **text; // any value
+    uint64_t *number; // min to max
+    uint64_t min, max;
+    bool percent;
+};
+
+static int read_option(const struct option *options, size_t count, int argc, char **argv, int *at, char *problem,
+                       size_t problem_bytes)
+{
+    const struct option *option = NULL;
+    for (size_t i = 0; i < count && !option; i++)
+        if (strcmp(argv[*at], options[i].name) == 0)
+            option = &options[i];
+    if (!option) {
+        (void)snprintf(problem, problem_bytes, "%s: there is no such option; see --help", argv[*at]);
+        return ERROR_INVALID;
+    }
+    if (option->flag) {
+        *option->flag = true;
+        return 0;
+    }
+    if (*at + 1 == argc) {
+        (void)snprintf(problem, problem_bytes, "%s needs a value", option->name);
+        return ERROR_INVALID;
+    }
+    const char *value = argv[++*at];
+    if (option->text) {
+        *option->text = value;
+        return 0;
+    }
+    if (read_number(value, option->min, option->max, option->percent, option->number) != 0) {
+        (void)snprintf(problem, problem_bytes, "%s %s: a whole number from %llu to %llu is allowed%s", option->name,
+                       value, (unsigned long long)option->min, (unsigned long long)option->max,
+                       option->percent ? ", in percent" : "");
+        return ERROR_INVALID;
+    }
+    return 0;
+}
+
+int options_read(int argc, char **argv, struct options *ret, char *problem, size_t problem_bytes)
+{
+    struct options options = {0};
+    uint64_t visitors = 100, rate = 0, per_connection = 20, leave = 0, reconnect = 0, slow = 0, seconds = 120, seed = 1;
+    const struct option table[] = {
+        {.name = "--visitors", .number = &visitors, .min = 1, .max = TOLD_VISITORS_MAX},
+        {.name = "--rate", .number = &rate, .max = 1000000},
+        {.name = "--leave", .number = &leave, .max = 100, .percent = true},
+        {.name = "--reconnect", .number = &reconnect, .max = 100, .percent = true},
+        {.name = "--slow", .number = &slow, .max = 100, .percent = true},
+        {.name = "--per-connection", .number = &per_connection, .min = 1, .max = 100},
+        {.name = "--seconds", .number = &seconds, .min = 1, .max = 1000000},
+        {.name = "--seed", .number = &seed, .max = UINT32_MAX},
+        {.name = "--record", .text = &options.record},
+        {.name = "--check", .text = &options.check},
+        {.name = "--ca", .text = &options.ca},
+        {.name = "--insecure", .flag = &options.insecure},
+        {.name = "--elsewhere", .flag = &options.elsewhere},
+        {.name = "--faults", .flag = &options.faults},
+        {.name = "--help", .flag = &options.help},
+    };
+    for (int i = 1; i < argc; i++) {
+        int error = argv[i][0] == '-'
+                        ? read_option(table, sizeof table / sizeof *table, argc, argv, &i, problem, problem_bytes)
+                        : read_url(argv[i], &options, problem, problem_bytes);
+        if (error != 0)
+            return error;
+    }
+    const char *wrong = NULL;
+    if (!options.help && !options.check && options.room_count == 0)
+        wrong = "no address; see --help";
+    else if (options.check && argc != 3)
+        wrong = "--check goes alone";
+    else if (leave + reconnect + slow > 100)
+        wrong = "--leave, --reconnect and --slow are more than 100% together";
+    else if (options.insecure && options.ca)
+        wrong = "--insecure and --ca exclude each other";
+    if (wrong) {
+        (void)snprintf(problem, problem_bytes, "%s", wrong);
+        return ERROR_INVALID;
+    }
+    options.visitors = (uint32_t)visitors;
+    options.rate = (uint32_t)rate;
+    options.per_connection = (uint32_t)per_connection;
+    options.leave_percent = (uint32_t)leave;
+    options.reconnect_percent = (uint32_t)reconnect;
+    options.slow_percent = (uint32_t)slow;
+    options.seconds = (int64_t)seconds;
+    options.seed = seed;
+    *ret = options;
+    return 0;
+}
+
+bool options_is_loopback(const struct sockaddr *address)
+{
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    if (address->sa_family == AF_INET) {
+        memcpy(&v4, address, sizeof v4);
+        return ntohl(v4.sin_addr.s_addr) >> 24 == 127;
+    }
+    if (address->sa_family != AF_INET6)
+        return false;
+    memcpy(&v6, address, sizeof v6);
+    return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) ||
+           (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) && v6.sin6_addr.s6_addr[12] == 127);
+}
+
+// Whether somebody accepts connections there. A name may have several addresses of which the server has but one.
+static bool answers(const struct addrinfo *info)
+{
+    int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    int error = connect(fd, info->ai_addr, info->ai_addrlen) == 0 ? 0 : errno;
+    struct pollfd waiting = {.fd = fd, .events = POLLOUT};
+    if (error == EINPROGRESS && poll(&waiting, 1, CONNECT_TIMEOUT_MS) == 1) {
+        socklen_t bytes = sizeof error;
+        if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &bytes) != 0)
+            error = errno;
+    }
+    (void)close(fd);
+    return error == 0;
+}
+
+static int find_room(struct options_room *room, bool elsewhere, char *problem, size_t problem_bytes)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+    struct addrinfo *found = NULL;
+    int error = getaddrinfo(room->address.host, room->address.port, &hints, &found);
+    if (error != 0) {
+        (void)snprintf(problem, problem_bytes, "%s: %s", room->address.host, gai_strerror(error));
+        return ERROR_PERMANENT;
+    }
+    for (const struct addrinfo *info = found; info && !elsewhere; info = info->ai_next)
+        if (!options_is_loopback(info->ai_addr)) {
+            freeaddrinfo(found);
+            (void)snprintf(problem, problem_bytes,
+                           "%s is not on this machine; if it is yours to be flooded, say --elsewhere",
+                           room->address.host);
+            return ERROR_INVALID;
+        }
+    const struct addrinfo *info = found;
+    while (info && !answers(info))
+        info = info->ai_next;
+    if (info) {
+        memcpy(&room->socket, info->ai_addr, info->ai_addrlen);
+        room->socket_bytes = info->ai_addrlen;
+    } else {
+        (void)snprintf(problem, problem_bytes, "nobody answers at %s port %s", room->address.host, room->address.port);
+    }
+    freeaddrinfo(found);
+    return info ? 0 : ERROR_TRANSIENT;
+}
+
+int options_find_rooms(struct options *options, char *problem, size_t problem_bytes)
+{
+    int error = 0;
+    for (size_t i = 0; i < options->room_count && error == 0; i++)
+        error = find_room(&options->rooms[i], options->elsewhere, problem, problem_bytes);
+    return error;
+}

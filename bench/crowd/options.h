@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// The generator's arguments, and the guard that it is not pointed at other people's servers by mistake.
+#ifndef BENCH_CROWD_OPTIONS_H
+#define BENCH_CROWD_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "common/address.h"
+#include "common/error.h"
+#include "common/slug.h"
+
+#define OPTIONS_ROOMS_MAX 16
+
+struct options_room { // a waiting room: where it is
+    struct address address;
+    struct sockaddr_storage socket; // after options_find_rooms()
+    socklen_t socket_bytes;
+};
+
+struct options {
+    struct options_room rooms[OPTIONS_ROOMS_MAX];
+    size_t room_count;
+    char slug[SLUG_BYTES];
+    uint32_t visitors;
+    uint32_t rate; // arrivals a second; 0: all at once
+    uint32_t per_connection;
+    uint32_t leave_percent, reconnect_percent, slow_percent;
+    int64_t seconds;
+    uint64_t seed;
+    const char *ca, *record, *check; // NULL: not given; borrowed from argv
+    bool insecure, elsewhere, faults, help;
+};
+
+// `problem` says what is wrong. ERROR_INVALID.
+int options_read(int argc, char **argv, struct options *ret, char *problem, size_t problem_bytes) MUST_USE;
+void options_help(void);
+
+// An address in 127.0.0.0/8 or ::1, also when written as an IPv4 address within IPv6.
+bool options_is_loopback(const struct sockaddr *address);
+
+// Resolves the rooms and finds for each an address at which somebody answers. All addresses of a name must be loopback,
+// unless `elsewhere`. ERROR_INVALID (not loopback), ERROR_PERMANENT (no such host), ERROR_TRANSIENT (nobody answers).
+int options_find_rooms(struct options *options, char *problem, size_t problem_bytes) MUST_USE;
+
+#endif

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+// The lines of the record: {"at_us":…,"visitor":…,"kind":"line","data":{…}}, `data` being what the waiting room said.
+#include "bench/crowd/told.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/json.h"
+
+static const char *const kinds[] = {
+    [TOLD_BEGIN] = "begin",   [TOLD_ASKED] = "asked",     [TOLD_JOIN] = "join",     [TOLD_REJOIN] = "rejoin",
+    [TOLD_OPENED] = "opened", [TOLD_LINE] = "line",       [TOLD_SERVED] = "served", [TOLD_EVENT] = "event",
+    [TOLD_STOCK] = "stock",   [TOLD_NOTICE] = "notice",   [TOLD_OTHER] = "other",   [TOLD_CLOSED] = "closed",
+    [TOLD_LOST] = "lost",     [TOLD_PUT_OFF] = "put_off", [TOLD_LEFT] = "left",     [TOLD_FAILED] = "failed",
+    [TOLD_END] = "end",
+};
+
+static const char *const lines[] = {
+    [TOLD_LINE_NONE] = "", [TOLD_LOBBY] = "lobby", [TOLD_WAITING] = "waiting",
+    [TOLD_TURN] = "turn",  [TOLD_OVER] = "over",   [TOLD_HAS_LEFT] = "left",
+};
+
+const char *told_kind_name(enum told_kind kind)
+{
+    return kinds[kind];
+}
+
+enum told_kind told_kind_of_frame(const char *event)
+{
+    for (enum told_kind kind = TOLD_LINE; kind < TOLD_OTHER; kind++)
+        if (strcmp(kinds[kind], event) == 0)
+            return kind;
+    return TOLD_OTHER;
+}
+
+static int wrong(char *problem, size_t problem_bytes, const char *key)
+{
+    (void)snprintf(problem, problem_bytes, "\"%s\" is not there or not as it should be", key);
+    return ERROR_INVALID;
+}
+
+// A member that is a number from `min` on, or, where that is allowed, null or not there at all.
+static int read_number(const json_t *data, const char *key, bool needed, int64_t min, bool *ret_there, uint64_t *ret)
+{
+    int64_t number = 0;
+    int error = json_read_integer(data, key, min, INT64_MAX, &number);
+    if (error != 0 && (needed || error != ERROR_NOT_FOUND))
+        return ERROR_INVALID;
+    *ret_there = error == 0;
+    if (error == 0)
+        *ret = (uint64_t)number;
+    return 0;
+}
+
+static int read_line(const json_t *data, struct told *ret, char *problem, size_t problem_bytes)
+{
+    const char *name;
+    if (json_read_string(data, "line", 16, &name) != 0)
+        return wrong(problem, problem_bytes, "line");
+    for (enum told_line line = TOLD_LOBBY; line <= TOLD_HAS_LEFT; line++)
+        if (strcmp(lines[line], name) == 0)
+            ret->line = line;
+    if (ret->line == TOLD_LINE_NONE)
+        return wrong(problem, problem_bytes, "line");
+    bool has_place, has_seat;
+    if (read_number(data, "place", false, 1, &has_place, &ret->place) != 0)
+        return wrong(problem, problem_bytes, "place");
+    if (read_number(data, "seat", !has_place, 1, &has_seat, &ret->seat) != 0)
+        return wrong(problem, problem_bytes, "seat");
+    bool needed = ret->line == TOLD_WAITING || ret->line == TOLD_TURN;
+    if (read_number(data, "ahead", needed, 0, &ret->has_ahead, &ret->ahead) != 0)
+        return wrong(problem, problem_bytes, "ahead");
+    if (needed && !has_place)
+        return wrong(problem, problem_bytes, "place");
+    return 0;
+}
+
+static int read_event(const json_t *data, struct told *ret, char *problem, size_t problem_bytes)
+{
+    const char *state;
+    if (json_read_string(data, "state", 32, &state) != 0)
+        return wrong(problem, problem_bytes, "state");
+    ret->at_end = strcmp(state, "closed") == 0 || strcmp(state, "sold_out") == 0;
+    return 0;
+}
+
+int told_read_data(enum told_kind kind, const json_t *data, struct told *ret, char *problem, size_t problem_bytes)
+{
+    struct told told = {.kind = kind};
+    bool there;
+    int error = 0;
+    const char *reason;
+    switch (kind) {
+    case TOLD_BEGIN:
+        if (json_read_integer(data, "visitors", 1, TOLD_VISITORS_MAX, &told.visitors) != 0)
+            error = wrong(problem, problem_bytes, "visitors");
+        else if (json_read_bool(data, "faults", &told.faults) != 0)
+            error = wrong(problem, problem_bytes, "faults");
+        break;
+    case TOLD_JOIN:
+    case TOLD_REJOIN:
+    case TOLD_LINE:
+        if (kind != TOLD_LINE && json_read_integer(data, "status", 100, 599, &told.status) != 0)
+            error = wrong(problem, problem_bytes, "status");
+        else
+            error = read_line(data, &told, problem, problem_bytes);
+        break;
+    case TOLD_SERVED:
+        if (read_number(data, "served", true, 0, &there, &told.served) != 0)
+            error = wrong(problem, problem_bytes, "served");
+        break;
+    case TOLD_EVENT:
+        error = read_event(data, &told, problem, problem_bytes);
+        break;
+    case TOLD_FAILED:
+        // 0: there was a head that was right, and what followed was not.
+        if (json_read_integer(data, "status", 0, 599, &told.status) != 0)
+            error = wrong(problem, problem_bytes, "status");
+        break;
+    case TOLD_END:
+        if (json_read_string(data, "reason", 64, &reason) != 0)
+            error = wrong(problem, problem_bytes, "reason");
+        else
+            told.interrupted = strcmp(reason, "interrupted") == 0;
+        break;
+    default:
+        break;
+    }
+    if (error == 0)
+        *ret = told;
+    return error;
+}
+
+int told_read(const char *text, size_t bytes, struct told *ret, char *problem, size_t problem_bytes)
+{
+    json_t *object CLEANUP(json_cleanup) = NULL;
+    if (json_read_object(text, bytes, TOLD_LINE_BYTES_MAX, problem, problem_bytes, &object) != 0)
+        return ERROR_INVALID;
+    const char *name;
+    int64_t at_us, visitor;
+    if (json_read_string(object, "kind", 16, &name) != 0)
+        return wrong(problem, problem_bytes, "kind");
+    enum told_kind kind = TOLD_BEGIN;
+    while (kind < TOLD_KIND_COUNT && strcmp(kinds[kind], name) != 0)
+        kind++;
+    if (kind == TOLD_KIND_COUNT)
+        return wrong(problem, problem_bytes, "kind");
+    if (json_read_integer(object, "at_us", 0, INT64_MAX, &at_us) != 0)
+        return wrong(problem, problem_bytes, "at_us");
+    bool is_frame_of_record = kind == TOLD_BEGIN || kind == TOLD_END;
+    if (json_read_integer(object, "visitor", is_frame_of_record ? 0 : 1, is_frame_of_record ? 0 : TOLD_VISITORS_MAX,
+                          &visitor) != 0)
+        return wrong(problem, problem_bytes, "visitor");
+    const json_t *data = json_object_get(object, "data");
+    if (!json_is_object(data))
+        return wrong(problem, problem_bytes, "data");
+    struct told told;
+    if (told_read_data(kind, data, &told, problem, problem_bytes) != 0)
+        return ERROR_INVALID;
+    told.at_us = at_us;
+    told.visitor = (uint32_t)visitor;
+    *ret = told;
+    return 0;
+}
+
+void told_write(FILE *file, const struct told *told, const char *data)
+{
+    (void)fprintf(file, "{\"at_us\":%" PRId64 ",\"visitor\":%" PRIu32 ",\"kind\":\"%s\",\"data\":%s}\n", told->at_us,
+                  told->visitor, kinds[told->kind], data ? data : "{}");
+}

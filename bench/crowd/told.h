@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// One thing that a visitor of the crowd was told, or that happened to them: a line of the record. The generator and the
+// checker read the same JSON by the same function, so that they cannot understand it differently. Pure.
+#ifndef BENCH_CROWD_TOLD_H
+#define BENCH_CROWD_TOLD_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "common/error.h"
+
+enum told_kind {
+    TOLD_BEGIN, // the first line: how many visitors, which event
+    TOLD_ASKED, // asked to join for the first time
+    TOLD_JOIN, // the answer to joining
+    TOLD_REJOIN, // the answer to joining again with the token
+    TOLD_OPENED, // the stream is there
+    TOLD_LINE, // frames, by their names
+    TOLD_SERVED,
+    TOLD_EVENT,
+    TOLD_STOCK,
+    TOLD_NOTICE,
+    TOLD_OTHER, // a frame of a name that is none of the above
+    TOLD_CLOSED, // closed the stream, being let in or going to come back
+    TOLD_LOST, // an answer or a stream broke off
+    TOLD_PUT_OFF, // 429 or 503: comes again after Retry-After
+    TOLD_LEFT, // gave the place up
+    TOLD_FAILED, // an answer that should not have come
+    TOLD_END, // the last line: why it ended
+    TOLD_KIND_COUNT,
+};
+
+enum told_line { TOLD_LINE_NONE, TOLD_LOBBY, TOLD_WAITING, TOLD_TURN, TOLD_OVER, TOLD_HAS_LEFT };
+
+struct told {
+    enum told_kind kind;
+    uint32_t visitor; // 1, 2, 3, …; 0 in the first and the last line
+    int64_t at_us; // since the beginning
+    // What `data` says, as far as the kind has it.
+    enum told_line line; // join, rejoin, line
+    uint64_t place; // 0: none yet
+    uint64_t seat; // in the lobby; 0: none
+    bool has_ahead;
+    uint64_t ahead;
+    uint64_t served; // served
+    bool at_end; // event: nothing more for anybody
+    int64_t status; // join, rejoin, put_off, failed
+    int64_t visitors; // begin
+    bool faults; // begin: interruptions are part of the test
+    bool interrupted; // end: somebody asked for it
+};
+
+#define TOLD_LINE_BYTES_MAX 65536
+#define TOLD_VISITORS_MAX 1000000
+
+const char *told_kind_name(enum told_kind kind); // "put_off"
+enum told_kind told_kind_of_frame(const char *event); // TOLD_OTHER for a name that is unknown
+
+// Reads what `data` says into the fields of ret, by its kind. ERROR_INVALID when something that the kind needs is not there
+// or is of another type; `problem` then names it.
+int told_read_data(enum told_kind kind, const json_t *data, struct told *ret, char *problem,
+                   size_t problem_bytes) MUST_USE;
+
+// Reads a line of the record (without its line break). ERROR_INVALID as above.
+int told_read(const char *text, size_t bytes, struct told *ret, char *problem, size_t problem_bytes) MUST_USE;
+
+// Writes a line of the record. `data` is JSON without line breaks; NULL is {}. The stream keeps errors for ferror().
+void told_write(FILE *file, const struct told *told, const char *data);
+
+#endif

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// One visitor: joins, opens the stream, follows it until let in; or leaves, or drops the stream and comes back; and comes
+// again after whatever broke off.
+#ifndef BENCH_CROWD_VISITOR_H
+#define BENCH_CROWD_VISITOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "bench/crowd/link.h"
+#include "bench/crowd/sse.h"
+#include "bench/crowd/stage.h"
+#include "common/backoff.h"
+#include "common/buffer.h"
+
+enum visitor_role { VISITOR_STAYS, VISITOR_LEAVES, VISITOR_RECONNECTS, VISITOR_READS_SLOWLY };
+enum visitor_step { VISITOR_JOINS, VISITOR_REJOINS, VISITOR_FOLLOWS, VISITOR_IS_LEAVING, VISITOR_IS_DONE };
+
+struct visitor {
+    struct stage *stage;
+    uint32_t number; // 1, 2, 3, …
+    enum visitor_role role;
+    size_t link, slow_link; // which of the stage's
+    enum visitor_step step;
+    struct exchange exchange;
+    uv_timer_t timer; // the next thing to do
+    struct backoff backoff;
+    struct buffer body;
+    struct sse sse;
+    char *token;
+    uint64_t place, served;
+    bool asked, streaming, let_in, over, came_back;
+    int64_t step_us; // when it was last asked for
+    int64_t streamed_us; // since when there is a stream
+};
+
+// The visitor arrives after so many milliseconds of the loop. The storage is the caller's; role and links are set by now.
+void visitor_init(struct visitor *visitor, struct stage *stage, uint32_t number, uint64_t arrives_ms);
+void visitor_close(
+    struct visitor *visitor); // takes the timer from the loop, which must run once more before visitor_done()
+void visitor_done(struct visitor *visitor);
+
+#endif

@@ -1,0 +1,352 @@
+// links: bench/crowd
+// SPDX-License-Identifier: Apache-2.0
+// The crowd's checker: sound records pass, and each rule notices what breaks it. Also what it stands on: the lines of the
+// record, the event stream, percentiles, the guard against other people's addresses.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "bench/crowd/check.h"
+#include "bench/crowd/latency.h"
+#include "bench/crowd/options.h"
+#include "bench/crowd/passing.h"
+#include "bench/crowd/sse.h"
+#include "bench/crowd/told.h"
+
+#define S 1000000
+#define BEGIN "{\"at_us\":0,\"visitor\":0,\"kind\":\"begin\",\"data\":{\"visitors\":2,\"faults\":false}}"
+#define BEGIN_FAULTS "{\"at_us\":0,\"visitor\":0,\"kind\":\"begin\",\"data\":{\"visitors\":2,\"faults\":true}}"
+#define LINE(at, visitor, kind, data) \
+    "{\"at_us\":" #at ",\"visitor\":" #visitor ",\"kind\":\"" kind "\",\"data\":{" data "}}"
+#define JOIN(at, visitor, place, ahead) \
+    LINE(at, visitor, "asked", ""),     \
+        LINE(at, visitor, "join", "\"status\":201,\"line\":\"waiting\",\"place\":" #place ",\"ahead\":" #ahead)
+#define REJOIN(at, visitor, status, place, ahead) \
+    LINE(at, visitor, "rejoin", "\"status\":" #status ",\"line\":\"waiting\",\"place\":" #place ",\"ahead\":" #ahead)
+#define SERVED(at, visitor, served) LINE(at, visitor, "served", "\"served\":" #served ",\"pace\":\"1/s\"")
+#define WAITS(at, visitor, place, ahead) \
+    LINE(at, visitor, "line", "\"line\":\"waiting\",\"place\":" #place ",\"ahead\":" #ahead)
+#define TURN(at, visitor, place) \
+    LINE(at, visitor, "line", "\"line\":\"turn\",\"place\":" #place ",\"ahead\":0,\"until\":\"2031-01-01T00:00:00Z\"")
+#define END(at) "{\"at_us\":" #at ",\"visitor\":0,\"kind\":\"end\",\"data\":{\"reason\":\"all are done\"}}"
+#define INTERRUPTED(at) "{\"at_us\":" #at ",\"visitor\":0,\"kind\":\"end\",\"data\":{\"reason\":\"interrupted\"}}"
+
+static void note(void *data, const char *text)
+{
+    (void)snprintf(data, 300, "%s", text);
+}
+
+// The rule that the record breaks, and only that one; CHECK_RULE_COUNT when it is sound.
+static enum check_rule broken_by(const char *const *lines, size_t count, struct check_counts *ret_counts)
+{
+    char text[300] = "", problem[160];
+    struct check *check = check_new(note, text);
+    assert_non_null(check);
+    for (size_t i = 0; i < count; i++) {
+        struct told told;
+        if (told_read(lines[i], strlen(lines[i]), &told, problem, sizeof problem) != 0)
+            fail_msg("%s: %s", lines[i], problem);
+        check_take(check, &told);
+    }
+    check_end(check);
+    enum check_rule broken = CHECK_RULE_COUNT;
+    for (enum check_rule rule = 0; rule < CHECK_RULE_COUNT; rule++)
+        if (check_violations_of(check, rule) > 0) {
+            if (broken != CHECK_RULE_COUNT)
+                fail_msg("breaks %s and %s: %s", check_rule_name(broken), check_rule_name(rule), text);
+            broken = rule;
+        }
+    assert_int_equal(check_violations(check) == 0, broken == CHECK_RULE_COUNT);
+    if (broken != CHECK_RULE_COUNT)
+        assert_int_equal(strncmp(text, check_rule_name(broken), strlen(check_rule_name(broken))), 0);
+    if (ret_counts)
+        check_count(check, ret_counts);
+    check_free(check);
+    return broken;
+}
+
+#define BROKEN_BY(...) \
+    broken_by((const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *), NULL)
+#define assert_sound(...) assert_int_equal(BROKEN_BY(__VA_ARGS__), CHECK_RULE_COUNT)
+#define assert_breaks(rule, ...) assert_int_equal(BROKEN_BY(__VA_ARGS__), rule)
+
+static void test_sound(void **state)
+{
+    (void)state;
+    const char *const lines[] = {BEGIN,
+                                 JOIN(1, 1, 7, 2),
+                                 JOIN(2, 2, 8, 3),
+                                 LINE(3, 1, "opened", ""),
+                                 LINE(3, 1, "event", "\"state\":\"open\""),
+                                 WAITS(3, 1, 7, 2),
+                                 LINE(3, 1, "stock", "\"tiers\":{}"),
+                                 SERVED(3, 1, 4),
+                                 SERVED(4, 1, 6),
+                                 LINE(5, 2, "left", ""),
+                                 LINE(6, 1, "closed", ""),
+                                 REJOIN(7, 1, 200, 7, 0),
+                                 TURN(8, 1, 7),
+                                 SERVED(8, 1, 7),
+                                 LINE(8, 1, "other", "\"event\":\"order\""),
+                                 LINE(9, 1, "closed", ""),
+                                 END(99000000)};
+    struct check_counts counts;
+    assert_int_equal(broken_by(lines, sizeof lines / sizeof *lines, &counts), CHECK_RULE_COUNT);
+    assert_int_equal(counts.visitors, 2);
+    assert_int_equal(counts.asked, 2);
+    assert_int_equal(counts.joined, 2);
+    assert_int_equal(counts.rejoined, 1);
+    assert_int_equal(counts.let_in, 1);
+    assert_int_equal(counts.left, 1);
+    // From the lobby, where there are seats but no places yet.
+    assert_sound(BEGIN,
+                 LINE(1, 1, "join", "\"status\":201,\"line\":\"lobby\",\"place\":null,\"seat\":2,\"ahead\":null"),
+                 LINE(1, 2, "join", "\"status\":201,\"line\":\"lobby\",\"place\":null,\"seat\":1,\"ahead\":null"),
+                 LINE(2, 1, "line", "\"line\":\"lobby\",\"place\":null,\"seat\":2,\"ahead\":null"), WAITS(3, 1, 1, 0),
+                 WAITS(3, 2, 2, 1), TURN(4, 1, 1), SERVED(4, 1, 1), END(5));
+}
+
+static void test_places(void **state)
+{
+    (void)state;
+    assert_breaks(CHECK_PLACE_TWICE, BEGIN, JOIN(1, 1, 7, 2), JOIN(2, 2, 7, 2), END(3));
+    assert_breaks(CHECK_PLACE_TWICE, BEGIN,
+                  LINE(1, 1, "join", "\"status\":201,\"line\":\"lobby\",\"place\":null,\"seat\":2"),
+                  LINE(1, 2, "join", "\"status\":201,\"line\":\"lobby\",\"place\":null,\"seat\":2"), END(3));
+    assert_breaks(CHECK_PLACE_CHANGED, BEGIN, JOIN(1, 1, 7, 2), REJOIN(2, 1, 200, 6, 1), END(3));
+    assert_breaks(CHECK_PLACE_CHANGED, BEGIN, JOIN(1, 1, 7, 2), REJOIN(2, 1, 201, 7, 2), END(3));
+    assert_breaks(CHECK_PLACE_CHANGED, BEGIN, JOIN(1, 1, 7, 2), WAITS(2, 1, 8, 2), END(3));
+}
+
+static void test_nothing_goes_back(void **state)
+{
+    (void)state;
+    assert_breaks(CHECK_POSITION_GREW, BEGIN, JOIN(1, 1, 7, 2), WAITS(2, 1, 7, 3), END(3));
+    // What follows from `served` counts as shown.
+    assert_breaks(CHECK_POSITION_GREW, BEGIN, JOIN(1, 1, 7, 6), SERVED(2, 1, 4), WAITS(3, 1, 7, 3), END(4));
+    assert_breaks(CHECK_POSITION_GREW, BEGIN, JOIN(1, 1, 7, 1), SERVED(2, 1, 4), END(4));
+    // Beyond the place there is no position to grow, so that only `served` itself is at fault.
+    assert_breaks(CHECK_SERVED_BACK, BEGIN, JOIN(1, 1, 1, 0), TURN(2, 1, 1), SERVED(2, 1, 9), SERVED(3, 1, 8), END(4));
+    // One visitor's streams may be ahead of another's.
+    assert_sound(BEGIN, JOIN(1, 1, 7, 6), JOIN(1, 2, 8, 7), SERVED(2, 1, 3), SERVED(3, 2, 2), END(4));
+    assert_breaks(CHECK_LINE_BACK, BEGIN, JOIN(1, 1, 1, 0), TURN(2, 1, 1), SERVED(2, 1, 1), WAITS(3, 1, 1, 0), END(4));
+}
+
+static void test_being_let_in(void **state)
+{
+    (void)state;
+    assert_breaks(CHECK_NOT_LET_IN, BEGIN, JOIN(1, 1, 7, 2), SERVED(2, 1, 7), END(11000000));
+    // Another visitor's `served` tells as well; and being told that it is over is not being let in.
+    assert_breaks(CHECK_NOT_LET_IN, BEGIN, JOIN(1, 1, 7, 2), JOIN(1, 2, 8, 3), TURN(2, 2, 8), SERVED(2, 2, 8),
+                  END(11000000));
+    assert_breaks(CHECK_NOT_LET_IN, BEGIN, JOIN(1, 1, 7, 2), SERVED(2, 1, 7),
+                  LINE(3, 1, "line", "\"line\":\"over\",\"place\":7,\"ahead\":null"), END(11000000));
+    // Not yet; only just now; the event is at its end.
+    assert_sound(BEGIN, JOIN(1, 1, 7, 2), SERVED(2, 1, 6), END(11000000));
+    assert_sound(BEGIN, JOIN(1, 1, 7, 2), SERVED(2000000, 1, 7), END(11000000));
+    assert_sound(BEGIN, JOIN(1, 1, 7, 2), SERVED(2, 1, 7), LINE(3, 1, "event", "\"state\":\"closed\""),
+                 LINE(3, 1, "line", "\"line\":\"over\",\"place\":7,\"ahead\":null"), END(11000000));
+    assert_breaks(CHECK_TOO_EARLY, BEGIN, JOIN(1, 1, 7, 2), SERVED(1, 1, 4), TURN(2, 1, 7), END(11000000));
+}
+
+static void test_answers(void **state)
+{
+    (void)state;
+    assert_breaks(CHECK_FAILED, BEGIN, LINE(1, 1, "asked", ""),
+                  LINE(1, 1, "failed", "\"during\":\"join\",\"status\":500"), END(11000000));
+    assert_breaks(CHECK_FAILED, BEGIN, JOIN(1, 1, 7, 2), LINE(2, 1, "line", "\"line\":\"left\",\"place\":7"), END(3));
+    assert_sound(BEGIN, JOIN(1, 1, 7, 2), LINE(2, 1, "left", ""), LINE(2, 1, "line", "\"line\":\"left\",\"place\":7"),
+                 SERVED(3, 1, 9), END(99000000));
+    assert_breaks(CHECK_NOT_ANSWERED, BEGIN, LINE(1, 1, "asked", ""), LINE(2, 1, "put_off", "\"status\":503"),
+                  END(11000000));
+    assert_sound(BEGIN, LINE(1, 1, "asked", ""), INTERRUPTED(11000000));
+    assert_breaks(CHECK_INTERRUPTED, BEGIN, JOIN(1, 1, 7, 2), LINE(2, 1, "lost", "\"during\":\"stream\""), END(3));
+    assert_sound(BEGIN_FAULTS, JOIN(1, 1, 7, 2), LINE(2, 1, "lost", "\"during\":\"stream\""), END(3));
+}
+
+static void test_the_record_itself(void **state)
+{
+    (void)state;
+    assert_breaks(CHECK_RECORD, BEGIN, JOIN(1, 1, 7, 2));
+    assert_breaks(CHECK_RECORD, JOIN(1, 1, 7, 2), END(3));
+    assert_breaks(CHECK_RECORD, BEGIN, BEGIN, END(3));
+    assert_breaks(CHECK_RECORD, BEGIN, END(3), END(3));
+    assert_breaks(CHECK_RECORD, BEGIN, JOIN(5, 1, 7, 2), SERVED(4, 1, 6), END(6));
+    assert_breaks(CHECK_RECORD, BEGIN, JOIN(1, 3, 7, 2), END(3));
+    assert_breaks(CHECK_RECORD, BEGIN, SERVED(1, 1, 1), END(3));
+    assert_breaks(CHECK_RECORD, BEGIN, JOIN(1, 1, 7, 2), JOIN(2, 1, 7, 2), END(3));
+    char text[300] = "";
+    struct check *check = check_new(note, text);
+    check_end(check);
+    assert_int_equal(check_violations_of(check, CHECK_RECORD), 1);
+    check_free(check);
+    check_free(NULL);
+}
+
+static void assert_no_line(const char *text, const char *words)
+{
+    struct told told;
+    char problem[160] = "";
+    assert_int_equal(told_read(text, strlen(text), &told, problem, sizeof problem), ERROR_INVALID);
+    if (!strstr(problem, words))
+        fail_msg("%s: %s", text, problem);
+}
+
+static void test_garbage(void **state)
+{
+    (void)state;
+    assert_no_line("", "");
+    assert_no_line("[]", "");
+    assert_no_line("{\"visitor\":1,\"kind\":\"left\",\"data\":{}}", "at_us");
+    assert_no_line(LINE(-1, 1, "left", ""), "at_us");
+    assert_no_line(LINE(1, 0, "left", ""), "visitor");
+    assert_no_line(LINE(1, 1, "end", "\"reason\":\"x\""), "visitor");
+    assert_no_line(LINE(1, 1, "dance", ""), "kind");
+    assert_no_line("{\"at_us\":1,\"visitor\":1,\"kind\":\"left\"}", "data");
+    assert_no_line(LINE(1, 0, "begin", "\"visitors\":0,\"faults\":false"), "visitors");
+    assert_no_line(LINE(1, 0, "begin", "\"visitors\":1000001,\"faults\":false"), "visitors");
+    assert_no_line(LINE(1, 1, "served", "\"served\":\"1\""), "served");
+    assert_no_line(LINE(1, 1, "served", "\"served\":-1"), "served");
+    assert_no_line(LINE(1, 1, "event", ""), "state");
+    assert_no_line(LINE(1, 1, "line", "\"line\":\"first\",\"place\":1"), "line");
+    assert_no_line(LINE(1, 1, "line", "\"line\":\"waiting\",\"place\":1"), "ahead");
+    assert_no_line(LINE(1, 1, "line", "\"line\":\"waiting\",\"seat\":1,\"ahead\":0"), "place");
+    assert_no_line(LINE(1, 1, "line", "\"line\":\"lobby\",\"place\":null"), "seat");
+    assert_no_line(LINE(1, 1, "join", "\"line\":\"waiting\",\"place\":1,\"ahead\":0"), "status");
+}
+
+static void test_writing_and_reading(void **state)
+{
+    (void)state;
+    char text[200];
+    FILE *file = fmemopen(text, sizeof text, "w");
+    assert_non_null(file);
+    struct told told = {.kind = TOLD_SERVED, .visitor = 12, .at_us = 3 * S}, read;
+    told_write(file, &told, "{\"served\":5}");
+    assert_int_equal(fclose(file), 0);
+    char problem[160];
+    assert_int_equal(told_read(text, strcspn(text, "\n"), &read, problem, sizeof problem), 0);
+    assert_int_equal(read.kind, TOLD_SERVED);
+    assert_int_equal(read.visitor, 12);
+    assert_int_equal(read.at_us, 3 * S);
+    assert_int_equal(read.served, 5);
+    for (enum told_kind kind = 0; kind < TOLD_KIND_COUNT; kind++)
+        assert_non_null(told_kind_name(kind));
+    assert_int_equal(told_kind_of_frame("line"), TOLD_LINE);
+    assert_int_equal(told_kind_of_frame("notice"), TOLD_NOTICE);
+    assert_int_equal(told_kind_of_frame("join"), TOLD_OTHER);
+    assert_int_equal(told_kind_of_frame("end"), TOLD_OTHER);
+}
+
+static bool gather(void *owner, const char *event, const char *text, size_t bytes)
+{
+    struct buffer *buffer = owner;
+    assert_int_equal(strlen(text), bytes);
+    buffer_format(buffer, "%s=%s;", event, text);
+    return strcmp(text, "stop") != 0;
+}
+
+static void test_event_stream(void **state)
+{
+    (void)state;
+    static const char stream[] = "retry: 1500\n\nevent: line\nid: 7\ndata: {}\n\n:\n\ndata:a\r\ndata: b\r\n\r\n"
+                                 "event: empty\n\nevent:x\ndata: stop\n\ndata: never\n\n";
+    // However it is cut.
+    for (size_t piece = 1; piece < sizeof stream; piece++) {
+        struct buffer got CLEANUP(buffer_done) = BUFFER_INIT;
+        struct sse sse CLEANUP(sse_done);
+        sse_init(&sse);
+        for (size_t at = 0; at < sizeof stream - 1 && !(got.data && strstr(got.data, "stop")); at += piece) {
+            size_t bytes = sizeof stream - 1 - at < piece ? sizeof stream - 1 - at : piece;
+            assert_int_equal(sse_take(&sse, stream + at, bytes, gather, &got), 0);
+        }
+        assert_string_equal(got.data, "line={};message=a\nb;x=stop;");
+    }
+    struct sse sse CLEANUP(sse_done);
+    sse_init(&sse);
+    int error = 0;
+    for (size_t i = 0; i <= SSE_LINE_BYTES_MAX && error == 0; i++)
+        error = sse_take(&sse, "x", 1, gather, NULL);
+    assert_int_equal(error, ERROR_LIMIT);
+}
+
+static void test_passing_and_percentiles(void **state)
+{
+    (void)state;
+    struct passing passing = {0};
+    assert_int_equal(passing_at_us(&passing, 1), -1);
+    passing_note(&passing, 0, 5);
+    passing_note(&passing, 3, 10);
+    passing_note(&passing, 2, 11);
+    passing_note(&passing, 9, 20);
+    assert_int_equal(passing_at_us(&passing, 1), 10);
+    assert_int_equal(passing_at_us(&passing, 3), 10);
+    assert_int_equal(passing_at_us(&passing, 4), 20);
+    assert_int_equal(passing_at_us(&passing, 10), -1);
+    for (uint64_t served = 10; served < 5000; served++)
+        passing_note(&passing, served, (int64_t)served * 2);
+    assert_int_equal(passing_at_us(&passing, 4321), 8642);
+    passing_done(&passing);
+    passing_done(NULL);
+
+    struct latency latency = {0};
+    assert_int_equal(latency_percentile(&latency, 50), 0);
+    for (int64_t i = 1000; i > 0; i--)
+        latency_note(&latency, i);
+    assert_int_equal(latency_percentile(&latency, 50), 500);
+    assert_int_equal(latency_percentile(&latency, 99), 990);
+    assert_int_equal(latency_percentile(&latency, 100), 1000);
+    latency_done(&latency);
+    latency_done(NULL);
+}
+
+static bool is_loopback(const char *text)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+    if (inet_pton(AF_INET, text, &v4.sin_addr) == 1)
+        return options_is_loopback((const struct sockaddr *)&v4);
+    assert_int_equal(inet_pton(AF_INET6, text, &v6.sin6_addr), 1);
+    return options_is_loopback((const struct sockaddr *)&v6);
+}
+
+static void test_loopback(void **state)
+{
+    (void)state;
+    assert_true(is_loopback("127.0.0.1"));
+    assert_true(is_loopback("127.9.8.7"));
+    assert_true(is_loopback("::1"));
+    assert_true(is_loopback("::ffff:127.0.0.1"));
+    assert_false(is_loopback("0.0.0.0"));
+    assert_false(is_loopback("10.0.0.1"));
+    assert_false(is_loopback("128.0.0.1"));
+    assert_false(is_loopback("::"));
+    assert_false(is_loopback("::127.0.0.1"));
+    assert_false(is_loopback("::ffff:10.0.0.1"));
+    assert_false(is_loopback("2001:db8::1"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sound),
+        cmocka_unit_test(test_places),
+        cmocka_unit_test(test_nothing_goes_back),
+        cmocka_unit_test(test_being_let_in),
+        cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_the_record_itself),
+        cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_writing_and_reading),
+        cmocka_unit_test(test_event_stream),
+        cmocka_unit_test(test_passing_and_percentiles),
+        cmocka_unit_test(test_loopback),
+    };
+    return cmocka_run_group_tests_name("crowd check", tests, NULL, NULL);
+}

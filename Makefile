@@ -198,3 +198,13 @@ $(ROOT)/tests/http-echo: $(http_echo_objects) $(common_objects)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 test-programs: http-echo
 # --- end of the HTTP/2 echo server
+
+# --- The crowd: many simulated visitors, for the tests and `make run CROWD=500`. Not installed.
+.PHONY: crowd
+crowd: $(ROOT)/bench/crowd
+$(ROOT)/bench/crowd: $(call objects_of,$(wildcard bench/crowd/*.c)) $(common_objects)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+all test-programs: crowd
+# --- end of the crowd

@@ -19,6 +19,6 @@ void handle_line_leave(struct http_exchange *exchange, const struct http_request
 void handle_page(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
 void handle_page_join(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
 void handle_page_leave(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
-void handle_page_file(struct http_exchange *exchange, enum page_file_name name);
+void handle_page_file(struct http_exchange *exchange, const struct http_request *request, enum page_file_name name);
 
 #endif

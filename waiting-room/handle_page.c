@@ -275,7 +275,7 @@ void handle_page_leave(struct http_exchange *exchange, const struct http_request
     go_back(visit, visit->identity == VISIT_NOBODY ? &PROBLEM_NO_TOKEN : visit_problem(visit), &cookie);
 }
 
-void handle_page_file(struct http_exchange *exchange, enum page_file_name name)
+void handle_page_file(struct http_exchange *exchange, const struct http_request *request, enum page_file_name name)
 {
     const struct room_loop *loop = http_loop_data(http_exchange_loop(exchange));
     const struct page_file *file = &loop->page->files[name];
@@ -285,5 +285,7 @@ void handle_page_file(struct http_exchange *exchange, enum page_file_name name)
         {"etag", file->etag},
         {"x-content-type-options", "nosniff"},
     };
-    http_respond(exchange, 200, headers, 4, file->data, file->bytes);
+    // A tag is quoted and of one length, so it can only be found as a whole (RFC 9110, 13.1.2).
+    bool has_it = request->if_none_match && strstr(request->if_none_match, file->etag);
+    http_respond(exchange, has_it ? 304 : 200, headers, 4, file->data, file->bytes);
 }

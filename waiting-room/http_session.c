@@ -39,7 +39,7 @@ static const struct field {
     FIELD("origin", origin),
     FIELD("sec-fetch-site", sec_fetch_site),
     FIELD("accept-language", accept_language),
-    FIELD("onsale-return-to", return_to),
+    FIELD("if-none-match", if_none_match),
     FIELD("host", authority), // behind ":authority", which wins
 #undef FIELD
 };

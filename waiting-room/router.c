@@ -147,11 +147,11 @@ void router_request(struct http_exchange *exchange, const struct http_request *r
              route_is_foreign(request, loop->room->config->public_url))
         problem_respond(exchange, &PROBLEM_FOREIGN_ORIGIN, NULL);
     else if (match.route == ROUTE_CSS)
-        handle_page_file(exchange, PAGE_CSS);
+        handle_page_file(exchange, request, PAGE_CSS);
     else if (match.route == ROUTE_JS)
-        handle_page_file(exchange, PAGE_JS);
+        handle_page_file(exchange, request, PAGE_JS);
     else if (match.route == ROUTE_ICON)
-        handle_page_file(exchange, PAGE_ICON);
+        handle_page_file(exchange, request, PAGE_ICON);
     else
         handle_event_route(exchange, request, &match);
 }

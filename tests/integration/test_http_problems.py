@@ -159,6 +159,11 @@ def test_the_page_is_strict(stack):
         answer = client.get(path)
         assert answer.status_code == 200 and answer.headers["content-type"].startswith(kind) and answer.headers["etag"]
         assert answer.headers["x-content-type-options"] == "nosniff"
+        tag = answer.headers["etag"]
+        for known in (tag, f'"other", W/{tag}'):
+            kept = client.get(path, headers={"If-None-Match": known})
+            assert (kept.status_code, kept.content, kept.headers["etag"]) == (304, b"", tag)
+        assert client.get(path, headers={"If-None-Match": '"other"'}).content == answer.content
 
 
 def test_forms(stack):

@@ -263,10 +263,36 @@ def test_closing_the_terminal_leaves_nothing(run, tmp_path):
     wait_gone(pids)
 
 
-def test_crowd_is_said_to_be_missing(run):
-    here = run(CROWD="500")
+def test_a_crowd_joins_ahead_of_you_and_ends_with_the_run(run):
+    first = run(CROWD="30").wait_ready()
+    assert "30 simulated visitors joined ahead of you" in first.said()
+    base = first.url.removesuffix("/e/spring-gala")
+    with first.client() as client:
+        assert client.post(f"{base}/v1/events/spring-gala/line").json()["place"] == 31
+    log = first.var / "log" / "crowd.log"
+    wait_until(lambda: "The crowd is through and was told what is right" in first.said(), "the end of the crowd", 120)
+    assert "30 visitors joined, " in log.read_text() and "Everybody was told what is right." in log.read_text()
+    first.onsale("rate", "spring-gala", "0")
+    everything = first.everything()
+    first.interrupt()
+    wait_gone(everything)
+    # Not started again.
+    assert log.read_text().count("joined 30 of 30") == 1
+
+    # With the line held the crowd waits, until the run ends.
+    second = run(CROWD="5").wait_ready()
+    everything = second.everything()
+    second.interrupt()
+    wait_gone(everything)
+    assert "interrupted after" in log.read_text() and "Everybody was told what is right." in log.read_text()
+    assert "The crowd is through" not in second.said()
+
+
+@pytest.mark.parametrize("crowd", ["many", "-1", "1000000"])
+def test_a_crowd_that_is_no_number(run, crowd):
+    here = run(CROWD=crowd)
     assert here.process.wait(240) != 0
-    assert "CROWD is not there yet" in here.said()
+    assert f"CROWD is '{crowd}'; 0 to 100000 visitors are allowed" in here.said()
 
 
 def files_of_the_tree():

@@ -25,6 +25,8 @@ flags_release := -O2 -D_FORTIFY_SOURCE=3
 flags_debug := -O0 -DONSALE_DEBUG
 flags_asan := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 flags_tsan := -O1 -fsanitize=thread
+# For `make fuzz`, with clang.
+flags_fuzz := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 ifeq ($(flags_$(BUILD)),)
 $(error BUILD is one of release, debug, asan, tsan)
 endif
@@ -117,7 +119,7 @@ test:
 	@tools/packages install build run test
 	$(again) test-programs
 	@$(MAKE) --no-print-directory BUILD=$(BUILD) WERROR=$(WERROR) unit
-	@$(run_pytest) -v --durations=10 tests
+	@$(run_pytest) -v -n 3 --dist loadfile --durations=10 tests
 
 # One file or test: make pytest T="tests/integration/test_line.py -k leaving -x"
 pytest: export BUILD := $(BUILD)
@@ -165,9 +167,6 @@ bench-joins:
 	$(again) all
 	@$(PYTHON) -B bench/joins.py
 
-fuzz:
-	@echo "make $@: there is nothing for it yet" >&2; exit 1
-
 # The command line is for people; the servers are started by systemd and need not be in anybody's PATH.
 install: all
 	install -d "$(DESTDIR)$(prefix)/bin" "$(DESTDIR)$(prefix)/libexec/onsale" "$(DESTDIR)$(prefix)/lib/systemd/system" \
@@ -198,6 +197,40 @@ $(ROOT)/tests/http-echo: $(http_echo_objects) $(common_objects)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 test-programs: http-echo
 # --- end of the HTTP/2 echo server
+
+# --- Fuzzing. tests/fuzz/fuzz_X.c is one target, linked like a unit test. The unit tests replay tests/fuzz/corpus/X with it;
+# `make fuzz` builds the same sources with clang's libFuzzer into build/fuzz and looks for more.
+SECONDS ?= 30
+fuzz_names := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz_links = $(ROOT)/obj/tests/fuzz/fuzz_$(1).o $(common_objects) \
+	$(foreach p,$(shell sed -n '1s|^// links: *||p' tests/fuzz/fuzz_$(1).c),$(call objects_of,$(call sources_of,$(p))))
+define fuzz_rule
+$(ROOT)/tests/replay-$(1): $(ROOT)/obj/tests/fuzz/replay.o $(call fuzz_links,$(1))
+	@mkdir -p $$(@D)
+	$(if $(V),,@echo "  LINK  $$@")
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $$@ $$^ $(LIBS)
+$(ROOT)/bin/fuzz-$(1): $(call fuzz_links,$(1))
+	@mkdir -p $$(@D)
+	$(if $(V),,@echo "  LINK  $$@")
+	$(Q)$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $$@ $$^ $(LIBS)
+endef
+$(foreach f,$(fuzz_names),$(eval $(call fuzz_rule,$(f))))
+
+.PHONY: fuzz-replay fuzz-programs
+fuzz_replays := $(fuzz_names:%=$(ROOT)/tests/replay-%)
+test-programs: $(fuzz_replays)
+unit: fuzz-replay
+fuzz-replay: $(fuzz_replays)
+	@set -e; for f in $(fuzz_names); do $(ROOT)/tests/replay-$$f tests/fuzz/corpus/$$f; done
+
+# All targets, or those named: make fuzz FUZZ="token json" SECONDS=300
+FUZZ ?= $(fuzz_names)
+fuzz:
+	@tools/packages install build fuzz
+	+@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc)) BUILD=fuzz CC=clang CFLAGS=-Wno-string-conversion fuzz-programs
+	@tests/fuzz/run $(SECONDS) $(FUZZ)
+fuzz-programs: $(FUZZ:%=$(ROOT)/bin/fuzz-%)
+# --- end of fuzzing
 
 # --- The crowd: many simulated visitors, for the tests and `make run CROWD=500`. Not installed.
 .PHONY: crowd

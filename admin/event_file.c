@@ -14,8 +14,26 @@
 #include "common/clock.h"
 #include "common/json.h"
 #include "common/slug.h"
+#include "common/utf8.h"
 
 #define CURRENCY_NONE "XXX" // ISO 4217's own code for "no currency": an event that only gates
+
+// Makes a text fit for JSON and for a terminal: what the file holds is quoted in it, and cut within a character.
+static void make_presentable(char *text)
+{
+    char *to = text;
+    for (size_t left = strlen(text); left > 0;) {
+        size_t bytes = utf8_character_bytes(text, left);
+        size_t taken = bytes ? bytes : 1;
+        if (bytes == 1)
+            *to++ = (unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text;
+        else if (bytes)
+            to = (char *)memmove(to, text, bytes) + bytes;
+        text += taken;
+        left -= taken;
+    }
+    *to = '\0';
+}
 
 void reader_problem(struct event_reader *reader, const char *field, const char *format, ...)
 {
@@ -30,6 +48,8 @@ void reader_problem(struct event_reader *reader, const char *field, const char *
     va_start(arguments, format);
     vsnprintf(problem->detail, sizeof(problem->detail), format, arguments);
     va_end(arguments);
+    make_presentable(problem->field);
+    make_presentable(problem->detail);
 }
 
 const char *reader_path(struct event_reader *reader, const char *parent, const char *key)

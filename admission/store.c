@@ -9,7 +9,8 @@
 int store_read_versions(struct db *db, struct store_version **ret, size_t *ret_count, int64_t *ret_now_us)
 {
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
-    int result = db_read(db, "SELECT id, version FROM events", NULL, 0, STORE_EVENTS_MAX, &rows);
+    int result =
+        db_read(db, "SELECT id, version FROM events ORDER BY id DESC LIMIT 10000", NULL, 0, STORE_EVENTS_MAX, &rows);
     if (result)
         return result;
     // Last, so that the caller compares a fresh time with its own clock.

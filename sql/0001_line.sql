@@ -175,5 +175,6 @@ CREATE TABLE event_log (
     actor VARCHAR(128) NOT NULL,
     action VARCHAR(32) NOT NULL,
     detail TEXT NULL,
-    KEY event_log_event (event_id, id)
+    KEY event_log_event (event_id, id),
+    KEY event_log_action (event_id, action, at)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;

@@ -199,7 +199,8 @@ static int take_over(struct line_store *store, struct snapshot *event)
 int store_read_events(struct line_store *store)
 {
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
-    int error = db_read(store->db, "SELECT id, version FROM events", NULL, 0, STORE_EVENTS_MAX, &rows);
+    int error = db_read(store->db, "SELECT id, version FROM events ORDER BY id DESC LIMIT 10000", NULL, 0,
+                        STORE_EVENTS_MAX, &rows);
     for (size_t row = 0; error == 0 && row < db_rows_count(rows); row++) {
         uint32_t id = (uint32_t)db_u64(rows, row, 0);
         struct snapshot **slot = find_slot(store, id), *event = NULL;
@@ -224,7 +225,7 @@ int store_read_line(struct line_store *store)
     int error = db_read(store->db,
                         "SELECT e.slug, s.served, c.last, e.pace, s.us_per_place_low, s.us_per_place_high FROM events e"
                         " JOIN line_served s ON s.event_id = e.id JOIN line_counters c ON c.event_id = e.id"
-                        " WHERE e.state <> 'draft'",
+                        " WHERE e.state <> 'draft' ORDER BY e.id DESC LIMIT 10000",
                         NULL, 0, STORE_EVENTS_MAX, &rows);
     if (error < 0)
         return error;

@@ -84,7 +84,8 @@ bool route_is_foreign(const struct http_request *request, const char *public_url
     const char *origin = request->origin;
     if (!origin)
         return false; // no browser sent it, so no other site could have
-    if (*public_url && strncasecmp(origin, public_url, strlen(origin)) == 0 &&
+    // An empty Origin begins every address.
+    if (*origin && strncasecmp(origin, public_url, strlen(origin)) == 0 &&
         strspn(public_url + strlen(origin), "/") == strlen(public_url + strlen(origin)))
         return false;
     return strncasecmp(origin, "https://", 8) != 0 || !request->authority || !*request->authority ||

@@ -178,6 +178,18 @@ static void hear(struct feed *feed, const struct bus_delivery *delivery)
     }
 }
 
+// Takes over the reference. What does not fit is not told: whoever looks anew learns it from MySQL.
+static void keep_left(struct feed *feed, struct left_news *news)
+{
+    pthread_mutex_lock(&feed->lock);
+    bool fits = feed->left_count < LEFT_MAX;
+    if (fits)
+        feed->left[feed->left_count++] = news;
+    pthread_mutex_unlock(&feed->lock);
+    if (!fits)
+        left_news_unref(news);
+}
+
 static struct left_news *take_left(struct feed *feed)
 {
     pthread_mutex_lock(&feed->lock);
@@ -186,7 +198,9 @@ static struct left_news *take_left(struct feed *feed)
     return news;
 }
 
-static int publish_left(struct feed *feed)
+// What cannot be published now (a broker with an alarm takes nothing, and goes on giving) is kept for the next turn; that a
+// connection is lost shows in receiving.
+static void publish_left(struct feed *feed)
 {
     struct left_news *news;
     int error = 0;
@@ -204,9 +218,11 @@ static int publish_left(struct feed *feed)
                                                       .body_bytes = body.bytes,
                                                       .type = message_type_name(MESSAGE_LEFT)},
                                 NULL);
-        left_news_unref(news);
+        if (error < 0)
+            keep_left(feed, news);
+        else
+            left_news_unref(news);
     }
-    return error;
 }
 
 static void check_silence(struct feed *feed)
@@ -222,9 +238,8 @@ static void check_silence(struct feed *feed)
 static void listen_once(struct feed *feed)
 {
     struct bus_delivery delivery;
-    int error = publish_left(feed);
-    if (error == 0)
-        error = bus_receive(feed->bus, 0, &delivery);
+    publish_left(feed);
+    int error = bus_receive(feed->bus, 0, &delivery);
     if (error == 0) {
         hear(feed, &delivery);
         bus_delivery_done(&delivery);
@@ -307,20 +322,11 @@ void feed_free(struct feed *feed)
 
 void feed_publish_left(struct feed *feed, const char *slug, uint64_t number)
 {
-    if (!atomic_load(&feed->connected))
-        return;
     struct left_news *news = left_news_new(slug, number);
     if (!news)
         return;
-    pthread_mutex_lock(&feed->lock);
-    bool fits = feed->left_count < LEFT_MAX;
-    if (fits)
-        feed->left[feed->left_count++] = news;
-    pthread_mutex_unlock(&feed->lock);
-    if (fits)
-        wake(feed);
-    else
-        left_news_unref(news);
+    keep_left(feed, news);
+    wake(feed);
 }
 
 bool feed_is_connected(const struct feed *feed)

@@ -38,8 +38,8 @@ int feed_open(const struct feed_options *options, struct feed **ret) MUST_USE;
 void feed_stop(struct feed *feed); // ends the thread; what is published afterwards is forgotten
 void feed_free(struct feed *feed); // once stopped, and when all loops have ended; accepts NULL
 
-// Tells the other waiting rooms that somebody left. Never blocks; with RabbitMQ away, or more than 10,000 waiting, it is
-// forgotten. Any thread.
+// Tells the other waiting rooms that somebody left, with RabbitMQ away once it is back. Never blocks; with 10,000 waiting it
+// is forgotten. Any thread.
 void feed_publish_left(struct feed *feed, const char *slug, uint64_t number);
 
 bool feed_is_connected(const struct feed *feed); // any thread

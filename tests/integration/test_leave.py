@@ -119,3 +119,20 @@ def test_the_feed_was_away_meanwhile(stack_factory):
     assert bare_client(stack).delete(line("lost"), headers=visitor.headers).status_code == 204
     stack.amqp_proxy.mend()
     stream.wait("line", lambda data: data["line"] == "left", 20 * PATIENCE)
+
+
+def test_one_room_s_feed_was_away(stack_factory):
+    """Nobody else has a reason to ask MySQL again: what could not be told is told later."""
+    stack = stack_factory(proxied=True).start(rooms=1)
+    amqp = stack.backends.amqp
+    direct = f"amqp://{amqp['user']}:{amqp['password']}@{amqp['host']}:{amqp['port']}/{stack.vhost}"
+    other = stack.start_room(environment={"ONSALE_AMQP_URL": direct})
+    ready_event(stack, "one")
+    visitor = stack.join("one")
+    stream = stack.pool(other).event_stream("one", visitor)
+    stream.wait("served")
+    stack.amqp_proxy.cut()
+    wait_until(lambda: "rabbitmq" in stack.rooms[0].ops("/readyz")[1], "the feed to be away", 10 * PATIENCE)
+    assert bare_client(stack).delete(line("one"), headers=visitor.headers).status_code == 204
+    stack.amqp_proxy.mend()
+    stream.wait("line", lambda data: data["line"] == "left", 20 * PATIENCE)

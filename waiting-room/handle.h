@@ -5,6 +5,7 @@
 
 #include "waiting-room/http.h"
 #include "waiting-room/page_files.h"
+#include "waiting-room/problem.h"
 #include "waiting-room/room_loop.h"
 
 // handle_event.c: the public document.
@@ -19,6 +20,8 @@ void handle_line_leave(struct http_exchange *exchange, const struct http_request
 void handle_page(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
 void handle_page_join(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
 void handle_page_leave(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
+// The same for somebody who looks at it: no such event, or not read yet (then retry_after_seconds is not 0).
+void handle_page_problem(struct http_exchange *exchange, const struct problem *problem, int64_t retry_after_seconds);
 void handle_page_file(struct http_exchange *exchange, const struct http_request *request, enum page_file_name name);
 
 #endif

@@ -10,13 +10,15 @@
 #include "waiting-room/handle.h"
 #include "waiting-room/joining.h"
 #include "waiting-room/page_render.h"
+#include "waiting-room/problem.h"
 #include "waiting-room/visit.h"
 
 #define CONTENT_SECURITY_POLICY                                                                           \
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " \
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 #define TIME_TEXT_BYTES 64
-#define FILES_MAX_AGE "public, max-age=300"
+// The files keep their names over an upgrade, so a browser asks each time whether its copy is still right (and gets a 304).
+#define FILES_CACHING "public, no-cache"
 
 static const char *time_text(int64_t at_us, char text[static TIME_TEXT_BYTES])
 {
@@ -281,11 +283,39 @@ void handle_page_file(struct http_exchange *exchange, const struct http_request 
     const struct page_file *file = &loop->page->files[name];
     struct http_header headers[] = {
         {"content-type", file->content_type},
-        {"cache-control", FILES_MAX_AGE},
+        {"cache-control", FILES_CACHING},
         {"etag", file->etag},
         {"x-content-type-options", "nosniff"},
     };
     // A tag is quoted and of one length, so it can only be found as a whole (RFC 9110, 13.1.2).
     bool has_it = request->if_none_match && strstr(request->if_none_match, file->etag);
     http_respond(exchange, has_it ? 304 : 200, headers, 4, file->data, file->bytes);
+}
+
+void handle_page_problem(struct http_exchange *exchange, const struct problem *problem, int64_t retry_after_seconds)
+{
+    char retry_after[24];
+    snprintf(retry_after, sizeof retry_after, "%lld", (long long)retry_after_seconds);
+    struct buffer html CLEANUP(buffer_done) = BUFFER_INIT;
+    buffer_text(&html, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>");
+    buffer_html(&html, problem->title);
+    buffer_text(&html, "</title>\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
+    if (retry_after_seconds > 0)
+        buffer_format(&html, "<meta http-equiv=\"refresh\" content=\"%s\">\n", retry_after);
+    buffer_text(
+        &html, "<link rel=\"icon\" href=\"/assets/icon.svg\" type=\"image/svg+xml\">\n"
+               "<link rel=\"stylesheet\" href=\"/assets/onsale.css\">\n</head>\n<body>\n<main class=\"counter gate\">\n"
+               "<article class=\"ticket\"><header class=\"ticket-head\"><h1>");
+    buffer_html(&html, problem->title);
+    buffer_text(&html, "</h1></header><div class=\"ticket-body\"><p class=\"lead\">");
+    buffer_html(&html, retry_after_seconds > 0 ? "This page tries again by itself. Places that were given are kept."
+                                               : problem->detail);
+    buffer_text(&html, "</p></div></article>\n</main>\n</body>\n</html>\n");
+    struct http_header headers[] = {{"content-type", "text/html; charset=utf-8"},
+                                    {"cache-control", "no-store"},
+                                    {"content-security-policy", CONTENT_SECURITY_POLICY},
+                                    {"x-content-type-options", "nosniff"},
+                                    {"referrer-policy", "same-origin"},
+                                    {"retry-after", retry_after}};
+    http_respond(exchange, problem->status, headers, retry_after_seconds > 0 ? 6 : 5, html.data, html.bytes);
 }

@@ -102,18 +102,27 @@ static void handle_line(struct http_exchange *exchange, const struct http_reques
         handle_line_get(exchange, request, view);
 }
 
+// Programs get the document; a browser, which names text/html (others ask for it by wildcard only), something to look at.
+static void refuse(struct http_exchange *exchange, const struct http_request *request, const struct problem *problem,
+                   int64_t retry_after_seconds)
+{
+    bool is_looked_at = request->method == HTTP_GET && request->accept && strstr(request->accept, "text/html") &&
+                        strncmp(request->path, "/v1/", 4) != 0;
+    if (is_looked_at)
+        handle_page_problem(exchange, problem, retry_after_seconds);
+    else
+        problem_respond(exchange, problem, &(struct problem_more){.retry_after_seconds = retry_after_seconds});
+}
+
 static void handle_event_route(struct http_exchange *exchange, const struct http_request *request,
                                const struct route_match *match)
 {
     struct room_loop *loop = http_loop_data(http_exchange_loop(exchange));
     struct event_view *view = room_loop_view(loop, match->slug);
-    if (!view && !loop->loaded) {
-        problem_respond(exchange, &PROBLEM_UNAVAILABLE,
-                        &(struct problem_more){.retry_after_seconds = RETRY_AFTER_SECONDS});
-        return;
-    }
     if (!view) {
-        problem_respond(exchange, &PROBLEM_NO_EVENT, NULL);
+        const struct problem *problem = loop->loaded ? &PROBLEM_NO_EVENT : &PROBLEM_UNAVAILABLE;
+        int64_t retry_after_seconds = loop->loaded ? 0 : RETRY_AFTER_SECONDS;
+        refuse(exchange, request, problem, retry_after_seconds);
         return;
     }
     switch (match->route) {
@@ -141,7 +150,7 @@ void router_request(struct http_exchange *exchange, const struct http_request *r
     struct route_match match;
     int error = route_find(request->method, request->path, &match);
     if (error == ERROR_NOT_FOUND)
-        problem_respond(exchange, &PROBLEM_NOT_FOUND, NULL);
+        refuse(exchange, request, &PROBLEM_NOT_FOUND, 0);
     else if (error < 0)
         problem_respond(exchange, &PROBLEM_METHOD, &(struct problem_more){.allow = match.allow});
     else if (request->method != HTTP_GET && request->method != HTTP_HEAD &&

@@ -60,6 +60,17 @@ def test_unknown_addresses(stack):
         assert_problem(client.get(path), 404, "not-found")
 
 
+def test_a_browser_gets_something_to_look_at(stack):
+    client = bare_client(stack)
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    for path, said in (("/e/nothing", "There is no such event"), ("/", "There is nothing")):
+        answer = client.get(path, headers=browser)
+        assert answer.status_code == 404 and answer.headers["content-type"].startswith("text/html")
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert said in answer.text and "/assets/onsale.css" in answer.text
+    assert_problem(client.get("/v1/events/nothing", headers=browser), 404, "no-event")
+
+
 def test_wrong_methods(stack):
     client = bare_client(stack)
     for method, path, allow in (("PUT", LINE, "GET, HEAD, POST, DELETE"), ("OPTIONS", LINE, "GET, HEAD, POST, DELETE"),

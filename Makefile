@@ -100,7 +100,7 @@ endef
 $(foreach t,$(unit_sources),$(eval $(call unit_rule,$(basename $(notdir $(t))))))
 
 unit: $(unit_tests)
-	@set -e; for t in $(unit_tests); do $$t; done
+	@unset $$(env | sed -n 's/^\(ONSALE_[A-Z_]*\)=.*/\1/p'); set -e; for t in $(unit_tests); do $$t; done
 
 # --- Running, testing, checking. Packages may have to be installed before this file can be read to good purpose (pkg-config is
 # asked at the top), so these targets install first and then start make anew.

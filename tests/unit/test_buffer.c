@@ -162,12 +162,26 @@ static void test_utf8(void **state)
     assert_utf8("\xC3(", 0);
 }
 
+static void test_number(void **state)
+{
+    (void)state;
+    struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
+    buffer_number(&text, 0);
+    buffer_text(&text, " ");
+    buffer_number(&text, 9);
+    buffer_text(&text, " ");
+    buffer_number(&text, 10);
+    buffer_text(&text, " ");
+    buffer_number(&text, UINT64_MAX);
+    assert_string_equal(text.data, "0 9 10 18446744073709551615");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_growing), cmocka_unit_test(test_ceiling), cmocka_unit_test(test_default_ceiling),
         cmocka_unit_test(test_json),    cmocka_unit_test(test_html),    cmocka_unit_test(test_take),
-        cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_utf8),    cmocka_unit_test(test_number),
     };
     return cmocka_run_group_tests_name("buffer", tests, NULL, NULL);
 }

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -222,13 +223,54 @@ static void test_threads_do_not_mix(void **state)
         assert_int_equal(counts[i], LINES);
 }
 
+static int bytes_written(const struct catcher *catcher)
+{
+    int bytes = -1;
+    (void)ioctl(catcher->pipe_end, FIONREAD, &bytes);
+    return bytes;
+}
+
+static void test_held_lines_wait(void **state)
+{
+    (void)state;
+    log_init("test", LOG_LEVEL_INFO, LOG_FORMAT_LOGFMT);
+    struct catcher catcher = catch_begin();
+    log_hold();
+    log_info("first", LOG_U("n", 1));
+    log_info("second", LOG_U("n", 2));
+    int while_held = bytes_written(&catcher);
+    log_warn("third", LOG_U("n", 3)); // takes along what waits
+    int after_warning = bytes_written(&catcher);
+    log_info("fourth", LOG_U("n", 4));
+    int held_again = bytes_written(&catcher);
+    log_release();
+    int released = bytes_written(&catcher);
+    size_t bytes = catch_end(catcher);
+    assert_int_equal(while_held, 0);
+    assert_true(after_warning > 0);
+    assert_int_equal(held_again, after_warning);
+    assert_true(released > held_again);
+    assert_int_equal(bytes, released);
+    const char *at = caught;
+    for (size_t i = 0; i < 4; i++) {
+        at = strstr(at, (const char *[]){"event=first n=1\n", "event=second n=2\n", "event=third n=3\n",
+                                         "event=fourth n=4\n"}[i]);
+        assert_non_null(at);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_logfmt),         cmocka_unit_test(test_errno_is_kept),
-        cmocka_unit_test(test_hostile_values), cmocka_unit_test(test_levels),
-        cmocka_unit_test(test_json),           cmocka_unit_test(test_long_value),
-        cmocka_unit_test(test_full_line),      cmocka_unit_test(test_threads_do_not_mix),
+        cmocka_unit_test(test_logfmt),
+        cmocka_unit_test(test_errno_is_kept),
+        cmocka_unit_test(test_hostile_values),
+        cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_long_value),
+        cmocka_unit_test(test_full_line),
+        cmocka_unit_test(test_threads_do_not_mix),
+        cmocka_unit_test(test_held_lines_wait),
     };
     return cmocka_run_group_tests_name("log", tests, NULL, NULL);
 }

@@ -58,12 +58,17 @@ static void read_prices(struct event_reader *reader, const char *parent, const j
     }
 }
 
+#define SEAT_DIGITS_MAX 4 // of SEAT_NUMBER_MAX
+
+// A seat's name is its number without leading zeros. A long list of names is looked up here, so nothing is formatted.
 static struct event_seat *find_seat(struct event_row *row, const char *name)
 {
+    size_t digits = strspn(name, "0123456789");
+    if (*name == '0' || digits == 0 || digits > SEAT_DIGITS_MAX || name[digits] != '\0')
+        return NULL;
+    unsigned long number = strtoul(name, NULL, 10);
     for (size_t i = 0; i < row->seat_count; i++) {
-        char number[8];
-        snprintf(number, sizeof(number), "%u", (unsigned)row->seats[i].number);
-        if (strcmp(number, name) == 0)
+        if (row->seats[i].number == number)
             return &row->seats[i];
     }
     return NULL;

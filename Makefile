@@ -153,7 +153,7 @@ format:
 	@git ls-files -z '*.c' '*.h' | xargs -0 clang-format -i
 
 packages:
-	@tools/packages install build run test lint
+	@tools/packages install build run test lint fuzz
 
 # Each measurement prints its summary and keeps its raw runs in bench/results/. The peer that it compares with is no
 # part of what runs or tests need.

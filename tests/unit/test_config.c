@@ -39,7 +39,8 @@ static const struct config_key keys[] = {
 };
 
 static struct test_config config;
-static const struct config_table table = {keys, sizeof keys / sizeof keys[0], &config, "waiting-room"};
+static const struct config_table table = {
+    .keys = keys, .key_count = sizeof keys / sizeof keys[0], .config = &config, .program = "waiting-room"};
 static char path[64], secret_path[64];
 static struct buffer problems;
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "admin/command.h"
+#include "common/utf8.h"
 
 #define LIMIT_DEFAULT 100
 #define LIMIT_MAX 10000
@@ -75,8 +76,23 @@ static const struct {
     [EXIT_OUT_OF_REACH] = {"/problems/out-of-reach", "MySQL or RabbitMQ is out of reach", 503},
 };
 
-static void say_failure(const struct context *context, enum exit_status status, json_t *members, const char *detail)
+// What is said may quote anybody's bytes, cut anywhere; JSON takes UTF-8 only.
+static void format_text(char *text, size_t text_bytes, const char *format, va_list arguments) PRINTF_LIKE(3, 0);
+
+static void format_text(char *text, size_t text_bytes, const char *format, va_list arguments)
 {
+    vsnprintf(text, text_bytes, format, arguments);
+    utf8_mend(text);
+}
+
+static void say_failure(const struct context *context, enum exit_status status, json_t *members, const char *format,
+                        va_list arguments) PRINTF_LIKE(4, 0);
+
+static void say_failure(const struct context *context, enum exit_status status, json_t *members, const char *format,
+                        va_list arguments)
+{
+    char detail[1024];
+    format_text(detail, sizeof(detail), format, arguments);
     if (!context->json) {
         fprintf(stderr, "onsale: %s\n", detail);
         return;
@@ -93,24 +109,20 @@ static void say_failure(const struct context *context, enum exit_status status, 
 
 int context_fail_with(const struct context *context, enum exit_status status, json_t *members, const char *format, ...)
 {
-    char detail[1024];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(detail, sizeof(detail), format, arguments);
+    say_failure(context, status, members, format, arguments);
     va_end(arguments);
-    say_failure(context, status, members, detail);
     json_decref(members);
     return (int)status;
 }
 
 int context_fail(const struct context *context, enum exit_status status, const char *format, ...)
 {
-    char detail[1024];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(detail, sizeof(detail), format, arguments);
+    say_failure(context, status, NULL, format, arguments);
     va_end(arguments);
-    say_failure(context, status, NULL, detail);
     return (int)status;
 }
 
@@ -119,7 +131,7 @@ void context_note(const struct context *context, const char *format, ...)
     char text[512];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
+    format_text(text, sizeof(text), format, arguments);
     va_end(arguments);
     if (!context->json) {
         fprintf(stderr, "onsale: note: %s\n", text);

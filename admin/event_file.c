@@ -21,18 +21,11 @@
 // Makes a text fit for JSON and for a terminal: what the file holds is quoted in it, and cut within a character.
 static void make_presentable(char *text)
 {
-    char *to = text;
-    for (size_t left = strlen(text); left > 0;) {
-        size_t bytes = utf8_character_bytes(text, left);
-        size_t taken = bytes ? bytes : 1;
-        if (bytes == 1)
-            *to++ = (unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text;
-        else if (bytes)
-            to = (char *)memmove(to, text, bytes) + bytes;
-        text += taken;
-        left -= taken;
+    utf8_mend(text);
+    for (char *at = text; *at; at++) {
+        if ((unsigned char)*at < 0x20 || *at == 0x7f)
+            *at = '?';
     }
-    *to = '\0';
 }
 
 void reader_problem(struct event_reader *reader, const char *field, const char *format, ...)

@@ -10,8 +10,10 @@
 #include <string.h>
 
 #include "common/buffer.h"
+#include "common/utf8.h"
 
 #define LOG_DETAIL_BYTES_MAX 4000
+#define LOG_VALUE_BYTES_MAX 200
 
 struct store {
     struct db *db;
@@ -277,8 +279,9 @@ static int write_log(struct store *store, const struct event_changes *changes, c
     size_t shown = 0;
     for (; store->before && shown < changes->count && detail.bytes < LOG_DETAIL_BYTES_MAX; shown++) {
         const struct event_change *change = &changes->items[shown];
-        buffer_format(&detail, "%s%s: %.200s → %.200s", shown ? "; " : "", change->field,
-                      change->before ? change->before : "none", change->after ? change->after : "none");
+        const char *old = change->before ? change->before : "none", *new = change->after ? change->after : "none";
+        buffer_format(&detail, "%s%s: %.*s → %.*s", shown ? "; " : "", change->field,
+                      (int)utf8_cut(old, LOG_VALUE_BYTES_MAX), old, (int)utf8_cut(new, LOG_VALUE_BYTES_MAX), new);
     }
     size_t left = store->before ? changes->count + changes->more - shown : 0;
     if (left)

@@ -447,7 +447,9 @@ static void set_options(struct db *db)
     const struct common_config *config = db->options.config;
     unsigned timeout = io_timeout(db);
     unsigned protocol = config->mysql_host && config->mysql_host[0] ? MYSQL_PROTOCOL_TCP : MYSQL_PROTOCOL_SOCKET;
-    mysql_options(&db->mysql, MYSQL_OPT_CONNECT_TIMEOUT, &timeout);
+    // Who waits ten minutes for an answer does not wait that long for a server that says nothing at all.
+    unsigned connect_timeout = timeout < IO_TIMEOUT_SECONDS ? timeout : IO_TIMEOUT_SECONDS;
+    mysql_options(&db->mysql, MYSQL_OPT_CONNECT_TIMEOUT, &connect_timeout);
     mysql_options(&db->mysql, MYSQL_OPT_READ_TIMEOUT, &timeout);
     mysql_options(&db->mysql, MYSQL_OPT_WRITE_TIMEOUT, &timeout);
     // Said outright: "localhost" would otherwise mean the socket, whatever the port.

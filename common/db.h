@@ -16,7 +16,7 @@ struct db;
 struct db_options {
     const struct common_config *config; // where, who; must outlive the connection
     const char *program;                // shown in the process list as a connection attribute
-    int64_t io_timeout_seconds;         // for connecting, reading and writing; 0: 5
+    int64_t io_timeout_seconds;         // for reading and writing; 0: 5. Connecting: at most 5
     int64_t wait_timeout_seconds;       // the session's: how long the server keeps locks of a silent client; 0: server's default
     int64_t lock_wait_timeout_seconds;  // innodb_lock_wait_timeout; 0: 5; kept below io_timeout_seconds
 };

@@ -2,6 +2,8 @@
 // Well-formed UTF-8 by the table of RFC 3629, section 4: the first byte decides the length and the range of the second.
 #include "common/utf8.h"
 
+#include <string.h>
+
 size_t utf8_character_bytes(const char *text, size_t bytes)
 {
     if (bytes == 0)
@@ -21,4 +23,28 @@ size_t utf8_character_bytes(const char *text, size_t bytes)
         if ((at[i] & 0xC0) != 0x80)
             return 0;
     return length;
+}
+
+size_t utf8_cut(const char *text, size_t bytes_max)
+{
+    size_t bytes = strnlen(text, bytes_max + 1);
+    if (bytes <= bytes_max)
+        return bytes;
+    while (bytes_max > 0 && ((unsigned char)text[bytes_max] & 0xC0) == 0x80)
+        bytes_max--;
+    return bytes_max;
+}
+
+void utf8_mend(char *text)
+{
+    char *to = text;
+    for (size_t left = strlen(text); left > 0;) {
+        size_t bytes = utf8_character_bytes(text, left);
+        size_t taken = bytes ? bytes : 1;
+        memmove(to, text, bytes);
+        to += bytes;
+        text += taken;
+        left -= taken;
+    }
+    *to = '\0';
 }

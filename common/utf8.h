@@ -11,4 +11,11 @@
 // is none: end of text, stray or missing continuation, overlong form, surrogate, beyond U+10FFFF.
 size_t utf8_character_bytes(const char *text, size_t bytes);
 
+// How many bytes of a well-formed text fit into `bytes_max` without half a character at the end.
+size_t utf8_cut(const char *text, size_t bytes_max);
+
+// Takes out, in place, every byte that belongs to no well-formed character: what printf's precision or a short buffer
+// cut through, and what somebody typed.
+void utf8_mend(char *text);
+
 #endif

@@ -67,6 +67,8 @@ def test_help_and_version(prepared):
     (["event", "list", "--limit", "ten"], "1 to 10000"),
     (["watch", "gala", "--count", "-1"], "--count"),
     (["status", "--config"], "--config needs a file"),
+    (["sta" + "ä" * 60], "there is no command 'staää"),  # cut where it is quoted, within a character
+    (["rate", "gala", "\udcff1/s"], "'1/s' is no pace"),  # a byte that is no UTF-8
 ])
 def test_wrong_usage(prepared, words, said):
     plain = prepared.onsale(*words, expect=2)
@@ -148,6 +150,13 @@ def test_changes_are_told_field_by_field(prepared):
     last = prepared.onsale("log", "changes", expect=0, as_json=True).json_lines[-1]
     assert last["action"] == "apply" and "tiers.floor.capacity: 2000 → 1900" in last["detail"]
     assert prepared.onsale_json("audit", "changes")["ok"]
+
+
+def test_long_names_in_any_script_may_change(prepared):
+    prepared.apply(document("long", name="x" + "ä" * 199, venue="🎫" * 200))
+    prepared.apply(document("long", name="y" + "ö" * 199, venue="y" + "漢" * 199))
+    detail = prepared.onsale("log", "long", expect=0, as_json=True).json_lines[-1]["detail"]
+    assert detail == f"name: x{'ä' * 99} → y{'ö' * 99}; venue: {'🎫' * 50} → y{'漢' * 66}"
 
 
 def test_from_standard_input(prepared):
@@ -478,6 +487,8 @@ def test_mysql_is_away(stack_factory):
         away = stack.onsale(*words, expect=4, as_json=True)
         assert away.problem["type"] == "/problems/out-of-reach" and away.problem["status"] == 503 and away.out == ""
     stack.onsale("keys", "list", expect=0)
+    stack.mysql_proxy.hold()
+    stack.onsale("audit", "gone", expect=4, seconds=20)  # waits long for an answer, but not for a connection
     stack.mysql_proxy.mend()
     stack.onsale("status", "gone", expect=0)
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Foreign text on its way out: as a JSON string it is JSON whatever it was, as HTML it opens and closes nothing.
+// Foreign text on its way out: as a JSON string it is JSON whatever it was, as HTML it opens and closes nothing; mended
+// it is UTF-8.
 #include <jansson.h>
 #include <stdbool.h>
 
@@ -71,11 +72,25 @@ static void check_html(const char *text)
     buffer_done(&written);
 }
 
+// What is left of any text is UTF-8, nothing well-formed is lost, and a cut leaves whole characters.
+static void check_mended(const char *text)
+{
+    char *mended = fuzz_text((const uint8_t *)text, strlen(text));
+    utf8_mend(mended);
+    FUZZ_CHECK(is_utf8(mended) && (!is_utf8(text) || strcmp(mended, text) == 0));
+    size_t half = strlen(mended) / 2, bytes = utf8_cut(mended, half);
+    FUZZ_CHECK(bytes <= half && bytes + 3 >= half);
+    mended[bytes] = '\0';
+    FUZZ_CHECK(is_utf8(mended));
+    free(mended);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     char *text = fuzz_text(data, bytes);
     check_json(text);
     check_html(text);
+    check_mended(text);
     free(text);
     return 0;
 }

@@ -113,7 +113,7 @@ int command_rate(struct context *context)
         return show(context, slug);
 
     struct notify *notify = notify_open(context, true);
-    struct dialled dialled;
+    struct dialled dialled = {0};
     int64_t acted_us = -1;
     status = dial(context, slug, pace, &dialled);
     if (status == EXIT_DONE) {

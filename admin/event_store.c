@@ -4,6 +4,7 @@
 // applying a file again for another reason never turns back the dial.
 #include "admin/event_store.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,6 +85,7 @@ static int check_tiers(struct store *store)
         uint64_t held = db_u64(store->tiers, i, 2), sold = db_u64(store->tiers, i, 3);
         if (held + sold == 0)
             continue;
+        assert(store->before); // who has tiers was made from a file
         const char *why = broken(event_file_tier(store->before, code), event_file_tier(store->file, code), held + sold);
         if (!why && strcmp(store->before->currency, store->file->currency) != 0)
             why = "the currency changes";

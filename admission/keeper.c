@@ -280,7 +280,7 @@ static int read_active(struct keeper *keeper, int64_t now_ns)
 static int keep_to_timetable(struct keeper *keeper, struct lines_entry *entry, enum lifecycle_action action)
 {
     const struct line_event *event = &entry->line.event;
-    struct lifecycle_change change;
+    struct lifecycle_change change = {0};
     int result = leader_hold(&keeper->leader, keeper->db);
     if (!result)
         result = lifecycle_apply(keeper->db, event->slug, action, "timetable", NULL, &change);

@@ -299,10 +299,11 @@ static int execute(struct db *db, const char *sql, const struct db_value *values
 
 int db_write(struct db *db, const char *sql, const struct db_value *values, size_t value_count, struct db_written *ret)
 {
-    struct statement *statement;
+    struct statement *statement = NULL;
     int result = execute(db, sql, values, value_count, &statement);
     if (result)
         return result;
+    assert(statement);
     if (mysql_stmt_field_count(statement->handle)) {
         mysql_stmt_free_result(statement->handle);
         return fail_bug(db, "the statement has a result; read it with db_read()");

@@ -153,6 +153,7 @@ static void render(struct visit *visit)
                              .notice = event->notice,
                              .tiers = tiers.tiers,
                              .tier_count = tiers.count,
+                             // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): free_tiers() is called on leaving.
                              .in_line = view->line.last > view->line.served ? view->line.last - view->line.served : 0};
     if (told) {
         failed = NULL; // with MySQL away the token still tells who waits where

@@ -155,15 +155,13 @@ format:
 packages:
 	@tools/packages install build run test lint fuzz
 
-# Each measurement prints its summary and keeps its raw runs in bench/results/. The peer that it compares with is no
-# part of what runs or tests need.
+# Each measurement prints its summary and keeps its raw runs in bench/results/.
 bench: bench-joins
 
 .PHONY: bench-joins
 bench-joins: export BUILD := $(BUILD)
 bench-joins:
-	@tools/packages install build run test
-	@command -v nghttpd >/dev/null || { echo "make $@: nghttpd is missing: apt-get install nghttp2-server" >&2; exit 1; }
+	@tools/packages install build run test bench
 	$(again) all
 	@$(PYTHON) -B bench/joins.py
 

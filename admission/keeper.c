@@ -151,9 +151,12 @@ static int64_t stand_by(struct keeper *keeper)
         return clock_monotonic_ns() + (wait_ns < STAND_BY_NS ? wait_ns : STAND_BY_NS);
     }
     if (result) {
-        if (keeper->leader.leads)
+        int64_t again_ns = mysql_is_away(keeper, "standing by", result);
+        if (keeper->leader.leads) {
+            leader_resign(&keeper->leader, keeper->db); // another may be able to
             lose_lead(keeper, "could not read the lines");
-        return mysql_is_away(keeper, "standing by", result);
+        }
+        return again_ns;
     }
     saw_mysql(keeper);
     return clock_monotonic_ns();

@@ -478,6 +478,25 @@ def test_ending_the_leader_hands_over_at_once(stack_factory):
     check(stack, "gala")
 
 
+def test_a_leader_that_cannot_read_the_lines_makes_room(stack_factory):
+    """As after an upgrade in the wrong order: it can take the lead, and then do nothing with it."""
+    stack = stack_factory().prepare()
+    user = stack.users["half"] = stack.users["admission"].replace("admission", "half")
+    stack.sql(f"CREATE USER `{user}`@`%` IDENTIFIED BY 'half'")
+    stack.sql(f"GRANT SELECT, UPDATE ON `{stack.name}`.leaders TO `{user}`@`%`")
+    stack.expect_errors("mysql_away")
+    broken = stack.start_admission(wait=False, environment={
+        "ONSALE_ADMISSION_MYSQL_USER": user, "ONSALE_ADMISSION_MYSQL_PASSWORD": "half"})
+    broken.wait_log("lost_leadership")
+    broken.wait_log("mysql_away", number=1142)  # SELECT denied: what is wrong is still told
+    healthy = stack.start_admission()
+    healthy.wait_log("became_leader", seconds=5 * PATIENCE)
+    stack.event("gala", pace="100/s")
+    arrive(stack, "gala", 500)
+    wait_served(stack, "gala", 100)
+    assert not healthy.log_lines("lost_leadership")
+
+
 def test_leaders_in_turn(stack_factory):
     """Five changes of leader: nothing skipped, nothing twice, epochs rise."""
     stack = stack_factory()

@@ -198,10 +198,12 @@ def test_a_taken_port_and_a_second_run_beside_the_first(run, tmp_path):
     assert "running already" in same.said() and str(first.ready["pids"]["run"]) in same.said()
     assert first.ready_file.exists() and not gone(first.ready["pids"]["waiting-room"])
 
-    # In another folder: both work.
-    other = run(var=tmp_path / "another").wait_ready()
-    assert other.url != first.url
-    for each in (first, other):
+    # In other folders, begun at the same moment: all work, each on a port of its own.
+    others = [run(var=tmp_path / name) for name in ("another", "a third")]
+    for other in others:
+        other.wait_ready()
+    assert len({each.url for each in (first, *others)}) == 3
+    for each in (first, *others):
         with each.client() as client:
             assert client.get(each.url).status_code == 200
 

@@ -336,7 +336,7 @@ int bus_declare_exchange(struct bus *bus, const char *name, const char *type, bo
     return check_last_reply(bus, "declare exchange");
 }
 
-static amqp_table_t queue_arguments(const struct bus_queue *queue, amqp_table_entry_t entries[static 5])
+static amqp_table_t queue_arguments(const struct bus_queue *queue, amqp_table_entry_t entries[static 8])
 {
     int count = 0;
     if (queue->quorum)
@@ -349,6 +349,14 @@ static amqp_table_t queue_arguments(const struct bus_queue *queue, amqp_table_en
     }
     if (queue->delivery_limit > 0)
         entries[count++] = entry_number("x-delivery-limit", queue->delivery_limit);
+    if (queue->dead_letters) {
+        // At least once works only with a queue that refuses when it is full (RabbitMQ: Quorum queues, Dead lettering).
+        entries[count++] = entry_text("x-dead-letter-exchange", "");
+        entries[count++] = entry_text("x-dead-letter-routing-key", queue->dead_letters);
+        entries[count++] = entry_text("x-dead-letter-strategy", "at-least-once");
+        if (queue->length_max == 0)
+            entries[count++] = entry_text("x-overflow", "reject-publish");
+    }
     return (amqp_table_t){.num_entries = count, .entries = entries};
 }
 
@@ -357,7 +365,7 @@ int bus_declare_queue(struct bus *bus, const struct bus_queue *queue, char ret_n
     int result = begin_sending(bus);
     if (result)
         return result;
-    amqp_table_entry_t entries[5];
+    amqp_table_entry_t entries[8];
     const amqp_queue_declare_ok_t *declared =
         amqp_queue_declare(bus->connection, CHANNEL, amqp_cstring_bytes(queue->name), 0, queue->durable,
                            queue->exclusive, queue->auto_delete, queue_arguments(queue, entries));

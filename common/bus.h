@@ -13,11 +13,11 @@
 struct bus;
 
 struct bus_options {
-    const char *url;    // amqp:// or amqps://; borrowed for the call
+    const char *url; // amqp:// or amqps://; borrowed for the call
     const char *tls_ca; // PEM file for amqps; "" or NULL: the system's
-    const char *name;   // connection name in RabbitMQ's management
+    const char *name; // connection name in RabbitMQ's management
     int heartbeat_seconds; // 0: 4
-    int rpc_timeout_ms;    // 0: 3000
+    int rpc_timeout_ms; // 0: 3000
 };
 
 // Connects, opens the channel, asks for publisher confirms if `confirms`. One attempt. On failure there is no handle.
@@ -34,22 +34,24 @@ int bus_declare_exchange(struct bus *bus, const char *name, const char *type, bo
 struct bus_queue {
     const char *name; // "" for one that the server names
     bool durable, exclusive, auto_delete, quorum, single_active;
-    int64_t length_max;      // 0: none; with drop_head the oldest go, otherwise publishing is refused
+    int64_t length_max; // 0: none; with drop_head the oldest go, otherwise publishing is refused
     bool drop_head;
-    int64_t delivery_limit;  // 0: none
+    int64_t delivery_limit; // 0: none
+    const char
+        *dead_letters; // quorum queues: the queue that takes what is over the delivery limit, at least once; NULL: none
 };
 #define BUS_NAME_BYTES 256
 int bus_declare_queue(struct bus *bus, const struct bus_queue *queue, char ret_name[static BUS_NAME_BYTES]) MUST_USE;
 int bus_bind(struct bus *bus, const char *queue, const char *exchange, const char *routing_key) MUST_USE;
 
 struct bus_message {
-    const char *exchange;    // "" is the default exchange
+    const char *exchange; // "" is the default exchange
     const char *routing_key;
     const void *body;
     size_t body_bytes;
-    const char *type;        // message type; NULL: none
+    const char *type; // message type; NULL: none
     const char *reply_to, *correlation_id; // NULL: none
-    const char *message_id;  // NULL: none
+    const char *message_id; // NULL: none
     bool persistent;
 };
 // Sends one message (content type application/json). With confirms its number (1, 2, 3, … on this connection) is in
@@ -66,6 +68,8 @@ int bus_consume(struct bus *bus, const char *queue, uint16_t prefetch, bool no_a
 struct bus_delivery {
     uint64_t tag;
     bool redelivered;
+    uint64_t
+        delivery_count; // quorum queues: how often it was given to a consumer before and came back; 0 the first time
     char *body; // NUL-terminated beyond body_bytes
     size_t body_bytes;
     char type[64];

@@ -62,6 +62,41 @@ void bus_inbox_begin(struct bus_inbox *inbox, const amqp_basic_deliver_t *delive
         deliver->consumer_tag.len > prefix && memcmp(deliver->consumer_tag.bytes, BUS_INBOX_TAG_NO_ACK, prefix) == 0;
 }
 
+// How often a quorum queue has given the message out before ("x-delivery-count"; absent the first time).
+static uint64_t delivery_count(const amqp_basic_properties_t *properties)
+{
+    static const char name[] = "x-delivery-count";
+    if (!(properties->_flags & AMQP_BASIC_HEADERS_FLAG))
+        return 0;
+    for (int i = 0; i < properties->headers.num_entries; i++) {
+        const amqp_table_entry_t *entry = &properties->headers.entries[i];
+        if (entry->key.len != sizeof(name) - 1 || memcmp(entry->key.bytes, name, sizeof(name) - 1) != 0)
+            continue;
+        int64_t count = 0;
+        switch (entry->value.kind) {
+        case AMQP_FIELD_KIND_I64:
+            count = entry->value.value.i64;
+            break;
+        case AMQP_FIELD_KIND_I32:
+            count = entry->value.value.i32;
+            break;
+        case AMQP_FIELD_KIND_I16:
+            count = entry->value.value.i16;
+            break;
+        case AMQP_FIELD_KIND_I8:
+            count = entry->value.value.i8;
+            break;
+        case AMQP_FIELD_KIND_U8:
+            count = entry->value.value.u8;
+            break;
+        default:
+            break;
+        }
+        return count > 0 ? (uint64_t)count : 0;
+    }
+    return 0;
+}
+
 static void pop(struct bus_inbox *inbox, struct bus_inbox_entry *ret)
 {
     struct bus_inbox_node *node = inbox->first;
@@ -137,6 +172,7 @@ int bus_inbox_header(struct bus_inbox *inbox, const amqp_basic_properties_t *pro
             copy_text(delivery->reply_to, sizeof(delivery->reply_to), properties->reply_to);
         if (properties->_flags & AMQP_BASIC_CORRELATION_ID_FLAG)
             copy_text(delivery->correlation_id, sizeof(delivery->correlation_id), properties->correlation_id);
+        delivery->delivery_count = delivery_count(properties);
         inbox->current->entry.is_dropped = body_bytes > BUS_INBOX_BODY_MAX;
         if (!inbox->current->entry.is_dropped) {
             delivery->body = malloc((size_t)body_bytes + 1);

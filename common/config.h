@@ -12,12 +12,12 @@
 #include "common/error.h"
 
 enum config_type {
-    CONFIG_STRING,  // char *   owned by the configuration; "" when empty
-    CONFIG_INT,     // int64_t  within min … max
-    CONFIG_BOOL,    // bool     true, false, yes, no, on, off, 1, 0
-    CONFIG_CHOICE,  // int64_t  index into choices
+    CONFIG_STRING, // char *   owned by the configuration; "" when empty
+    CONFIG_INT, // int64_t  within min … max
+    CONFIG_BOOL, // bool     true, false, yes, no, on, off, 1, 0
+    CONFIG_CHOICE, // int64_t  index into choices
     CONFIG_ADDRESS, // char *   HOST:PORT, [V6]:PORT or empty; port 0 means any free one
-    CONFIG_RATE,    // struct config_rate  COUNT/s, COUNT/min, COUNT/h; 0 is off
+    CONFIG_RATE, // struct config_rate  COUNT/s, COUNT/min, COUNT/h; 0 is off
 };
 
 struct config_rate {
@@ -29,14 +29,14 @@ struct config_key {
     const char *section;
     const char *name;
     enum config_type type;
-    size_t offset;            // of the field in the program's configuration structure
+    size_t offset; // of the field in the program's configuration structure
     const char *default_text; // as it would stand in the file
-    int64_t min, max;         // CONFIG_INT
+    int64_t min, max; // CONFIG_INT
     const char *const *choices; // CONFIG_CHOICE, NULL-terminated
-    const char *unit;         // "seconds", "bytes", …; NULL: none
-    bool reloadable;          // taken over on SIGHUP
-    bool secret;              // never shown; ONSALE_SECTION_NAME_FILE is the usual way to give it
-    const char *help;         // one sentence
+    const char *unit; // "seconds", "bytes", …; NULL: none
+    bool reloadable; // taken over on SIGHUP
+    bool secret; // never shown; ONSALE_SECTION_NAME_FILE is the usual way to give it
+    const char *help; // one sentence
 };
 
 // The keys that every program has. A program's configuration structure begins with one of these (offset 0).
@@ -48,7 +48,7 @@ struct common_config {
     char *mysql_password;
     char *mysql_database;
     char *mysql_tls_ca; // empty: no TLS
-    char *amqp_url;     // amqp://user:password@host:port/vhost, or amqps://
+    char *amqp_url; // amqp://user:password@host:port/vhost, or amqps://
     char *amqp_tls_ca;
     char *ops_listen[5]; // operators' ports by enum config_program
     int64_t log_level;
@@ -72,8 +72,9 @@ extern const size_t config_common_key_count;
 struct config_table {
     const struct config_key *keys; // the program's own, beside the common ones
     size_t key_count;
-    void *config;        // the program's structure, zeroed, beginning with struct common_config
-    const char *program; // "waiting-room"; its section may hold mysql_user and mysql_password, which then win over [mysql]
+    void *config; // the program's structure, zeroed, beginning with struct common_config
+    const char
+        *program; // "waiting-room"; its section may hold mysql_user and mysql_password, which then win over [mysql]
     // What values alone do not show, such as a certificate that cannot be read; NULL: nothing. Called by config_load() when all
     // values are right. Appends a line for each problem, without the file's name, and returns 0 or ERROR_INVALID.
     int (*check)(const void *config, struct buffer *problems);

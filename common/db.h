@@ -15,16 +15,17 @@ struct db;
 
 struct db_options {
     const struct common_config *config; // where, who; must outlive the connection
-    const char *program;                // shown in the process list as a connection attribute
-    int64_t io_timeout_seconds;         // for reading and writing; 0: 5. Connecting: at most 5
-    int64_t wait_timeout_seconds;       // the session's: how long the server keeps locks of a silent client; 0: server's default
-    int64_t lock_wait_timeout_seconds;  // innodb_lock_wait_timeout; 0: 5; kept below io_timeout_seconds
+    const char *program; // shown in the process list as a connection attribute
+    int64_t io_timeout_seconds; // for reading and writing; 0: 5. Connecting: at most 5
+    int64_t
+        wait_timeout_seconds; // the session's: how long the server keeps locks of a silent client; 0: server's default
+    int64_t lock_wait_timeout_seconds; // innodb_lock_wait_timeout; 0: 5; kept below io_timeout_seconds
 };
 
 struct db_value {
     enum { DB_NULL, DB_SIGNED, DB_UNSIGNED, DB_TEXT, DB_BYTES, DB_TIME } type;
     union {
-        int64_t i;    // DB_SIGNED; DB_TIME: UTC microseconds, for DATETIME(6) columns
+        int64_t i; // DB_SIGNED; DB_TIME: UTC microseconds, for DATETIME(6) columns
         uint64_t u;
         struct {
             const void *data; // borrowed for the call
@@ -56,7 +57,7 @@ unsigned db_errno(const struct db *db);
 const char *db_error_text(const struct db *db);
 
 struct db_written {
-    uint64_t affected;  // rows found by the condition, changed or not (CLIENT_FOUND_ROWS)
+    uint64_t affected; // rows found by the condition, changed or not (CLIENT_FOUND_ROWS)
     uint64_t insert_id; // also what LAST_INSERT_ID(expression) was given
 };
 
@@ -86,9 +87,10 @@ void db_rows_free(struct db_rows *rows); // accepts NULL
 void db_rows_cleanup(struct db_rows **rows); // for CLEANUP()
 size_t db_rows_count(const struct db_rows *rows);
 bool db_is_null(const struct db_rows *rows, size_t row, size_t column);
-int64_t db_i64(const struct db_rows *rows, size_t row, size_t column);  // 0 for NULL
+int64_t db_i64(const struct db_rows *rows, size_t row, size_t column); // 0 for NULL
 uint64_t db_u64(const struct db_rows *rows, size_t row, size_t column); // 0 for NULL
-const char *db_string(const struct db_rows *rows, size_t row, size_t column); // NUL-terminated, owned by rows; NULL for NULL
+const char *db_string(const struct db_rows *rows, size_t row,
+                      size_t column); // NUL-terminated, owned by rows; NULL for NULL
 const void *db_bytes(const struct db_rows *rows, size_t row, size_t column, size_t *ret_bytes); // NULL for NULL
 int64_t db_time_us(const struct db_rows *rows, size_t row, size_t column); // DATETIME → UTC microseconds; 0 for NULL
 

@@ -8,12 +8,12 @@ enum error {
     ERROR_TRANSIENT = -1, // May work later unchanged: connection lost, time-out, deadlock, read-only server, full disk.
     ERROR_PERMANENT = -2, // Will not work until somebody changes something: no rights, no such table, bad certificate.
     ERROR_DUPLICATE = -3, // It exists already (a unique key said so).
-    ERROR_LIMIT = -4,     // A bound of ours was reached.
-    ERROR_INVALID = -5,   // What was given is malformed or not allowed.
+    ERROR_LIMIT = -4, // A bound of ours was reached.
+    ERROR_INVALID = -5, // What was given is malformed or not allowed.
     ERROR_NOT_FOUND = -6, // There is no such thing.
-    ERROR_CONFLICT = -7,  // It exists but its state does not allow this (a lost epoch, a wrong state).
-    ERROR_MEMORY = -8,    // Out of memory.
-    ERROR_BUG = -9,       // Something that cannot happen did; look at the code.
+    ERROR_CONFLICT = -7, // It exists but its state does not allow this (a lost epoch, a wrong state).
+    ERROR_MEMORY = -8, // Out of memory.
+    ERROR_BUG = -9, // Something that cannot happen did; look at the code.
 };
 
 // Returns a constant one-word name of an error class ("transient"), "ok" for 0, "unknown" for anything else.

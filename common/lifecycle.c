@@ -16,9 +16,9 @@ static const char *const state_names[LIFECYCLE_STATE_COUNT] = {
 };
 
 static const char *const action_names[LIFECYCLE_ACTION_COUNT] = {
-    [LIFECYCLE_DO_LOBBY] = "lobby",   [LIFECYCLE_DO_OPEN] = "open", [LIFECYCLE_DO_PAUSE] = "pause",
-    [LIFECYCLE_DO_RESUME] = "resume", [LIFECYCLE_DO_STOP] = "stop", [LIFECYCLE_DO_START] = "start",
-    [LIFECYCLE_DO_CLOSE] = "close",
+    [LIFECYCLE_DO_LOBBY] = "lobby",   [LIFECYCLE_DO_OPEN] = "open",         [LIFECYCLE_DO_PAUSE] = "pause",
+    [LIFECYCLE_DO_RESUME] = "resume", [LIFECYCLE_DO_STOP] = "stop",         [LIFECYCLE_DO_START] = "start",
+    [LIFECYCLE_DO_CLOSE] = "close",   [LIFECYCLE_DO_SELL_OUT] = "sell_out",
 };
 
 // Where each action leads from each state. Zero would be a state, so every cell is written as its state plus one and an
@@ -49,6 +49,8 @@ static const unsigned char table[LIFECYCLE_ACTION_COUNT][LIFECYCLE_STATE_COUNT] 
                             LEAD(LIFECYCLE_OPEN, LIFECYCLE_CLOSED), LEAD(LIFECYCLE_PAUSED, LIFECYCLE_CLOSED),
                             LEAD(LIFECYCLE_STOPPED, LIFECYCLE_CLOSED), LEAD(LIFECYCLE_SOLD_OUT, LIFECYCLE_CLOSED),
                             TO(LIFECYCLE_CLOSED)},
+    [LIFECYCLE_DO_SELL_OUT] = {LEAD(LIFECYCLE_OPEN, LIFECYCLE_SOLD_OUT), LEAD(LIFECYCLE_PAUSED, LIFECYCLE_SOLD_OUT),
+                               TO(LIFECYCLE_SOLD_OUT)},
 };
 
 const char *lifecycle_state_name(enum lifecycle_state state)
@@ -164,6 +166,21 @@ static int write_state(struct db *db, const struct locked_event *event, enum lif
                     (struct db_value[]){db_text(lifecycle_state_name(after)), DB_U(event->id)}, 2, NULL);
 }
 
+// ERROR_CONFLICT unless every tier is sold to its last place and nobody is in standby for what others hold. Tiers are locked
+// after the event, as bookings lock them.
+static int check_sold_out(struct db *db, uint64_t event_id)
+{
+    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
+    int result = db_read(db, "SELECT capacity, held, sold FROM tiers WHERE event_id = ? ORDER BY code FOR UPDATE",
+                         (struct db_value[]){DB_U(event_id)}, 1, 1000, &rows);
+    if (result)
+        return result;
+    for (size_t i = 0; i < db_rows_count(rows); i++)
+        if (db_u64(rows, i, 1) > 0 || db_u64(rows, i, 2) < db_u64(rows, i, 0))
+            return ERROR_CONFLICT;
+    return db_rows_count(rows) > 0 ? 0 : ERROR_CONFLICT; // an event without tiers is a gate: there is nothing to sell
+}
+
 static int apply_in_transaction(struct db *db, const char *slug, enum lifecycle_action action, const char *actor,
                                 const char *detail, struct lifecycle_change *ret)
 {
@@ -175,6 +192,12 @@ static int apply_in_transaction(struct db *db, const char *slug, enum lifecycle_
     result = lifecycle_next(event.state, event.before_stop, action, &change.after);
     if (result || change.after == change.before) {
         *ret = change;
+        return result;
+    }
+    if (action == LIFECYCLE_DO_SELL_OUT)
+        result = check_sold_out(db, event.id);
+    if (result) {
+        *ret = (struct lifecycle_change){event.state, event.state, event.version};
         return result;
     }
     result = write_state(db, &event, change.after, detail);

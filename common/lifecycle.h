@@ -29,10 +29,11 @@ enum lifecycle_action {
     LIFECYCLE_DO_STOP,
     LIFECYCLE_DO_START,
     LIFECYCLE_DO_CLOSE,
+    LIFECYCLE_DO_SELL_OUT, // by a booking worker, never by hand: only when every tier is sold to the last place
     LIFECYCLE_ACTION_COUNT,
 };
 
-const char *lifecycle_state_name(enum lifecycle_state state);   // "sold_out"
+const char *lifecycle_state_name(enum lifecycle_state state); // "sold_out"
 const char *lifecycle_action_name(enum lifecycle_action action); // "open"
 int lifecycle_state_parse(const char *name, enum lifecycle_state *ret) MUST_USE;
 
@@ -43,13 +44,13 @@ int lifecycle_next(enum lifecycle_state state, enum lifecycle_state before_stop,
 
 struct lifecycle_change {
     enum lifecycle_state before, after; // equal: there was nothing to do
-    uint64_t version;                   // of the event, afterwards
+    uint64_t version; // of the event, afterwards
 };
 
 // Does it in one transaction of its own: locks the line's counter and then the event, checks, writes, logs to event_log with
 // `actor` and `detail` (may be NULL; the reason of a stop). Opening from the lobby closes it: its size is noted. ERROR_NOT_FOUND: no such
-// event; ERROR_CONFLICT: impossible from ret->before, which is then filled. The caller tells the others (event_changed).
-int lifecycle_apply(struct db *db, const char *slug, enum lifecycle_action action, const char *actor, const char *detail,
-                    struct lifecycle_change *ret) MUST_USE;
+// event; ERROR_CONFLICT: impossible from ret->before, which is then filled (selling out: or something is left or held). The caller tells the others (event_changed).
+int lifecycle_apply(struct db *db, const char *slug, enum lifecycle_action action, const char *actor,
+                    const char *detail, struct lifecycle_change *ret) MUST_USE;
 
 #endif

@@ -44,8 +44,8 @@ void log_hold(void);
 void log_release(void);
 
 // Every line has at least one field, so these take an event and one field or more: log_info("joined", LOG_U("place", 7)).
-#define LOG_AT(level, event, ...)                                                                                      \
-    log_emit((level), (event), (const struct log_field[]){__VA_ARGS__},                                                \
+#define LOG_AT(level, event, ...)                                       \
+    log_emit((level), (event), (const struct log_field[]){__VA_ARGS__}, \
              sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))
 #define log_error(event, ...) LOG_AT(LOG_LEVEL_ERROR, event, __VA_ARGS__)
 #define log_warn(event, ...) LOG_AT(LOG_LEVEL_WARN, event, __VA_ARGS__)

@@ -179,6 +179,122 @@ static int read_left(const json_t *object, struct message *ret, char *problem, s
     return 0;
 }
 
+static void write_book(const struct message *message, struct buffer *text)
+{
+    buffer_text(text, ",\"slug\":");
+    buffer_json_string(text, message->book.slug);
+    buffer_text(text, ",\"event_id\":");
+    buffer_number(text, message->book.event_id);
+    buffer_text(text, ",\"place\":");
+    buffer_number(text, message->book.place);
+    buffer_text(text, ",\"attempt\":");
+    buffer_number(text, message->book.attempt);
+    buffer_text(text, ",\"release\":");
+    buffer_number(text, message->book.release);
+}
+
+static int read_small(const json_t *object, const char *key, int64_t max, uint32_t *ret)
+{
+    int64_t value;
+    if (json_read_integer(object, key, 1, max, &value))
+        return ERROR_INVALID;
+    *ret = (uint32_t)value;
+    return 0;
+}
+
+static int read_book(const json_t *object, struct message *ret, char *problem, size_t problem_bytes)
+{
+    if (read_slug(object, ret->book.slug))
+        return refuse(problem, problem_bytes, "slug");
+    if (read_count(object, "event_id", 1, &ret->book.event_id) || ret->book.event_id > UINT32_MAX)
+        return refuse(problem, problem_bytes, "event_id");
+    if (read_count(object, "place", 1, &ret->book.place))
+        return refuse(problem, problem_bytes, "place");
+    if (read_small(object, "attempt", UINT16_MAX, &ret->book.attempt))
+        return refuse(problem, problem_bytes, "attempt");
+    if (read_small(object, "release", UINT32_MAX, &ret->book.release))
+        return refuse(problem, problem_bytes, "release");
+    return 0;
+}
+
+static void write_ordered(const struct message *message, struct buffer *text)
+{
+    assert(message->ordered.number_count <= MESSAGE_NUMBERS_MAX);
+    buffer_text(text, ",\"slug\":");
+    buffer_json_string(text, message->ordered.slug);
+    buffer_text(text, message->ordered.due ? ",\"due\":true,\"numbers\":[" : ",\"due\":false,\"numbers\":[");
+    for (size_t i = 0; i < message->ordered.number_count; i++) {
+        if (i)
+            buffer_text(text, ",");
+        buffer_number(text, message->ordered.numbers[i]);
+    }
+    buffer_text(text, "]");
+}
+
+static int read_ordered(const json_t *object, struct message *ret, char *problem, size_t problem_bytes)
+{
+    if (read_slug(object, ret->ordered.slug))
+        return refuse(problem, problem_bytes, "slug");
+    if (json_read_bool(object, "due", &ret->ordered.due))
+        return refuse(problem, problem_bytes, "due");
+    const json_t *numbers = json_object_get(object, "numbers");
+    if (!json_is_array(numbers) || json_array_size(numbers) > MESSAGE_NUMBERS_MAX)
+        return refuse(problem, problem_bytes, "numbers");
+    ret->ordered.number_count = json_array_size(numbers);
+    for (size_t i = 0; i < ret->ordered.number_count; i++) {
+        const json_t *number = json_array_get(numbers, i);
+        if (!json_is_integer(number) || json_integer_value(number) < 1)
+            return refuse(problem, problem_bytes, "numbers");
+        ret->ordered.numbers[i] = (uint64_t)json_integer_value(number);
+    }
+    return 0;
+}
+
+static void write_stock(const struct message *message, struct buffer *text)
+{
+    assert(message->stock.tier_count <= MESSAGE_TIERS_MAX);
+    buffer_text(text, ",\"slug\":");
+    buffer_json_string(text, message->stock.slug);
+    buffer_format(text, ",\"at_us\":%" PRId64 ",\"tiers\":[", message->stock.at_us);
+    for (size_t i = 0; i < message->stock.tier_count; i++) {
+        const struct message_stock_tier *tier = &message->stock.tiers[i];
+        buffer_text(text, i ? ",{\"code\":" : "{\"code\":");
+        buffer_json_string(text, tier->code);
+        buffer_format(text, ",\"left\":%" PRIu64 ",\"asked\":%" PRIu64 "}", tier->left, tier->asked);
+    }
+    buffer_text(text, "]");
+}
+
+static int read_stock_tier(const json_t *object, struct message_stock_tier *ret)
+{
+    const char *code;
+    if (!json_is_object(object) || json_read_string(object, "code", SLUG_BYTES, &code) ||
+        !slug_is_valid(code, strlen(code)))
+        return ERROR_INVALID;
+    memcpy(ret->code, code, strlen(code) + 1);
+    if (read_count(object, "left", 0, &ret->left))
+        return ERROR_INVALID;
+    return read_count(object, "asked", 0, &ret->asked);
+}
+
+static int read_stock(const json_t *object, struct message *ret, char *problem, size_t problem_bytes)
+{
+    uint64_t at_us;
+    if (read_slug(object, ret->stock.slug))
+        return refuse(problem, problem_bytes, "slug");
+    if (read_count(object, "at_us", 0, &at_us))
+        return refuse(problem, problem_bytes, "at_us");
+    ret->stock.at_us = (int64_t)at_us;
+    const json_t *tiers = json_object_get(object, "tiers");
+    if (!json_is_array(tiers) || json_array_size(tiers) > MESSAGE_TIERS_MAX)
+        return refuse(problem, problem_bytes, "tiers");
+    ret->stock.tier_count = json_array_size(tiers);
+    for (size_t i = 0; i < ret->stock.tier_count; i++)
+        if (read_stock_tier(json_array_get(tiers, i), &ret->stock.tiers[i]))
+            return refuse(problem, problem_bytes, "tiers");
+    return 0;
+}
+
 static const struct {
     const char *name;
     void (*write)(const struct message *message, struct buffer *text);
@@ -188,6 +304,9 @@ static const struct {
     [MESSAGE_EVENT_CHANGED] = {"event_changed", write_event_changed, read_event_changed},
     [MESSAGE_ACTED] = {"acted", write_acted, read_acted},
     [MESSAGE_LEFT] = {"left", write_left, read_left},
+    [MESSAGE_BOOK] = {"book", write_book, read_book},
+    [MESSAGE_ORDERED] = {"ordered", write_ordered, read_ordered},
+    [MESSAGE_STOCK] = {"stock", write_stock, read_stock},
 };
 
 #define TYPE_COUNT (sizeof(types) / sizeof(types[0]))

@@ -15,19 +15,28 @@ enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 #define METRIC_BUCKETS_MAX 20
 
 struct metric {
-    const char *name;   // onsale_joins_total; several metrics with one name and other labels stand together
+    const char *name; // onsale_joins_total; several metrics with one name and other labels stand together
     const char *labels; // "event=\"x\"" without braces, or NULL; constant and bounded
     const char *help;
     enum metric_kind kind;
-    _Atomic int64_t value;               // counters and gauges
+    _Atomic int64_t value; // counters and gauges
     _Atomic uint64_t buckets[METRIC_BUCKETS_MAX + 1];
     _Atomic uint64_t sum_us;
-    struct metric *next;                 // the registry's
+    struct metric *next; // the registry's
 };
 
-#define METRIC_COUNTER(metric_name, help_text) {.name = (metric_name), .help = (help_text), .kind = METRIC_COUNTER}
-#define METRIC_GAUGE(metric_name, help_text) {.name = (metric_name), .help = (help_text), .kind = METRIC_GAUGE}
-#define METRIC_HISTOGRAM(metric_name, help_text) {.name = (metric_name), .help = (help_text), .kind = METRIC_HISTOGRAM}
+#define METRIC_COUNTER(metric_name, help_text)                             \
+    {                                                                      \
+        .name = (metric_name), .help = (help_text), .kind = METRIC_COUNTER \
+    }
+#define METRIC_GAUGE(metric_name, help_text)                             \
+    {                                                                    \
+        .name = (metric_name), .help = (help_text), .kind = METRIC_GAUGE \
+    }
+#define METRIC_HISTOGRAM(metric_name, help_text)                             \
+    {                                                                        \
+        .name = (metric_name), .help = (help_text), .kind = METRIC_HISTOGRAM \
+    }
 
 // Adds a metric to what metrics_write() shows. Once each, before threads start; the metric must live for ever.
 void metrics_register(struct metric *metric);

@@ -13,8 +13,8 @@
 #define PACE_PER_SECOND_MAX 100000 // faster than any shop; keeps all arithmetic in 64 bits
 
 struct pace {
-    bool is_auto;         // `count` is then the ceiling, or 0 for none
-    uint64_t count;       // visitors …
+    bool is_auto; // `count` is then the ceiling, or 0 for none
+    uint64_t count; // visitors …
     uint32_t per_seconds; // … per 1, 60 or 3600 seconds
 };
 

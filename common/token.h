@@ -18,11 +18,11 @@
 #define TOKEN_VISITOR_BYTES 16
 
 struct token {
-    char event[SLUG_BYTES];              // aud
+    char event[SLUG_BYTES]; // aud
     uint8_t visitor[TOKEN_VISITOR_BYTES]; // sub: 32 hexadecimal digits
-    uint64_t number;                     // claim `place`, or `seat` in the lobby
-    bool lobby;                          // it says `seat`
-    int64_t issued_at, expires_at;       // iat, exp: seconds since 1970
+    uint64_t number; // claim `place`, or `seat` in the lobby
+    bool lobby; // it says `seat`
+    int64_t issued_at, expires_at; // iat, exp: seconds since 1970
 };
 
 // Signs with the keyring's signing key at `now`. ERROR_NOT_FOUND when no key may sign yet.

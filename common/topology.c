@@ -18,6 +18,49 @@ int topology_declare(struct bus *bus)
     return 0;
 }
 
+// Coming back is counted by the broker for each message of a dead consumer, guilty or not; the worker finds the guilty one
+// itself. The broker's own limit is just a last resort.
+#define DELIVERY_LIMIT 1000000
+
+static const char *const booking_queues[TOPOLOGY_BOOKING_QUEUES] = {
+    "onsale.bookings.0", "onsale.bookings.1", "onsale.bookings.2", "onsale.bookings.3",
+    "onsale.bookings.4", "onsale.bookings.5", "onsale.bookings.6", "onsale.bookings.7",
+};
+
+const char *topology_booking_queue(unsigned n)
+{
+    return booking_queues[n % TOPOLOGY_BOOKING_QUEUES];
+}
+
+const char *topology_booking_queue_of(uint64_t event_id)
+{
+    return booking_queues[event_id % TOPOLOGY_BOOKING_QUEUES];
+}
+
+static int declare_queue(struct bus *bus, const char *name, const char *dead_letters)
+{
+    char ret[BUS_NAME_BYTES];
+    const struct bus_queue wanted = {
+        .name = name,
+        .durable = true,
+        .quorum = true,
+        .single_active = true,
+        .delivery_limit = DELIVERY_LIMIT,
+        .dead_letters = dead_letters,
+    };
+    return bus_declare_queue(bus, &wanted, ret);
+}
+
+int topology_declare_queues(struct bus *bus)
+{
+    int result = declare_queue(bus, TOPOLOGY_DEAD, NULL);
+    if (!result)
+        result = declare_queue(bus, TOPOLOGY_OUTCOMES, TOPOLOGY_DEAD);
+    for (unsigned i = 0; i < TOPOLOGY_BOOKING_QUEUES && !result; i++)
+        result = declare_queue(bus, booking_queues[i], TOPOLOGY_DEAD);
+    return result;
+}
+
 int topology_subscribe(struct bus *bus, const char *exchange)
 {
     char queue[BUS_NAME_BYTES];

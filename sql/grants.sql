@@ -16,6 +16,10 @@ GRANT SELECT ON served_log;
 GRANT SELECT, INSERT ON turns;
 -- Each room its own rows; those of rooms that are gone are cleared away.
 GRANT SELECT, INSERT, UPDATE, DELETE ON presence;
+-- Orders are given, changed and taken back here, and what became of them is told.
+GRANT SELECT, INSERT, UPDATE ON orders;
+GRANT SELECT ON bookings;
+GRANT INSERT ON order_log;
 
 -- program: admission
 GRANT SELECT, UPDATE ON leaders;
@@ -31,3 +35,31 @@ GRANT SELECT, INSERT ON served_log;
 GRANT SELECT, INSERT ON pace_log;
 -- Who left no longer counts as inside.
 GRANT SELECT ON arrivals;
+-- Whoever stands in the line may be helped to an outcome: nothing but counting who is done already.
+GRANT SELECT ON bookings;
+-- Releases: marks what is due, ends what cannot be served any more, never touches what was wanted.
+GRANT SELECT, UPDATE (state, reason, revision, published, released_at, ended_at, changed_at) ON orders;
+GRANT SELECT, INSERT, UPDATE ON release_fences;
+GRANT SELECT, INSERT, DELETE, UPDATE (created_at) ON outbox;
+
+-- program: booking-worker
+GRANT SELECT, UPDATE (state, version) ON events;
+GRANT INSERT ON event_log;
+GRANT SELECT, UPDATE (event_id) ON line_counters;
+GRANT SELECT, UPDATE (held, sold) ON tiers;
+-- Gives an order back for another release; never changes what was wanted.
+GRANT SELECT, UPDATE (published, release_no) ON orders;
+GRANT SELECT, INSERT, UPDATE ON bookings;
+GRANT SELECT, INSERT, UPDATE ON customers;
+GRANT INSERT ON order_log;
+GRANT SELECT, INSERT, UPDATE, DELETE ON delivery_attempts;
+GRANT SELECT, INSERT, DELETE, UPDATE (created_at) ON outbox;
+
+-- program: notifier
+GRANT SELECT ON events;
+GRANT SELECT ON tiers;
+GRANT SELECT ON orders;
+-- Only for what RabbitMQ itself gave up on: its visitor must be told.
+GRANT SELECT, INSERT ON bookings;
+GRANT SELECT, INSERT ON dead_letters;
+GRANT SELECT, INSERT, DELETE, UPDATE (created_at) ON outbox;

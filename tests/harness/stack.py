@@ -79,7 +79,8 @@ class Stack:
         mysql_at = ("127.0.0.1", self.mysql_proxy.port) if self.mysql_proxy else (mysql["host"], mysql["port"])
         amqp_at = ("127.0.0.1", self.amqp_proxy.port) if self.amqp_proxy else (amqp["host"], amqp["port"])
         number = self.name.removeprefix("onsale_")
-        users = {"waiting-room": f"room_{number}", "admission": f"admission_{number}"} if self.program_users else {}
+        users = {"waiting-room": f"room_{number}", "admission": f"admission_{number}", "booking-worker": f"worker_{number}",
+                 "notifier": f"notifier_{number}"} if self.program_users else {}
         self.users = users
         config = {
             "mysql": {"host": mysql_at[0], "port": mysql_at[1], "user": mysql["user"], "password": mysql["password"],
@@ -88,9 +89,10 @@ class Stack:
             "waiting-room": {"listen": "127.0.0.1:0", "listen_cleartext": "127.0.0.1:0",
                              "certificate": self.certificate / "certificate.pem",
                              "private_key": self.certificate / "key.pem", "threads": 2, "joins_per_address": 0},
-            "admission": {},
+            "admission": {}, "booking-worker": {}, "notifier": {},
             "tokens": {"directory": self.folder / "tokens"},
-            "ops": {"waiting_room_listen": "127.0.0.1:0", "admission_listen": "127.0.0.1:0"},
+            "ops": {f"{program}_listen": "127.0.0.1:0"
+                    for program in ("waiting_room", "admission", "booking_worker", "notifier")},
             "log": {"level": "debug" if os.environ.get("ONSALE_TEST_DEBUG") else "info"},
         }
         for program, user in users.items():
@@ -121,11 +123,12 @@ class Stack:
             self.onsale(*command, expect=0)
         return self
 
-    def start(self, rooms=1, admissions=1):
+    def start(self, rooms=1, admissions=1, workers=0, notifiers=0):
         """prepare(), then so many programs, and waits until all are ready."""
         self.prepare()
-        started = [self.start_room(wait=False) for _ in range(rooms)]
-        started += [self.start_admission(wait=False) for _ in range(admissions)]
+        started = [self.start_program(kind, wait=False)
+                   for kind, count in (("waiting-room", rooms), ("admission", admissions), ("booking-worker", workers),
+                                       ("notifier", notifiers)) for _ in range(count)]
         for program in started:
             program.wait_ready(30 * PATIENCE)
         return self
@@ -143,6 +146,14 @@ class Stack:
 
     def start_admission(self, wait=True, environment=None):
         return self.start_program("admission", wait, environment)
+
+    @property
+    def workers(self):
+        return [program for program in self.programs if program.name.startswith("booking-worker")]
+
+    @property
+    def notifiers(self):
+        return [program for program in self.programs if program.name.startswith("notifier")]
 
     @property
     def rooms(self):

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Outcomes: changes of orders and bookings that their visitors must learn, many in one message (type `outcomes`). The same
+// body goes from whoever makes the change through the outbox and the queue onsale.outcomes to the notifier, and from there
+// over onsale.feed to every waiting room. It carries all that a visitor is told, so nobody has to ask MySQL again.
+#ifndef COMMON_OUTCOME_H
+#define COMMON_OUTCOME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/buffer.h"
+#include "common/error.h"
+#include "common/order_state.h"
+#include "common/slug.h"
+
+#define OUTCOMES_MAX 128 // in one message
+#define OUTCOME_VISITOR_BYTES 16
+#define OUTCOME_REFERENCE_BYTES 10 // "K7QM-4WDP" and NUL
+#define OUTCOME_TICKETS_BYTES 2048 // of JSON, with NUL
+#define OUTCOME_SENDER_BYTES 33
+
+struct outcome {
+    uint64_t place;
+    uint32_t attempt;
+    uint32_t revision; // of the booking, or of the order that ended before it became one; higher wins within an attempt
+    uint8_t visitor[OUTCOME_VISITOR_BYTES];
+    enum order_state state;
+    enum order_reason reason;
+    char reference[OUTCOME_REFERENCE_BYTES]; // "": none
+    char tier[SLUG_BYTES]; // what was given; "": nothing
+    uint32_t quantity;
+    uint64_t amount;
+    const char
+        *tickets; // JSON object {CODE: n, …}; NULL: none. Borrowed when writing; the struct outcomes owns it when read
+};
+
+// Builds one message. Between begin and end come at most OUTCOMES_MAX outcomes. Check text->failed after the end.
+// `sender` and `seq` are the notifier's when it passes outcomes on (seq 1, 2, 3, … per sender, so that a reader sees a gap); elsewhere
+// NULL and 0.
+void outcomes_begin(struct buffer *text, const char *slug, const char *currency, const char *sender, uint64_t seq);
+void outcomes_add(struct buffer *text, const struct outcome *outcome);
+void outcomes_end(struct buffer *text);
+
+struct outcomes {
+    char slug[SLUG_BYTES];
+    char currency[4];
+    char sender[OUTCOME_SENDER_BYTES]; // "": none
+    uint64_t seq;
+    size_t count;
+    struct outcome *items;
+};
+
+#define OUTCOMES_TYPE "outcomes"
+
+// Reads a message. ERROR_INVALID with the reason in `problem`, ERROR_MEMORY. Freed with outcomes_done().
+int outcomes_read(const char *body, size_t body_bytes, struct outcomes *ret, char *problem,
+                  size_t problem_bytes) MUST_USE;
+void outcomes_done(struct outcomes *outcomes); // accepts NULL and an empty one
+
+#endif

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is known of a visitor's newest order and what became of it. Read from MySQL, or heard as an outcome; what is older than
+// what is known changes nothing. Pure.
+#ifndef WAITING_ROOM_ORDER_FACTS_H
+#define WAITING_ROOM_ORDER_FACTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/buffer.h"
+#include "common/error.h"
+#include "common/order_state.h"
+#include "common/outcome.h"
+#include "common/slug.h"
+
+struct order_facts {
+    unsigned references; // shared by request, visitor and streams of one loop; never changed once shared
+    uint64_t place;
+    uint32_t attempt;
+    uint32_t revision; // the booking's once there is one, else the order's
+    enum order_state state;
+    enum order_reason reason;
+    char reference[OUTCOME_REFERENCE_BYTES]; // "": none
+    char tier[SLUG_BYTES]; // what was given, or what is wanted first
+    uint32_t quantity;
+    uint64_t amount;
+    char currency[4];
+    char *tickets; // JSON object {CODE: n, …}; NULL: none
+    char *alternatives; // JSON array of the other choices as they were given; NULL: none
+    char *email, *name; // NULL: not known (only an outcome was heard)
+    char refund[9]; // "": none
+};
+
+struct order_facts *order_facts_new(void); // zeroed, one reference; NULL when out of memory
+struct order_facts *order_facts_ref(struct order_facts *facts); // accepts NULL
+void order_facts_unref(struct order_facts *facts); // accepts NULL
+
+// Whether (attempt, revision) of `news` is higher than that of `known` (NULL: nothing is known, so it is).
+bool order_facts_is_news(const struct order_facts *known, uint32_t attempt, uint32_t revision);
+
+// What is known after an outcome was heard: a new one with one reference. E-mail, name and alternatives are kept from `known` if it
+// is the same attempt. NULL when out of memory.
+struct order_facts *order_facts_after(const struct order_facts *known, const struct outcome *outcome,
+                                      const char *currency);
+
+// Appends the document of GET /v1/events/SLUG/order and of the stream's `order` frame: one JSON object with `now`.
+void order_facts_write(struct buffer *text, const struct order_facts *facts, int64_t now_us);
+
+#endif

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an order asks for, as it stands in orders.choices: a JSON array, best first, of
+// {"tier":"floor","tickets":{"full":2},"quantity":2,"amount":9000}. Read without a JSON library: there is one for every booking,
+// and the form is ours. Whatever is not exactly of that form (seats, for one) is not booked as if it were.
+#ifndef BOOKING_WORKER_CHOICES_H
+#define BOOKING_WORKER_CHOICES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+#include "common/slug.h"
+
+#define CHOICES_MAX 4 // the first one and three alternatives
+#define CHOICES_QUANTITY_MAX 1000000 // tickets in one choice
+#define CHOICES_CODES_MAX 32 // prices named in one choice
+#define CHOICES_TICKETS_BYTES_MAX 2047 // of one choice's tickets as JSON; what an outcome can carry
+
+struct choice {
+    char tier[SLUG_BYTES];
+    uint32_t quantity; // 1 …; the sum of the tickets
+    uint64_t amount; // fixed when it was ordered
+    const char *tickets; // the JSON object {CODE: n, …}, borrowed from the text that was read
+    size_t tickets_bytes;
+};
+
+struct choices {
+    size_t count; // 1 … CHOICES_MAX
+    struct choice items[CHOICES_MAX];
+};
+
+// Reads `text`, which must live as long as *ret is used. ERROR_INVALID with the reason in `problem` (may be NULL).
+int choices_read(const char *text, size_t bytes, struct choices *ret, char *problem, size_t problem_bytes) MUST_USE;
+
+#endif

@@ -45,6 +45,10 @@ void room_load_keys(struct room *room);
 // Tells every loop here, and the other waiting rooms, that somebody left. Any thread.
 void room_tell_left(struct room *room, const char *slug, uint64_t number);
 
+// Tells every other loop here, the other waiting rooms and admission that the order of a place was given, changed or taken back
+// (already committed). `due`: the visitor is in their turn. A loop's thread.
+void room_tell_ordered(struct room *room, const char *slug, uint64_t number, bool due);
+
 // For the operators' port.
 bool room_is_ready(void *room, struct buffer *missing);
 

@@ -77,6 +77,9 @@ void visitor_unref(struct visitor *visitor)
         link = &(*link)->next;
     *link = visitor->next;
     view->visitor_count--;
+    order_facts_unref(visitor->order);
+    for (size_t i = 0; i < visitor->ended_count; i++)
+        order_facts_unref(visitor->ended[i]);
     free(visitor);
 }
 
@@ -86,6 +89,30 @@ void visitor_take_facts(struct visitor *visitor, const struct line_facts *facts)
     visitor->facts = *facts;
     visitor->facts.left = left || facts->left;
     visitor->known = true;
+}
+
+// Takes over the reference.
+static void keep_ended(struct visitor *visitor, struct order_facts *ended)
+{
+    if (visitor->ended_count == VISITOR_ENDED_MAX) {
+        order_facts_unref(visitor->ended[0]);
+        memmove(visitor->ended, visitor->ended + 1, (VISITOR_ENDED_MAX - 1) * sizeof visitor->ended[0]);
+        visitor->ended_count--;
+    }
+    visitor->ended[visitor->ended_count++] = ended;
+}
+
+bool visitor_take_order(struct visitor *visitor, struct order_facts *facts)
+{
+    visitor->order_known = true;
+    if (!facts || !order_facts_is_news(visitor->order, facts->attempt, facts->revision))
+        return false;
+    if (visitor->order && visitor->streams && order_is_final(visitor->order->state))
+        keep_ended(visitor, visitor->order);
+    else
+        order_facts_unref(visitor->order);
+    visitor->order = order_facts_ref(facts);
+    return true;
 }
 
 void visitor_state(const struct visitor *visitor, int64_t now_us, struct line_state *ret)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A visitor as one loop remembers them while a connection, a request or a stream of theirs is there: who they are and what
-// MySQL said about their arrival. Shared by all connections of the visitor on that loop, so that news reach all of them.
+// is known about their arrival and their order. Shared by all connections of the visitor on that loop, so that news reach all of them.
 #ifndef WAITING_ROOM_VISITOR_H
 #define WAITING_ROOM_VISITOR_H
 
@@ -9,13 +9,22 @@
 
 #include "common/token.h"
 #include "waiting-room/event_view.h"
+#include "waiting-room/order_facts.h"
+
+#define VISITOR_ENDED_MAX 4
 
 struct visitor {
     unsigned references;
     bool known; // `facts` were read from MySQL
+    bool order_known; // `order` was read from MySQL, and no news since were missed
     bool asking; // a look-up for the visitor's streams is on its way
+    bool ask_again; // something may have been missed: look up once more, whatever a look-up that is on its way says
     uint8_t id[TOKEN_VISITOR_BYTES];
     struct line_facts facts;
+    struct order_facts *order; // the newest known; NULL: none
+    // Ends that news replaced while streams were there: no stream may skip them. Oldest first; beyond the maximum the oldest goes.
+    struct order_facts *ended[VISITOR_ENDED_MAX];
+    size_t ended_count;
     int64_t ask_again_ns; // not before this time
     struct event_view *view;
     struct stream *streams;
@@ -33,10 +42,15 @@ struct visitor *visitor_find(const struct event_view *view, uint64_t number);
 // Takes over what MySQL said of the arrival. Who has left stays away, also when the answer is older than that news.
 void visitor_take_facts(struct visitor *visitor, const struct line_facts *facts);
 
+// Takes over what is known of the visitor's order, with a reference of its own (NULL: there is none): the higher (attempt, revision)
+// stays. From then on order_known. Returns whether it is news.
+bool visitor_take_order(struct visitor *visitor, struct order_facts *facts);
+
 // Where the visitor stands at `now_us`.
 void visitor_state(const struct visitor *visitor, int64_t now_us, struct line_state *ret);
 
-// Whether everything is known that answering needs; false also when the place was let in and nobody has looked since.
+// Whether everything is known that answering needs of the line; false also when the place was let in and nobody has looked since.
+// A stream and the page need `order_known` besides.
 bool visitor_is_settled(const struct visitor *visitor, int64_t now_us);
 
 #endif

@@ -6,13 +6,15 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#include "bench/crowd/check_order.h"
 #include "bench/crowd/passing.h"
 
 struct visitor {
     uint64_t place, seat;
     uint64_t ahead, served; // the last that was told, or follows from what was told
-    bool has_ahead, asked, joined, let_in, left, over, at_end, failed;
-    int64_t asked_us, let_in_us;
+    bool has_ahead, asked, joined, turned_away, has_reference, order_gone, let_in, left, over, at_end, failed;
+    int64_t asked_us, let_in_us, at_end_us, left_us;
+    struct check_order order;
 };
 
 // Numbers (places, seats) and whose they are: open addressing, at most half full.
@@ -28,10 +30,12 @@ struct check {
     void (*report)(void *data, const char *text);
     void *data;
     bool begun, ended, faults, interrupted;
+    int64_t heard_end_us; // when somebody first heard that the event is at its end; -1: nobody did
+    int64_t patience_us;
     uint32_t visitor_count;
     int64_t last_us;
     struct visitor *visitors; // by number - 1
-    struct owners places, seats;
+    struct owners places, seats, references;
     struct passing passing;
     uint64_t served_max; // that anybody heard
     uint64_t violations[CHECK_RULE_COUNT];
@@ -50,6 +54,13 @@ static const char *const rules[] = {
     [CHECK_NOT_ANSWERED] = "not_answered",
     [CHECK_INTERRUPTED] = "interrupted",
     [CHECK_FAILED] = "failed",
+    [CHECK_ORDER_UNASKED] = "order_unasked",
+    [CHECK_ORDER_WRONG] = "order_wrong",
+    [CHECK_ORDER_BACK] = "order_back",
+    [CHECK_ORDER_LOST] = "order_lost",
+    [CHECK_FINAL_CHANGED] = "final_changed",
+    [CHECK_REFERENCE_TWICE] = "reference_twice",
+    [CHECK_NO_OUTCOME] = "no_outcome",
 };
 
 const char *check_rule_name(enum check_rule rule)
@@ -63,6 +74,7 @@ struct check *check_new(void (*report)(void *data, const char *text), void *data
     if (check) {
         check->report = report;
         check->data = data;
+        check->heard_end_us = -1;
     }
     return check;
 }
@@ -74,6 +86,7 @@ void check_free(struct check *check)
     free(check->visitors);
     free(check->places.slots);
     free(check->seats.slots);
+    free(check->references.slots);
     passing_done(&check->passing);
     free(check);
 }
@@ -122,8 +135,9 @@ static void begin(struct check *check, const struct told *told)
     check->visitor_count = (uint32_t)told->visitors;
     check->faults = told->faults;
     check->visitors = calloc(check->visitor_count, sizeof *check->visitors);
+    check->patience_us = told->patience_seconds * 1000000;
     if (!check->visitors || !owners_init(&check->places, check->visitor_count) ||
-        !owners_init(&check->seats, check->visitor_count)) {
+        !owners_init(&check->seats, check->visitor_count) || !owners_init(&check->references, check->visitor_count)) {
         violation(check, CHECK_RECORD, 0, "out of memory for %" PRIu32 " visitors", check->visitor_count);
         return;
     }
@@ -221,6 +235,52 @@ static void take_served(struct check *check, struct visitor *visitor, const stru
                    told->served + 1 < visitor->place ? visitor->place - told->served - 1 : 0);
 }
 
+// A reference as a number: what is said at the door must be one visitor's. Only a visitor's first is taken.
+static void take_reference(struct check *check, struct visitor *visitor, const struct told *told)
+{
+    uint64_t number = 0;
+    if (visitor->has_reference || !told->order.reference[0])
+        return;
+    visitor->has_reference = true;
+    for (const char *at = told->order.reference; *at; at++)
+        number = number * 131 + (uint8_t)*at; // nine bytes: no two references that are written properly are one number
+    uint32_t owner = owners_take(&check->references, number, told->visitor);
+    if (owner != told->visitor)
+        violation(check, CHECK_REFERENCE_TWICE, told->visitor, "%s is visitor %" PRIu32 "'s", told->order.reference,
+                  owner);
+}
+
+// Takes the order out of the counts before it changes, and into them after.
+static void count_order(struct check_counts *counts, const struct check_order *order, bool in)
+{
+    if (!order->known)
+        return;
+    uint64_t tickets = order->state == ORDER_CONFIRMED ? order->quantity : 0;
+    if (in) {
+        counts->ordered++;
+        counts->orders[order->state]++;
+        counts->sold += tickets;
+    } else {
+        counts->ordered--;
+        counts->orders[order->state]--;
+        counts->sold -= tickets;
+    }
+}
+
+static void take_order(struct check *check, struct visitor *visitor, const struct told *told)
+{
+    char why[160];
+    count_order(&check->counts, &visitor->order, false);
+    enum check_rule broken = check_order_take(&visitor->order, told, why, sizeof why);
+    count_order(&check->counts, &visitor->order, true);
+    if (broken != CHECK_RULE_COUNT)
+        violation(check, broken, told->visitor, "%s", why);
+    if (told->kind == TOLD_ORDER_REFUSED && told->status == 410)
+        visitor->order_gone = true;
+    if (told->kind == TOLD_ORDER || told->kind == TOLD_ORDER_ANSWER)
+        take_reference(check, visitor, told);
+}
+
 void check_take(struct check *check, const struct told *told)
 {
     if (told->at_us < check->last_us)
@@ -266,14 +326,32 @@ void check_take(struct check *check, const struct told *told)
         take_served(check, visitor, told);
         break;
     case TOLD_EVENT:
+        if (told->at_end && !visitor->at_end)
+            visitor->at_end_us = told->at_us;
         visitor->at_end = told->at_end;
+        if (told->at_end && check->heard_end_us < 0)
+            check->heard_end_us = told->at_us;
+        break;
+    case TOLD_TURNED_AWAY:
+        if (!visitor->turned_away)
+            check->counts.turned_away++;
+        visitor->turned_away = true;
+        break;
+    case TOLD_ORDER:
+    case TOLD_ORDER_ASKED:
+    case TOLD_ORDER_ANSWER:
+    case TOLD_ORDER_REFUSED:
+    case TOLD_CLOSED:
+        take_order(check, visitor, told);
         break;
     case TOLD_LOST:
+        take_order(check, visitor, told);
         if (!check->faults)
             violation(check, CHECK_INTERRUPTED, told->visitor, "an answer or a stream broke off");
         break;
     case TOLD_LEFT:
         visitor->left = true;
+        visitor->left_us = told->at_us;
         check->counts.left++;
         break;
     case TOLD_FAILED:
@@ -286,12 +364,67 @@ void check_take(struct check *check, const struct told *told)
     }
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+// Since when the visitor's order should have an end soon; INT64_MAX: not yet, or it has one.
+static int64_t order_due_us(const struct check *check, const struct visitor *visitor)
+{
+    int64_t due_us = INT64_MAX, passed_us = visitor->place ? passing_at_us(&check->passing, visitor->place) : -1;
+    if (!visitor->order.known || order_is_final(visitor->order.state))
+        return INT64_MAX;
+    if (visitor->let_in)
+        due_us = visitor->let_in_us;
+    if (passed_us >= 0)
+        due_us = earlier(due_us, passed_us);
+    if (visitor->at_end)
+        due_us = earlier(due_us, visitor->at_end_us);
+    if (visitor->left)
+        due_us = earlier(due_us, visitor->left_us);
+    return due_us < visitor->order.changed_us ? visitor->order.changed_us : due_us;
+}
+
+uint64_t check_overdue(const struct check *check, int64_t now_us)
+{
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < check->visitor_count && check->begun; i++)
+        count += order_due_us(check, &check->visitors[i]) < now_us - check->patience_us;
+    return count;
+}
+
+static void end_order(struct check *check, const struct visitor *visitor, uint32_t number)
+{
+    const struct check_order *order = &visitor->order;
+    int64_t late_us = check->last_us - check->patience_us;
+    if (order_due_us(check, visitor) < late_us && !check->interrupted)
+        violation(check, CHECK_NO_OUTCOME, number, "was last told that the order is %s, and nothing more",
+                  order_state_name(order->state));
+    if (order->under_way && order->asked_us < late_us && !check->interrupted)
+        violation(check, CHECK_NOT_ANSWERED, number,
+                  "asked for something about the order at %.3f s, and was not answered", (double)order->asked_us / 1e6);
+    if (order->known && order_has_places(order->state) && visitor->place > check->served_max)
+        violation(check, CHECK_TOO_EARLY, number,
+                  "was booked with place %" PRIu64 " when served was %" PRIu64 " at most", visitor->place,
+                  check->served_max);
+}
+
 static void end_visitor(struct check *check, const struct visitor *visitor, uint32_t number)
 {
     int64_t late_us = check->last_us - CHECK_GRACE_US;
-    if (visitor->failed || visitor->left)
+    if (visitor->turned_away && check->heard_end_us < 0)
+        violation(check, CHECK_FAILED, number, "was turned away, and nobody heard that the event is at its end");
+    if (visitor->order_gone && !visitor->over && check->heard_end_us < 0)
+        violation(check, CHECK_FAILED, number,
+                  "came too late with the order, and neither the turn nor the event is over");
+    if (visitor->failed)
         return;
-    if (visitor->asked && !visitor->joined && visitor->asked_us < late_us && !check->interrupted)
+    end_order(check, visitor, number);
+    if (visitor->left)
+        return;
+    if (visitor->asked && !visitor->joined && !visitor->turned_away && visitor->asked_us < late_us &&
+        !check->interrupted)
         violation(check, CHECK_NOT_ANSWERED, number, "asked to join and never got a place");
     if (visitor->place == 0)
         return;
@@ -329,6 +462,11 @@ uint64_t check_violations_of(const struct check *check, enum check_rule rule)
 int64_t check_passed_at_us(const struct check *check, uint64_t place)
 {
     return passing_at_us(&check->passing, place);
+}
+
+int64_t check_end_heard_at_us(const struct check *check)
+{
+    return check->heard_end_us;
 }
 
 void check_count(const struct check *check, struct check_counts *ret)

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "bench/crowd/told.h"
+#include "common/order_state.h"
 
 enum check_rule {
     CHECK_RECORD, // the record itself: it begins, ends, its times rise
@@ -21,6 +22,13 @@ enum check_rule {
     CHECK_NOT_ANSWERED, // asked to join, and never heard anything
     CHECK_INTERRUPTED, // a stream or an answer broke off, and that was not part of the test
     CHECK_FAILED, // an answer that should not have come
+    CHECK_ORDER_UNASKED, // told of an order without having given one
+    CHECK_ORDER_WRONG, // an order of other tickets, or of another amount, than was asked for
+    CHECK_ORDER_BACK, // (attempt, revision) fell, or one revision said two things
+    CHECK_ORDER_LOST, // there is no order, after it was acknowledged
+    CHECK_FINAL_CHANGED, // two ends of one attempt, or an end that was none
+    CHECK_REFERENCE_TWICE, // two visitors with one reference
+    CHECK_NO_OUTCOME, // an order that was acknowledged and never ended, though its visitor was let in
     CHECK_RULE_COUNT,
 };
 
@@ -43,8 +51,17 @@ const char *check_rule_name(enum check_rule rule); // "position_grew"
 // When somebody in the crowd first knew that the place was passed; -1: nobody does yet.
 int64_t check_passed_at_us(const struct check *check, uint64_t place);
 
+// When somebody in the crowd first heard that the event is sold out or closed; -1: nobody did.
+int64_t check_end_heard_at_us(const struct check *check);
+
+// How many visitors have an order that should have ended by then and has not, as far as they were told.
+uint64_t check_overdue(const struct check *check, int64_t now_us);
+
 struct check_counts {
-    uint64_t visitors, asked, joined, rejoined, let_in, left, over;
+    uint64_t visitors, asked, joined, rejoined, turned_away, let_in, left, over;
+    uint64_t ordered; // visitors who have an order
+    uint64_t orders[ORDER_STATE_COUNT]; // by what their visitors were last told
+    uint64_t sold; // tickets of those that are confirmed
 };
 void check_count(const struct check *check, struct check_counts *ret);
 

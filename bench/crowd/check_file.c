@@ -69,8 +69,10 @@ int crowd_check_file(const char *path)
     if (shown > SHOWN_MAX)
         (void)printf("… and %u more\n", shown - SHOWN_MAX);
     (void)printf("%" PRIu64 " lines, %" PRIu64 " visitors: %" PRIu64 " joined, %" PRIu64 " let in, %" PRIu64
-                 " left, %" PRIu64 " came back, %" PRIu64 " violations\n",
-                 lines, counts.visitors, counts.joined, counts.let_in, counts.left, counts.rejoined, violations);
+                 " left, %" PRIu64 " came back, %" PRIu64 " turned away, %" PRIu64 " ordered, %" PRIu64
+                 " confirmed, %" PRIu64 " tickets sold, %" PRIu64 " violations\n",
+                 lines, counts.visitors, counts.joined, counts.let_in, counts.left, counts.rejoined, counts.turned_away,
+                 counts.ordered, counts.orders[ORDER_CONFIRMED], counts.sold, violations);
     check_free(check);
     return violations == 0 ? 0 : 1;
 }

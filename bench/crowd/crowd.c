@@ -11,6 +11,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "bench/crowd/roles.h"
+#include "bench/crowd/scout.h"
 #include "bench/crowd/stage.h"
 #include "bench/crowd/visitor.h"
 #include "common/clock.h"
@@ -53,13 +55,16 @@ static void show_progress(struct crowd *crowd)
     struct check_counts counts;
     check_count(crowd->stage.check, &counts);
     const struct stage *stage = &crowd->stage;
+    const uint64_t *orders = counts.orders;
     clear_line(crowd);
-    uint64_t in_turn = counts.let_in, gone = stage->done;
-    (void)printf("%.1f s: %" PRIu64 " of %" PRIu32 " joined, %" PRIu64 " waiting, %" PRIu64 " in turn, %" PRIu64
-                 " left, %" PRIu64 " streams, %" PRIu64 " put off, %" PRIu64 " broke off, %" PRIu64 " errors%s",
-                 (double)stage_now_us(stage) / 1e6, counts.joined, stage->options->visitors,
-                 counts.joined > gone ? counts.joined - gone : 0, in_turn, counts.left, stage->streams, stage->put_off,
-                 stage->lost, check_violations(stage->check), crowd->on_terminal ? "" : "\n");
+    uint64_t gone = stage->done;
+    (void)printf("%.1f s: %" PRIu64 " of %" PRIu32 " joined, %" PRIu64 " ordered, %" PRIu64 " let in, %" PRIu64
+                 " confirmed, %" PRIu64 " sold out, %" PRIu64 " refused, %" PRIu64 " failed, %" PRIu64
+                 " waiting; %" PRIu64 " put off, %" PRIu64 " broke off, %" PRIu64 " errors%s",
+                 (double)stage_now_us(stage) / 1e6, counts.joined, stage->options->visitors, counts.ordered,
+                 counts.let_in, orders[ORDER_CONFIRMED], orders[ORDER_SOLD_OUT], orders[ORDER_REFUSED],
+                 orders[ORDER_FAILED], counts.joined > gone ? counts.joined - gone : 0, stage->put_off, stage->lost,
+                 check_violations(stage->check), crowd->on_terminal ? "" : "\n");
     (void)fflush(stdout);
 }
 
@@ -68,6 +73,14 @@ static void stop(struct crowd *crowd, const char *reason)
     if (!crowd->reason)
         crowd->reason = reason;
     uv_stop(&crowd->stage.loop);
+}
+
+// Nothing has moved anybody on for as long as anybody is to wait, and somebody should have had an outcome by now.
+static bool is_stuck(const struct stage *stage)
+{
+    int64_t now_us = stage_now_us(stage);
+    return now_us - stage->news_us > stage->options->patience_seconds * 1000000 &&
+           check_overdue(stage->check, now_us) > 0;
 }
 
 static void on_look(uv_timer_t *timer)
@@ -87,6 +100,8 @@ static void on_look(uv_timer_t *timer)
         stop(crowd, "all are done");
     else if (stage_now_us(stage) >= stage->options->seconds * 1000000)
         stop(crowd, "time is up");
+    else if (is_stuck(stage))
+        stop(crowd, "nothing more happens");
     else if (crowd->looks++ % (crowd->on_terminal ? TERMINAL_LOOKS : ELSEWHERE_LOOKS) == 0)
         show_progress(crowd);
 }
@@ -155,47 +170,6 @@ static struct link **make_links(struct crowd *crowd, size_t count, bool slow)
     return made;
 }
 
-// How many visitors a share is, to the nearest.
-static uint32_t share(uint32_t visitors, uint32_t percent)
-{
-    return (uint32_t)(((uint64_t)visitors * percent + 50) / 100);
-}
-
-// Who does what: shares of a shuffled deck, so that their sizes are exact and their places are anywhere.
-static int give_roles(struct crowd *crowd)
-{
-    const struct options *options = crowd->stage.options;
-    uint32_t count = options->visitors;
-    uint32_t *deck = calloc(count, sizeof *deck);
-    if (!deck)
-        return complain("the visitors", "out of memory");
-    for (uint32_t i = 0; i < count; i++)
-        deck[i] = i;
-    for (uint32_t i = count; i > 1; i--) {
-        uint64_t other = stage_random(&crowd->stage, i);
-        uint32_t kept = deck[i - 1];
-        deck[i - 1] = deck[other];
-        deck[other] = kept;
-    }
-    const struct {
-        enum visitor_role role;
-        uint32_t count;
-    } shares[] = {
-        {VISITOR_LEAVES, share(count, options->leave_percent)},
-        {VISITOR_RECONNECTS, share(count, options->reconnect_percent)},
-        {VISITOR_READS_SLOWLY, share(count, options->slow_percent)},
-    };
-    uint32_t next = 0;
-    for (size_t i = 0; i < sizeof shares / sizeof *shares; i++)
-        for (uint32_t k = 0; k < shares[i].count && next < count; k++) {
-            struct visitor *visitor = &crowd->visitors[deck[next++]];
-            visitor->role = shares[i].role;
-            visitor->slow_link = k / options->per_connection;
-        }
-    free(deck);
-    return 0;
-}
-
 static int set_stage(struct crowd *crowd)
 {
     struct stage *stage = &crowd->stage;
@@ -203,11 +177,13 @@ static int set_stage(struct crowd *crowd)
     uint32_t per = options->per_connection;
     stage->random = options->seed;
     stage->link_count = (options->visitors + per - 1) / per;
-    stage->slow_link_count = (share(options->visitors, options->slow_percent) + per - 1) / per;
+    stage->slow_link_count = (roles_share(options->visitors, options->slow_percent) + per - 1) / per;
     // Somebody who comes back takes another connection, if possible to another waiting room.
     if (stage->link_count < options->room_count)
         stage->link_count = options->room_count;
     (void)snprintf(stage->path, sizeof stage->path, "/v1/events/%s/line", options->slug);
+    (void)snprintf(stage->order_path, sizeof stage->order_path, "/v1/events/%s/order", options->slug);
+    stage->run = (uint64_t)clock_utc_us();
     if (allow_descriptors(stage->link_count + stage->slow_link_count) != 0 || open_tls(crowd) != 0)
         return ERROR_PERMANENT;
     if (options->record) {
@@ -224,7 +200,10 @@ static int set_stage(struct crowd *crowd)
     stage->slow_links = make_links(crowd, stage->slow_link_count, true);
     if (!stage->links || !stage->slow_links)
         return complain("the connections", "out of memory");
-    return give_roles(crowd);
+    char problem[400];
+    if (options->orders_percent > 0 && scout_menu(stage, crowd->links, problem, sizeof problem) != 0)
+        return complain("what can be ordered", problem);
+    return roles_give(stage, crowd->visitors) == 0 ? 0 : complain("the visitors", "out of memory");
 }
 
 static void begin(struct crowd *crowd)
@@ -232,10 +211,15 @@ static void begin(struct crowd *crowd)
     struct stage *stage = &crowd->stage;
     const struct options *options = stage->options;
     char data[300], at[CLOCK_TEXT_BYTES];
-    struct told told = {.kind = TOLD_BEGIN, .visitors = options->visitors, .faults = options->faults};
+    struct told told = {.kind = TOLD_BEGIN,
+                        .visitors = options->visitors,
+                        .faults = options->faults,
+                        .patience_seconds = options->patience_seconds};
     stage->begun_ns = clock_monotonic_ns();
-    (void)snprintf(data, sizeof data, "{\"visitors\":%" PRIu32 ",\"faults\":%s,\"event\":\"%s\",\"began\":\"%s\"}",
-                   options->visitors, options->faults ? "true" : "false", options->slug,
+    (void)snprintf(data, sizeof data,
+                   "{\"visitors\":%" PRIu32 ",\"faults\":%s,\"patience\":%" PRId64
+                   ",\"event\":\"%s\",\"began\":\"%s\"}",
+                   options->visitors, options->faults ? "true" : "false", options->patience_seconds, options->slug,
                    clock_format_us(clock_utc_us(), at));
     stage_told(stage, &told, data);
     uv_update_time(&stage->loop);
@@ -257,10 +241,25 @@ static void begin(struct crowd *crowd)
 static void show_latency(const char *what, struct latency *latency)
 {
     static const unsigned percents[] = {50, 90, 99, 100};
-    (void)printf("%-15s", what);
+    (void)printf("%-16s", what);
     for (size_t i = 0; i < sizeof percents / sizeof *percents; i++)
         (void)printf(" %10.1f", (double)latency_percentile(latency, percents[i]) / 1000);
     (void)printf(" %10zu\n", latency->count);
+}
+
+// "1000 orders: 800 confirmed, 200 sold_out; 800 tickets sold"
+static void show_orders(const struct check_counts *counts)
+{
+    if (counts->ordered == 0)
+        return;
+    const char *before = ":";
+    (void)printf("%" PRIu64 " visitors with an order", counts->ordered);
+    for (enum order_state state = 0; state < ORDER_STATE_COUNT; state++)
+        if (counts->orders[state] > 0) {
+            (void)printf("%s %" PRIu64 " %s", before, counts->orders[state], order_state_name(state));
+            before = ",";
+        }
+    (void)printf("; %" PRIu64 " tickets sold\n", counts->sold);
 }
 
 static void sum_up(struct crowd *crowd)
@@ -271,15 +270,22 @@ static void sum_up(struct crowd *crowd)
     if (crowd->shown > SHOWN_MAX)
         (void)printf("… and %u more\n", crowd->shown - SHOWN_MAX);
     (void)printf("\n%s after %.1f s: %" PRIu64 " visitors joined, %" PRIu64 " let in, %" PRIu64 " left, %" PRIu64
-                 " came back, %" PRIu64 " over, %" PRIu64 " not done; %" PRIu64 " put off, %" PRIu64
-                 " broke off, %" PRIu64 " connections\n\n",
+                 " came back, %" PRIu64 " turned away, %" PRIu64 " over, %" PRIu64 " not done; %" PRIu64
+                 " put off, %" PRIu64 " broke off, %" PRIu64 " connections\n",
                  crowd->reason, (double)stage_now_us(stage) / 1e6, counts.joined, counts.let_in, counts.left,
-                 counts.rejoined, counts.over, stage->options->visitors - stage->done, stage->put_off, stage->lost,
-                 links_opened(crowd->links));
-    (void)printf("%-15s %10s %10s %10s %10s %10s\n", "milliseconds", "50%", "90%", "99%", "most", "of");
+                 counts.rejoined, counts.turned_away, counts.over, stage->options->visitors - stage->done,
+                 stage->put_off, stage->lost, links_opened(crowd->links));
+    show_orders(&counts);
+    (void)printf("\n%-16s %10s %10s %10s %10s %10s\n", "milliseconds", "50%", "90%", "99%", "most", "of");
     show_latency("join", &stage->join);
     show_latency("first frame", &stage->first_frame);
     show_latency("let-in lateness", &stage->let_in);
+    if (counts.ordered > 0) {
+        show_latency("order answer", &stage->order_answer);
+        show_latency("turn to outcome", &stage->turn_to_outcome);
+        show_latency("order to outcome", &stage->order_to_outcome);
+        show_latency("end to outcome", &stage->end_to_outcome);
+    }
     uint64_t violations = check_violations(stage->check);
     (void)printf("\n%s\n",
                  violations == 0 ? "Everybody was told what is right." : "Not everybody was told what is right:");
@@ -341,6 +347,10 @@ static void let_go(struct crowd *crowd)
     latency_done(&stage->join);
     latency_done(&stage->first_frame);
     latency_done(&stage->let_in);
+    latency_done(&stage->order_answer);
+    latency_done(&stage->turn_to_outcome);
+    latency_done(&stage->order_to_outcome);
+    latency_done(&stage->end_to_outcome);
     SSL_CTX_free(crowd->tls);
     (void)uv_loop_close(&stage->loop);
 }

@@ -425,6 +425,24 @@ static nghttp2_nv header(const char *name, const char *value)
     return (nghttp2_nv){.name = n.write, .value = v.write, .namelen = strlen(name), .valuelen = strlen(value)};
 }
 
+// Whoever cancelled is not looked at again: the exchange may long have another request.
+static ssize_t read_body(nghttp2_session *session, int32_t stream, uint8_t *bytes, size_t bytes_max, uint32_t *flags,
+                         nghttp2_data_source *source, void *data)
+{
+    (void)source;
+    (void)data;
+    struct exchange *exchange = nghttp2_session_get_stream_user_data(session, stream);
+    if (!exchange)
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    size_t part = exchange->body_bytes < bytes_max ? exchange->body_bytes : bytes_max;
+    memcpy(bytes, exchange->body, part);
+    exchange->body += part;
+    exchange->body_bytes -= part;
+    if (exchange->body_bytes == 0)
+        *flags |= NGHTTP2_DATA_FLAG_EOF;
+    return (ssize_t)part;
+}
+
 int link_ask(struct link *link, const struct request *request, struct exchange *exchange)
 {
     if (link->state == LINK_IDLE) {
@@ -437,7 +455,7 @@ int link_ask(struct link *link, const struct request *request, struct exchange *
         }
     }
     char bearer[2048];
-    nghttp2_nv headers[7] = {
+    nghttp2_nv headers[8] = {
         header(":method", request->method), header(":scheme", "https"),        header(":authority", link->authority),
         header(":path", request->path),     header("accept", request->accept), header("user-agent", "onsale-crowd"),
     };
@@ -447,10 +465,16 @@ int link_ask(struct link *link, const struct request *request, struct exchange *
         headers[count] = header("authorization", bearer);
         headers[count++].flags = NGHTTP2_NV_FLAG_NO_INDEX;
     }
-    int32_t stream = nghttp2_submit_request(link->session, NULL, headers, count, NULL, exchange);
+    const nghttp2_data_provider provider = {.read_callback = read_body};
+    if (request->body)
+        headers[count++] = header("content-type", "application/json");
+    int32_t stream =
+        nghttp2_submit_request(link->session, NULL, headers, count, request->body ? &provider : NULL, exchange);
     if (stream < 0)
         return ERROR_MEMORY;
     exchange->stream = stream;
+    exchange->body = request->body;
+    exchange->body_bytes = request->body ? strlen(request->body) : 0;
     exchange->status = 0;
     exchange->retry_after = -1;
     exchange->unread = 0;

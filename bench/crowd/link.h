@@ -34,6 +34,8 @@ struct exchange {
     struct link *link; // NULL: none under way
     struct exchange *previous, *next;
     int32_t stream;
+    const char *body; // what of the request's is not sent yet
+    size_t body_bytes;
     bool open; // on its link's list
     size_t unread; // of a slow link: bytes that are not acknowledged yet
 };
@@ -41,6 +43,8 @@ struct exchange {
 struct request {
     const char *method, *path, *accept;
     const char *token; // NULL: none
+    // JSON; NULL: none. Borrowed until the exchange has ended or was cancelled.
+    const char *body;
 };
 
 // The links of a run. `links_done()` closes them all without calling anybody; the loop must then run once more.

@@ -15,22 +15,36 @@
 #include "bench/crowd/told.h"
 
 #define CONNECT_TIMEOUT_MS 5000
+// Each has a stream, and at times a request about the order; a waiting room allows 128 at once.
+#define PER_CONNECTION_MAX 60
 
 void options_help(void)
 {
     (void)fputs(
         "Usage: crowd [OPTION]… https://HOST:PORT/e/SLUG…\n"
         "       crowd --check FILE\n\n"
-        "Plays many visitors who join the line, follow it on the stream until they are let in, and go. Several addresses\n"
-        "are several waiting rooms of one event. Ends with 0 when everybody was told what is right, 1 when not, 2 for\n"
-        "wrong arguments.\n\n"
+        "Plays many visitors who join the line, open the stream, order, follow it until they are let in and told what\n"
+        "became of the order, and go. Several addresses are several waiting rooms of one event. Ends with 0 when everybody\n"
+        "was told what is right, 1 when not, 2 for wrong arguments.\n\n"
         "  --visitors N          how many (100; up to 1000000)\n"
         "  --rate N              so many arrive a second (0: all at once)\n"
         "  --leave N%            give their place up (0%)\n"
         "  --reconnect N%        drop their stream and come again with their token (0%)\n"
         "  --slow N%             read slowly (0%)\n"
-        "  --per-connection N    visitors on a connection (20; up to 100)\n"
+        "  --orders N%           order (100%)\n"
+        "  --tiers CODE,…        what is ordered, up to 4 tiers (the event's first)\n"
+        "  --tickets N           1 to so many tickets an order (4)\n"
+        "  --order-within N      who waits orders within so many seconds (5)\n"
+        "Of those who order:\n"
+        "  --change N%           order other tickets after that (0%)\n"
+        "  --take-back N%        take the order back, and order again (0%)\n"
+        "  --in-turn N%          order only when they are let in (0%)\n"
+        "  --alternatives N%     would take the other tiers too (0%)\n"
+        "  --again N%            order once more if they got nothing and the turn still runs (0%)\n"
+        "  --same-customer N%    share e-mail addresses, four of them one (0%)\n\n"
+        "  --per-connection N    visitors on a connection (20; up to 60)\n"
         "  --seconds N           ends after that, whoever still waits (120; up to 1000000)\n"
+        "  --patience N          nobody waits longer for an outcome, in seconds (30; up to 1000000)\n"
         "  --faults              interruptions are part of the test: visitors come again, and that is no fault\n"
         "  --seed N              who does what and when (1)\n"
         "  --record FILE         writes what each visitor was told, in order, as JSON lines\n"
@@ -133,18 +147,49 @@ static int read_option(const struct option *options, size_t count, int argc, cha
     return 0;
 }
 
+// What is wrong with the options together; NULL: nothing.
+static const char *contradiction(const struct options *options, int argc)
+{
+    if (options->help)
+        return NULL;
+    if (options->check)
+        return argc == 3 ? NULL : "--check goes alone";
+    if (options->room_count == 0)
+        return "no address; see --help";
+    if (options->leave_percent + options->reconnect_percent + options->slow_percent > 100)
+        return "--leave, --reconnect and --slow are more than 100% together";
+    if (options->change_percent + options->take_back_percent + options->in_turn_percent > 100)
+        return "--change, --take-back and --in-turn are more than 100% together";
+    if (options->insecure && options->ca)
+        return "--insecure and --ca exclude each other";
+    return NULL;
+}
+
 int options_read(int argc, char **argv, struct options *ret, char *problem, size_t problem_bytes)
 {
     struct options options = {0};
     uint64_t visitors = 100, rate = 0, per_connection = 20, leave = 0, reconnect = 0, slow = 0, seconds = 120, seed = 1;
+    uint64_t orders = 100, change = 0, take_back = 0, in_turn = 0, alternatives = 0, again = 0, same = 0, tickets = 4;
+    uint64_t within = 5, patience = 30;
     const struct option table[] = {
         {.name = "--visitors", .number = &visitors, .min = 1, .max = TOLD_VISITORS_MAX},
         {.name = "--rate", .number = &rate, .max = 1000000},
         {.name = "--leave", .number = &leave, .max = 100, .percent = true},
         {.name = "--reconnect", .number = &reconnect, .max = 100, .percent = true},
         {.name = "--slow", .number = &slow, .max = 100, .percent = true},
-        {.name = "--per-connection", .number = &per_connection, .min = 1, .max = 100},
+        {.name = "--orders", .number = &orders, .max = 100, .percent = true},
+        {.name = "--tiers", .text = &options.tiers},
+        {.name = "--tickets", .number = &tickets, .min = 1, .max = 1000},
+        {.name = "--order-within", .number = &within, .max = 100000},
+        {.name = "--change", .number = &change, .max = 100, .percent = true},
+        {.name = "--take-back", .number = &take_back, .max = 100, .percent = true},
+        {.name = "--in-turn", .number = &in_turn, .max = 100, .percent = true},
+        {.name = "--alternatives", .number = &alternatives, .max = 100, .percent = true},
+        {.name = "--again", .number = &again, .max = 100, .percent = true},
+        {.name = "--same-customer", .number = &same, .max = 100, .percent = true},
+        {.name = "--per-connection", .number = &per_connection, .min = 1, .max = PER_CONNECTION_MAX},
         {.name = "--seconds", .number = &seconds, .min = 1, .max = 1000000},
+        {.name = "--patience", .number = &patience, .min = 1, .max = TOLD_PATIENCE_MAX},
         {.name = "--seed", .number = &seed, .max = UINT32_MAX},
         {.name = "--record", .text = &options.record},
         {.name = "--check", .text = &options.check},
@@ -161,27 +206,29 @@ int options_read(int argc, char **argv, struct options *ret, char *problem, size
         if (error != 0)
             return error;
     }
-    const char *wrong = NULL;
-    if (!options.help && !options.check && options.room_count == 0)
-        wrong = "no address; see --help";
-    else if (options.check && argc != 3)
-        wrong = "--check goes alone";
-    else if (leave + reconnect + slow > 100)
-        wrong = "--leave, --reconnect and --slow are more than 100% together";
-    else if (options.insecure && options.ca)
-        wrong = "--insecure and --ca exclude each other";
-    if (wrong) {
-        (void)snprintf(problem, problem_bytes, "%s", wrong);
-        return ERROR_INVALID;
-    }
     options.visitors = (uint32_t)visitors;
     options.rate = (uint32_t)rate;
     options.per_connection = (uint32_t)per_connection;
     options.leave_percent = (uint32_t)leave;
     options.reconnect_percent = (uint32_t)reconnect;
     options.slow_percent = (uint32_t)slow;
+    options.orders_percent = (uint32_t)orders;
+    options.change_percent = (uint32_t)change;
+    options.take_back_percent = (uint32_t)take_back;
+    options.in_turn_percent = (uint32_t)in_turn;
+    options.alternatives_percent = (uint32_t)alternatives;
+    options.again_percent = (uint32_t)again;
+    options.same_customer_percent = (uint32_t)same;
+    options.tickets = (uint32_t)tickets;
+    options.order_seconds = (int64_t)within;
+    options.patience_seconds = (int64_t)patience;
     options.seconds = (int64_t)seconds;
     options.seed = seed;
+    const char *wrong = contradiction(&options, argc);
+    if (wrong) {
+        (void)snprintf(problem, problem_bytes, "%s", wrong);
+        return ERROR_INVALID;
+    }
     *ret = options;
     return 0;
 }

@@ -28,6 +28,13 @@ struct options {
     uint32_t rate; // arrivals a second; 0: all at once
     uint32_t per_connection;
     uint32_t leave_percent, reconnect_percent, slow_percent;
+    uint32_t orders_percent; // of all
+    uint32_t change_percent, take_back_percent, in_turn_percent; // of those who order
+    uint32_t alternatives_percent, again_percent, same_customer_percent; // of those who order
+    uint32_t tickets; // 1 to so many in an order
+    int64_t order_seconds; // within which who waits gives the order
+    int64_t patience_seconds;
+    const char *tiers; // NULL: the first
     int64_t seconds;
     uint64_t seed;
     const char *ca, *record, *check; // NULL: not given; borrowed from argv

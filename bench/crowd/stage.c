@@ -23,5 +23,9 @@ void stage_told(struct stage *stage, struct told *told, const char *data)
     told->at_us = stage_now_us(stage);
     if (stage->record)
         told_write(stage->record, told, data);
+    // `served` is told again and again while nothing moves; who hears of the own place hears a line.
+    if (told->kind != TOLD_SERVED && told->kind != TOLD_STOCK && told->kind != TOLD_ORDER_ASKED &&
+        told->kind != TOLD_PUT_OFF && told->kind != TOLD_LOST)
+        stage->news_us = told->at_us;
     check_take(stage->check, told);
 }

@@ -10,6 +10,7 @@
 #include "bench/crowd/check.h"
 #include "bench/crowd/latency.h"
 #include "bench/crowd/link.h"
+#include "bench/crowd/menu.h"
 #include "bench/crowd/options.h"
 #include "bench/crowd/told.h"
 
@@ -22,11 +23,19 @@ struct stage {
     uint64_t random;
     struct link **links, **slow_links;
     size_t link_count, slow_link_count;
+    struct menu menu;
+    uint64_t run; // tells this run's e-mail addresses from another's
     struct latency join, first_frame, let_in;
+    struct latency order_answer; // from PUT to 202
+    struct latency turn_to_outcome; // from being let in, or from PUT in the turn, to the outcome on the stream
+    struct latency order_to_outcome; // from PUT to the outcome on the stream, waiting included
+    struct latency end_to_outcome; // of those who were not let in: from the first news that nothing is left
+    int64_t news_us; // when something last happened that moves somebody on
     uint64_t answered; // visitors who joined, or never will
     uint64_t done; // visitors for whom nothing more is to come
     uint64_t streams, put_off, lost;
     char path[128]; // /v1/events/SLUG/line
+    char order_path[128]; // /v1/events/SLUG/order
     char problem[200]; // the last answer that should not have come; "" if none
 };
 

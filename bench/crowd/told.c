@@ -8,12 +8,31 @@
 #include "common/json.h"
 
 static const char *const kinds[] = {
-    [TOLD_BEGIN] = "begin",   [TOLD_ASKED] = "asked",     [TOLD_JOIN] = "join",     [TOLD_REJOIN] = "rejoin",
-    [TOLD_OPENED] = "opened", [TOLD_LINE] = "line",       [TOLD_SERVED] = "served", [TOLD_EVENT] = "event",
-    [TOLD_STOCK] = "stock",   [TOLD_NOTICE] = "notice",   [TOLD_OTHER] = "other",   [TOLD_CLOSED] = "closed",
-    [TOLD_LOST] = "lost",     [TOLD_PUT_OFF] = "put_off", [TOLD_LEFT] = "left",     [TOLD_FAILED] = "failed",
+    [TOLD_BEGIN] = "begin",
+    [TOLD_ASKED] = "asked",
+    [TOLD_JOIN] = "join",
+    [TOLD_REJOIN] = "rejoin",
+    [TOLD_OPENED] = "opened",
+    [TOLD_LINE] = "line",
+    [TOLD_SERVED] = "served",
+    [TOLD_EVENT] = "event",
+    [TOLD_STOCK] = "stock",
+    [TOLD_NOTICE] = "notice",
+    [TOLD_ORDER] = "order",
+    [TOLD_OTHER] = "other",
+    [TOLD_CLOSED] = "closed",
+    [TOLD_LOST] = "lost",
+    [TOLD_PUT_OFF] = "put_off",
+    [TOLD_LEFT] = "left",
+    [TOLD_FAILED] = "failed",
+    [TOLD_TURNED_AWAY] = "turned_away",
+    [TOLD_ORDER_ASKED] = "order_asked",
+    [TOLD_ORDER_ANSWER] = "order_answer",
+    [TOLD_ORDER_REFUSED] = "order_refused",
     [TOLD_END] = "end",
 };
+
+static const char *const verbs[] = {[TOLD_PUT] = "PUT", [TOLD_DELETE] = "DELETE", [TOLD_GET] = "GET"};
 
 static const char *const lines[] = {
     [TOLD_LINE_NONE] = "", [TOLD_LOBBY] = "lobby", [TOLD_WAITING] = "waiting",
@@ -23,6 +42,11 @@ static const char *const lines[] = {
 const char *told_kind_name(enum told_kind kind)
 {
     return kinds[kind];
+}
+
+const char *told_verb_name(enum told_verb verb)
+{
+    return verbs[verb];
 }
 
 enum told_kind told_kind_of_frame(const char *event)
@@ -84,6 +108,91 @@ static int read_event(const json_t *data, struct told *ret, char *problem, size_
     return 0;
 }
 
+static int read_begin(const json_t *data, struct told *ret, char *problem, size_t problem_bytes)
+{
+    if (json_read_integer(data, "visitors", 1, TOLD_VISITORS_MAX, &ret->visitors) != 0)
+        return wrong(problem, problem_bytes, "visitors");
+    if (json_read_bool(data, "faults", &ret->faults) != 0)
+        return wrong(problem, problem_bytes, "faults");
+    if (json_read_integer(data, "patience", 0, TOLD_PATIENCE_MAX, &ret->patience_seconds) != 0)
+        return wrong(problem, problem_bytes, "patience");
+    return 0;
+}
+
+static int read_verb(const json_t *data, struct told *ret, char *problem, size_t problem_bytes)
+{
+    const char *name;
+    if (json_read_string(data, "method", 8, &name) != 0)
+        return wrong(problem, problem_bytes, "method");
+    for (enum told_verb verb = TOLD_PUT; verb <= TOLD_GET; verb++)
+        if (strcmp(verbs[verb], name) == 0) {
+            ret->verb = verb;
+            return 0;
+        }
+    return wrong(problem, problem_bytes, "method");
+}
+
+// A text that may be missing: then it stays as it is.
+static int read_text(const json_t *data, const char *key, size_t bytes_max, char *ret)
+{
+    const char *text;
+    int error = json_read_string(data, key, bytes_max - 1, &text);
+    if (error == 0)
+        memcpy(ret, text, strlen(text) + 1);
+    return error == ERROR_NOT_FOUND ? 0 : error;
+}
+
+static int read_choices(const json_t *data, struct told *ret, char *problem, size_t problem_bytes)
+{
+    const json_t *choices = json_object_get(data, "choices");
+    size_t count = json_array_size(choices);
+    if (count < 1 || count > TOLD_CHOICES_MAX)
+        return wrong(problem, problem_bytes, "choices");
+    for (size_t i = 0; i < count; i++) {
+        const json_t *item = json_array_get(choices, i);
+        struct told_choice *choice = &ret->choices[i];
+        const char *tier;
+        bool there;
+        if (!json_is_object(item) || json_read_string(item, "tier", SLUG_BYTES - 1, &tier) != 0 ||
+            read_number(item, "quantity", true, 1, &there, &choice->quantity) != 0 ||
+            read_number(item, "amount", true, 0, &there, &choice->amount) != 0)
+            return wrong(problem, problem_bytes, "choices");
+        memcpy(choice->tier, tier, strlen(tier) + 1);
+    }
+    ret->choice_count = count;
+    return 0;
+}
+
+// The document of GET order. How many tickets it is for is the sum over its prices.
+static int read_order(const json_t *data, struct told_order *ret, char *problem, size_t problem_bytes)
+{
+    const char *state, *code;
+    int64_t attempt, revision;
+    json_t *tickets = json_object_get(data, "tickets"), *number;
+    bool there;
+    if (json_read_string(data, "state", 32, &state) != 0 || order_state_parse(state, &ret->state) != 0)
+        return wrong(problem, problem_bytes, "state");
+    if (json_read_integer(data, "attempt", 1, UINT16_MAX, &attempt) != 0)
+        return wrong(problem, problem_bytes, "attempt");
+    if (json_read_integer(data, "revision", 1, UINT32_MAX, &revision) != 0)
+        return wrong(problem, problem_bytes, "revision");
+    ret->attempt = (uint32_t)attempt;
+    ret->revision = (uint32_t)revision;
+    if (read_text(data, "reference", sizeof ret->reference, ret->reference) != 0)
+        return wrong(problem, problem_bytes, "reference");
+    if (read_text(data, "tier", sizeof ret->tier, ret->tier) != 0)
+        return wrong(problem, problem_bytes, "tier");
+    if (read_number(data, "amount", false, 0, &there, &ret->amount) != 0)
+        return wrong(problem, problem_bytes, "amount");
+    json_object_foreach(tickets, code, number)
+    {
+        if (!json_is_integer(number) || json_integer_value(number) < 1)
+            return wrong(problem, problem_bytes, "tickets");
+        ret->quantity += (uint64_t)json_integer_value(number);
+    }
+    return 0;
+}
+
 int told_read_data(enum told_kind kind, const json_t *data, struct told *ret, char *problem, size_t problem_bytes)
 {
     struct told told = {.kind = kind};
@@ -92,10 +201,7 @@ int told_read_data(enum told_kind kind, const json_t *data, struct told *ret, ch
     const char *reason;
     switch (kind) {
     case TOLD_BEGIN:
-        if (json_read_integer(data, "visitors", 1, TOLD_VISITORS_MAX, &told.visitors) != 0)
-            error = wrong(problem, problem_bytes, "visitors");
-        else if (json_read_bool(data, "faults", &told.faults) != 0)
-            error = wrong(problem, problem_bytes, "faults");
+        error = read_begin(data, &told, problem, problem_bytes);
         break;
     case TOLD_JOIN:
     case TOLD_REJOIN:
@@ -112,6 +218,25 @@ int told_read_data(enum told_kind kind, const json_t *data, struct told *ret, ch
     case TOLD_EVENT:
         error = read_event(data, &told, problem, problem_bytes);
         break;
+    case TOLD_LOST:
+    case TOLD_PUT_OFF:
+        told.about_order = json_read_string(data, "during", 16, &reason) == 0 && strcmp(reason, "order") == 0;
+        break;
+    case TOLD_ORDER:
+        error = read_order(data, &told.order, problem, problem_bytes);
+        break;
+    case TOLD_ORDER_ASKED:
+    case TOLD_ORDER_ANSWER:
+    case TOLD_ORDER_REFUSED:
+        error = read_verb(data, &told, problem, problem_bytes);
+        if (error == 0 && kind != TOLD_ORDER_ASKED && json_read_integer(data, "status", 100, 599, &told.status) != 0)
+            error = wrong(problem, problem_bytes, "status");
+        if (error == 0 && kind == TOLD_ORDER_ASKED && told.verb == TOLD_PUT)
+            error = read_choices(data, &told, problem, problem_bytes);
+        if (error == 0 && kind == TOLD_ORDER_ANSWER)
+            error = read_order(data, &told.order, problem, problem_bytes);
+        break;
+    case TOLD_TURNED_AWAY:
     case TOLD_FAILED:
         // 0: there was a head that was right, and what followed was not.
         if (json_read_integer(data, "status", 0, 599, &told.status) != 0)

@@ -11,6 +11,9 @@
 #include <stdio.h>
 
 #include "common/error.h"
+#include "common/order_state.h"
+#include "common/outcome.h"
+#include "common/slug.h"
 
 enum told_kind {
     TOLD_BEGIN, // the first line: how many visitors, which event
@@ -23,17 +26,39 @@ enum told_kind {
     TOLD_EVENT,
     TOLD_STOCK,
     TOLD_NOTICE,
+    TOLD_ORDER,
     TOLD_OTHER, // a frame of a name that is none of the above
     TOLD_CLOSED, // closed the stream, being let in or going to come back
     TOLD_LOST, // an answer or a stream broke off
     TOLD_PUT_OFF, // 429 or 503: comes again after Retry-After
     TOLD_LEFT, // gave the place up
     TOLD_FAILED, // an answer that should not have come
+    TOLD_TURNED_AWAY, // joining came too late: 410
+    TOLD_ORDER_ASKED, // sent PUT, DELETE or GET of the order
+    TOLD_ORDER_ANSWER, // the answer to it, with the order
+    TOLD_ORDER_REFUSED, // 404, 409, 410: there is no order, or it is too late for that
     TOLD_END, // the last line: why it ended
     TOLD_KIND_COUNT,
 };
 
 enum told_line { TOLD_LINE_NONE, TOLD_LOBBY, TOLD_WAITING, TOLD_TURN, TOLD_OVER, TOLD_HAS_LEFT };
+
+enum told_verb { TOLD_PUT, TOLD_DELETE, TOLD_GET };
+
+#define TOLD_CHOICES_MAX 4
+
+struct told_choice { // what a visitor wants, and what it costs
+    char tier[SLUG_BYTES];
+    uint64_t quantity, amount;
+};
+
+struct told_order { // what a visitor is told of the order
+    enum order_state state;
+    uint32_t attempt, revision;
+    char reference[OUTCOME_REFERENCE_BYTES]; // "": none
+    char tier[SLUG_BYTES]; // "": not said
+    uint64_t quantity, amount; // 0: not said
+};
 
 struct told {
     enum told_kind kind;
@@ -47,16 +72,24 @@ struct told {
     uint64_t ahead;
     uint64_t served; // served
     bool at_end; // event: nothing more for anybody
-    int64_t status; // join, rejoin, put_off, failed
+    int64_t status; // join, rejoin, put_off, failed, turned_away, order_answer, order_refused
+    bool about_order; // lost, put_off: not the stream, but a request about the order
+    enum told_verb verb; // order_asked, order_answer, order_refused
+    size_t choice_count; // order_asked, when it is a PUT: best first
+    struct told_choice choices[TOLD_CHOICES_MAX];
+    struct told_order order; // order, order_answer
     int64_t visitors; // begin
     bool faults; // begin: interruptions are part of the test
+    int64_t patience_seconds; // begin: how long somebody may be kept waiting for an outcome
     bool interrupted; // end: somebody asked for it
 };
 
 #define TOLD_LINE_BYTES_MAX 65536
 #define TOLD_VISITORS_MAX 1000000
+#define TOLD_PATIENCE_MAX 1000000 // seconds
 
 const char *told_kind_name(enum told_kind kind); // "put_off"
+const char *told_verb_name(enum told_verb verb); // "PUT"
 enum told_kind told_kind_of_frame(const char *event); // TOLD_OTHER for a name that is unknown
 
 // Reads what `data` says into the fields of ret, by its kind. ERROR_INVALID when something that the kind needs is not there

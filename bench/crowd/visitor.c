@@ -13,6 +13,7 @@
 #define RETRY_AFTER_SECONDS_MAX 300
 #define ROLE_MS_MIN 200 // how long somebody follows before leaving or dropping the stream
 #define ROLE_MS_MORE 2800
+#define ROLE_AGAIN_MS 100
 #define AWAY_MS_MIN 100
 #define AWAY_MS_MORE 900
 
@@ -31,8 +32,8 @@ static void act_later(struct visitor *visitor, int64_t ms)
 static const char *step_name(enum visitor_step step)
 {
     static const char *const names[] = {
-        [VISITOR_JOINS] = "join",       [VISITOR_REJOINS] = "rejoin", [VISITOR_FOLLOWS] = "stream",
-        [VISITOR_IS_LEAVING] = "leave", [VISITOR_IS_DONE] = "done",
+        [VISITOR_JOINS] = "join",       [VISITOR_REJOINS] = "rejoin",   [VISITOR_FOLLOWS] = "stream",
+        [VISITOR_IS_LEAVING] = "leave", [VISITOR_FOLLOWS_UP] = "order", [VISITOR_IS_DONE] = "done",
     };
     return names[step];
 }
@@ -53,20 +54,7 @@ static void finish(struct visitor *visitor)
     buffer_done(&visitor->body);
     sse_done(&visitor->sse);
     sse_init(&visitor->sse);
-}
-
-// The answer is one that cannot be right: the visitor gives up.
-static void fail(struct visitor *visitor, const char *what)
-{
-    struct stage *stage = visitor->stage;
-    struct told told = {.kind = TOLD_FAILED, .visitor = visitor->number, .status = visitor->exchange.status};
-    char data[100];
-    (void)snprintf(data, sizeof data, "{\"during\":\"%s\",\"status\":%d}", step_name(visitor->step),
-                   visitor->exchange.status);
-    (void)snprintf(stage->problem, sizeof stage->problem, "%s: %s (status %d)", step_name(visitor->step), what,
-                   visitor->exchange.status);
-    stage_told(stage, &told, data);
-    finish(visitor);
+    order_stop(&visitor->order);
 }
 
 static void drop_stream(struct visitor *visitor)
@@ -79,6 +67,23 @@ static void drop_stream(struct visitor *visitor)
     sse_init(&visitor->sse);
 }
 
+void visitor_fail(struct visitor *visitor, const char *during, int status, const char *what)
+{
+    struct stage *stage = visitor->stage;
+    struct told told = {.kind = TOLD_FAILED, .visitor = visitor->number, .status = status};
+    char data[100];
+    (void)snprintf(data, sizeof data, "{\"during\":\"%s\",\"status\":%d}", during, status);
+    (void)snprintf(stage->problem, sizeof stage->problem, "%s: %s (status %d)", during, what, status);
+    stage_told(stage, &told, data);
+    drop_stream(visitor);
+    finish(visitor);
+}
+
+static void fail(struct visitor *visitor, const char *what)
+{
+    visitor_fail(visitor, step_name(visitor->step), visitor->exchange.status, what);
+}
+
 static void close_stream(struct visitor *visitor)
 {
     told_simply(visitor, TOLD_CLOSED, NULL);
@@ -88,6 +93,7 @@ static void close_stream(struct visitor *visitor)
 static void leave(struct visitor *visitor)
 {
     close_stream(visitor);
+    order_rest(&visitor->order);
     visitor->step = VISITOR_IS_LEAVING;
     visitor->link++;
     act_later(visitor, 0);
@@ -105,15 +111,26 @@ static void go_away(struct visitor *visitor)
 static void on_role_timer(uv_timer_t *timer)
 {
     struct visitor *visitor = timer->data;
-    if (visitor->role == VISITOR_LEAVES)
-        leave(visitor);
-    else
+    if (visitor->role != VISITOR_LEAVES)
         go_away(visitor);
+    else if (order_is_asking(&visitor->order)) // one thing at a time
+        (void)uv_timer_start(&visitor->timer, on_role_timer, ROLE_AGAIN_MS, 0);
+    else
+        leave(visitor);
 }
 
 static bool has_role_to_play(const struct visitor *visitor)
 {
     return visitor->role == VISITOR_LEAVES || (visitor->role == VISITOR_RECONNECTS && !visitor->came_back);
+}
+
+// Nothing more is to come on the stream that the visitor waits for.
+static bool is_through(const struct visitor *visitor)
+{
+    if (visitor->order.step != ORDER_SETTLED)
+        return false;
+    // Who is let in waits for `served` too, which comes in the same breath, so that the record holds both.
+    return visitor->over || (visitor->let_in ? visitor->served >= visitor->place : visitor->at_end);
 }
 
 // Whether the stream is to go on.
@@ -124,14 +141,21 @@ static bool decide(struct visitor *visitor)
     if (visitor->let_in && has_role_to_play(visitor)) {
         // The line was faster than the visitor: then it is done in the turn.
         on_role_timer(&visitor->timer);
-        return false;
+        return visitor->step == VISITOR_FOLLOWS;
     }
-    // Who is let in waits for `served` too, which comes in the same breath, so that the record holds both.
-    if (!visitor->over && !(visitor->let_in && visitor->served >= visitor->place))
+    if (!is_through(visitor))
         return true;
     close_stream(visitor);
     finish(visitor);
     return false;
+}
+
+void visitor_order_settled(struct visitor *visitor)
+{
+    if (visitor->step == VISITOR_FOLLOWS_UP)
+        finish(visitor);
+    else if (visitor->streaming && !visitor->in_frame)
+        (void)decide(visitor);
 }
 
 static void note_let_in(struct visitor *visitor, const struct told *told)
@@ -150,7 +174,42 @@ static void take_line(struct visitor *visitor, const struct told *told)
         visitor->place = told->place;
     if (told->line == TOLD_TURN && !visitor->let_in)
         note_let_in(visitor, told);
+    if (told->line == TOLD_TURN)
+        order_let_in(&visitor->order);
     visitor->over = visitor->over || told->line == TOLD_OVER || told->line == TOLD_HAS_LEFT;
+    if (visitor->over)
+        order_too_late(&visitor->order);
+}
+
+// The first frame of a stream.
+static void begin_stream(struct visitor *visitor)
+{
+    struct stage *stage = visitor->stage;
+    visitor->streaming = true;
+    stage->streams++;
+    visitor->streamed_us = stage_now_us(stage);
+    latency_note(&stage->first_frame, visitor->streamed_us - visitor->step_us);
+    backoff_reset(&visitor->backoff);
+    if (has_role_to_play(visitor))
+        (void)uv_timer_start(&visitor->timer, on_role_timer, ROLE_MS_MIN + stage_random(stage, ROLE_MS_MORE), 0);
+    order_begin(&visitor->order);
+}
+
+static void take_frame(struct visitor *visitor, const struct told *told)
+{
+    visitor->in_frame = true;
+    if (told->kind == TOLD_LINE) {
+        take_line(visitor, told);
+    } else if (told->kind == TOLD_SERVED) {
+        visitor->served = told->served;
+    } else if (told->kind == TOLD_ORDER) {
+        order_heard(&visitor->order, &told->order, told->at_us);
+    } else if (told->kind == TOLD_EVENT) {
+        visitor->at_end = told->at_end;
+        if (told->at_end)
+            order_too_late(&visitor->order);
+    }
+    visitor->in_frame = false;
 }
 
 static bool on_frame(void *owner, const char *event, const char *text, size_t bytes)
@@ -168,22 +227,16 @@ static bool on_frame(void *owner, const char *event, const char *text, size_t by
         return false;
     }
     told.visitor = visitor->number;
-    char *again = kind == TOLD_OTHER || strchr(text, '\n') ? json_dumps(data, JSON_COMPACT) : NULL;
-    if (!visitor->streaming) {
-        visitor->streaming = true;
-        stage->streams++;
-        visitor->streamed_us = stage_now_us(stage);
-        latency_note(&stage->first_frame, visitor->streamed_us - visitor->step_us);
-        backoff_reset(&visitor->backoff);
-        if (has_role_to_play(visitor))
-            (void)uv_timer_start(&visitor->timer, on_role_timer, ROLE_MS_MIN + stage_random(stage, ROLE_MS_MORE), 0);
-    }
+    // A record may be shown around: who it is is not for others.
+    (void)json_object_del(data, "email");
+    (void)json_object_del(data, "name");
+    char *again =
+        kind == TOLD_OTHER || kind == TOLD_ORDER || strchr(text, '\n') ? json_dumps(data, JSON_COMPACT) : NULL;
+    if (!visitor->streaming)
+        begin_stream(visitor);
     stage_told(stage, &told, again ? again : text);
     free(again);
-    if (kind == TOLD_LINE)
-        take_line(visitor, &told);
-    else if (kind == TOLD_SERVED)
-        visitor->served = told.served;
+    take_frame(visitor, &told);
     return decide(visitor);
 }
 
@@ -231,15 +284,28 @@ static void take_join(struct visitor *visitor)
     act(visitor);
 }
 
+int64_t visitor_retry_ms(const struct exchange *exchange)
+{
+    int64_t seconds = exchange->retry_after;
+    return (seconds < 1 ? 1 : seconds > RETRY_AFTER_SECONDS_MAX ? RETRY_AFTER_SECONDS_MAX : seconds) * 1000;
+}
+
 static void put_off(struct visitor *visitor)
 {
-    int64_t seconds = visitor->exchange.retry_after;
-    seconds = seconds < 1 ? 1 : seconds > RETRY_AFTER_SECONDS_MAX ? RETRY_AFTER_SECONDS_MAX : seconds;
+    int64_t ms = visitor_retry_ms(&visitor->exchange);
     char data[80];
-    (void)snprintf(data, sizeof data, "{\"status\":%d,\"seconds\":%" PRId64 "}", visitor->exchange.status, seconds);
+    (void)snprintf(data, sizeof data, "{\"status\":%d,\"seconds\":%" PRId64 "}", visitor->exchange.status, ms / 1000);
     told_simply(visitor, TOLD_PUT_OFF, data);
     visitor->stage->put_off++;
-    act_later(visitor, seconds * 1000 + (int64_t)stage_random(visitor->stage, 250));
+    act_later(visitor, ms + (int64_t)stage_random(visitor->stage, 250));
+}
+
+// The event was at its end before the visitor came.
+static void turn_away(struct visitor *visitor)
+{
+    struct told told = {.kind = TOLD_TURNED_AWAY, .visitor = visitor->number, .status = visitor->exchange.status};
+    stage_told(visitor->stage, &told, "{\"status\":410}");
+    finish(visitor);
 }
 
 static void broke_off(struct visitor *visitor, bool refused)
@@ -267,7 +333,10 @@ static void on_end(struct exchange *exchange, enum exchange_end end)
         broke_off(visitor, false); // a waiting room that goes home ends its streams
     } else if (visitor->step == VISITOR_IS_LEAVING && status == 204) {
         told_simply(visitor, TOLD_LEFT, NULL);
-        finish(visitor);
+        visitor->step = VISITOR_FOLLOWS_UP;
+        order_follow_up(&visitor->order);
+    } else if (visitor->step == VISITOR_JOINS && status == 410) {
+        turn_away(visitor);
     } else if ((visitor->step == VISITOR_JOINS || visitor->step == VISITOR_REJOINS) &&
                (status == 200 || status == 201)) {
         take_join(visitor);
@@ -331,11 +400,13 @@ void visitor_init(struct visitor *visitor, struct stage *stage, uint32_t number,
     (void)uv_timer_init(&stage->loop, &visitor->timer);
     visitor->timer.data = visitor;
     (void)uv_timer_start(&visitor->timer, on_timer, arrives_ms, 0);
+    order_init(&visitor->order, visitor);
 }
 
 void visitor_close(struct visitor *visitor)
 {
     uv_close((uv_handle_t *)&visitor->timer, NULL);
+    order_close(&visitor->order);
 }
 
 void visitor_done(struct visitor *visitor)
@@ -343,4 +414,5 @@ void visitor_done(struct visitor *visitor)
     buffer_done(&visitor->body);
     sse_done(&visitor->sse);
     free(visitor->token);
+    order_done(&visitor->order);
 }

@@ -15,14 +15,17 @@
 
 #include "bench/crowd/check.h"
 #include "bench/crowd/latency.h"
+#include "bench/crowd/menu.h"
 #include "bench/crowd/options.h"
 #include "bench/crowd/passing.h"
 #include "bench/crowd/sse.h"
 #include "bench/crowd/told.h"
 
 #define S 1000000
-#define BEGIN "{\"at_us\":0,\"visitor\":0,\"kind\":\"begin\",\"data\":{\"visitors\":2,\"faults\":false}}"
-#define BEGIN_FAULTS "{\"at_us\":0,\"visitor\":0,\"kind\":\"begin\",\"data\":{\"visitors\":2,\"faults\":true}}"
+#define BEGIN \
+    "{\"at_us\":0,\"visitor\":0,\"kind\":\"begin\",\"data\":{\"visitors\":2,\"faults\":false,\"patience\":10}}"
+#define BEGIN_FAULTS \
+    "{\"at_us\":0,\"visitor\":0,\"kind\":\"begin\",\"data\":{\"visitors\":2,\"faults\":true,\"patience\":10}}"
 #define LINE(at, visitor, kind, data) \
     "{\"at_us\":" #at ",\"visitor\":" #visitor ",\"kind\":\"" kind "\",\"data\":{" data "}}"
 #define JOIN(at, visitor, place, ahead) \
@@ -35,6 +38,26 @@
     LINE(at, visitor, "line", "\"line\":\"waiting\",\"place\":" #place ",\"ahead\":" #ahead)
 #define TURN(at, visitor, place) \
     LINE(at, visitor, "line", "\"line\":\"turn\",\"place\":" #place ",\"ahead\":0,\"until\":\"2031-01-01T00:00:00Z\"")
+#define CHOICE(n, amount) "{\"tier\":\"floor\",\"quantity\":" #n ",\"amount\":" #amount "}"
+#define SIDE(n, amount) "{\"tier\":\"side\",\"quantity\":" #n ",\"amount\":" #amount "}"
+#define PUTS(at, visitor, choices) LINE(at, visitor, "order_asked", "\"method\":\"PUT\",\"choices\":[" choices "]")
+#define ASKS(at, visitor, method) LINE(at, visitor, "order_asked", "\"method\":\"" method "\"")
+#define DOCUMENT(state, attempt, revision, n, amount)                                      \
+    "\"state\":\"" state "\",\"place\":7,\"attempt\":" #attempt ",\"revision\":" #revision \
+    ",\"tier\":\"floor\",\"tickets\":{\"full\":" #n "},\"amount\":" #amount ",\"currency\":\"EUR\""
+#define ANSWER(at, visitor, method, status, document) \
+    LINE(at, visitor, "order_answer", "\"method\":\"" method "\",\"status\":" #status "," document)
+#define REFUSED(at, visitor, method, status) \
+    LINE(at, visitor, "order_refused", "\"method\":\"" method "\",\"status\":" #status)
+#define HEARS(at, visitor, document) LINE(at, visitor, "order", document)
+// Two tickets for 9000 are given, changed and booked; each is what a visitor with place 7 is told.
+#define ORDERS(at, visitor) \
+    PUTS(at, visitor, CHOICE(2, 9000)), ANSWER(at, visitor, "PUT", 202, DOCUMENT("placed", 1, 1, 2, 9000))
+#define CONFIRMED(revision) DOCUMENT("confirmed", 1, revision, 2, 9000) ",\"reference\":\"K7QM-4WDP\""
+#define NOTHING(state, attempt, revision) \
+    "\"state\":\"" state "\",\"place\":7,\"attempt\":" #attempt ",\"revision\":" #revision
+#define LET_IN(at) TURN(at, 1, 7), SERVED(at, 1, 7)
+#define LATE END(20000000)
 #define END(at) "{\"at_us\":" #at ",\"visitor\":0,\"kind\":\"end\",\"data\":{\"reason\":\"all are done\"}}"
 #define INTERRUPTED(at) "{\"at_us\":" #at ",\"visitor\":0,\"kind\":\"end\",\"data\":{\"reason\":\"interrupted\"}}"
 
@@ -94,7 +117,7 @@ static void test_sound(void **state)
                                  REJOIN(7, 1, 200, 7, 0),
                                  TURN(8, 1, 7),
                                  SERVED(8, 1, 7),
-                                 LINE(8, 1, "other", "\"event\":\"order\""),
+                                 LINE(8, 1, "other", "\"event\":\"news\""),
                                  LINE(9, 1, "closed", ""),
                                  END(99000000)};
     struct check_counts counts;
@@ -171,6 +194,181 @@ static void test_answers(void **state)
     assert_sound(BEGIN_FAULTS, JOIN(1, 1, 7, 2), LINE(2, 1, "lost", "\"during\":\"stream\""), END(3));
 }
 
+static void test_orders(void **state)
+{
+    (void)state;
+    const char *const lines[] = {BEGIN_FAULTS,
+                                 JOIN(1, 1, 7, 2),
+                                 JOIN(1, 2, 8, 3),
+                                 ORDERS(2, 1),
+                                 HEARS(3, 1, DOCUMENT("placed", 1, 1, 2, 9000)),
+                                 PUTS(4, 2, CHOICE(3, 13500) "," SIDE(3, 6000)),
+                                 LINE(4, 2, "lost", "\"during\":\"order\""),
+                                 PUTS(4, 2, CHOICE(3, 13500) "," SIDE(3, 6000)),
+                                 ANSWER(5, 2, "PUT", 202, DOCUMENT("placed", 1, 2, 3, 13500)),
+                                 LET_IN(6),
+                                 HEARS(6, 1, DOCUMENT("released", 1, 2, 2, 9000)),
+                                 HEARS(7, 1, CONFIRMED(3)),
+                                 ASKS(8, 1, "GET"),
+                                 ANSWER(8, 1, "GET", 200, CONFIRMED(3)),
+                                 TURN(9, 2, 8),
+                                 SERVED(9, 2, 8),
+                                 HEARS(9, 2, NOTHING("sold_out", 1, 4)),
+                                 LATE};
+    struct check_counts counts;
+    assert_int_equal(broken_by(lines, sizeof lines / sizeof *lines, &counts), CHECK_RULE_COUNT);
+    assert_int_equal(counts.ordered, 2);
+    assert_int_equal(counts.orders[ORDER_CONFIRMED], 1);
+    assert_int_equal(counts.orders[ORDER_SOLD_OUT], 1);
+    assert_int_equal(counts.orders[ORDER_PLACED], 0);
+    assert_int_equal(counts.sold, 2);
+    // Taken back, and given again: another attempt.
+    assert_sound(BEGIN, JOIN(1, 1, 7, 2), ORDERS(2, 1), ASKS(3, 1, "DELETE"),
+                 ANSWER(4, 1, "DELETE", 200, DOCUMENT("cancelled", 1, 2, 2, 9000)), PUTS(5, 1, CHOICE(1, 4500)),
+                 ANSWER(5, 1, "PUT", 202, DOCUMENT("placed", 2, 1, 1, 4500)), END(6));
+    // What stands in for the first choice; a change that came too late.
+    assert_sound(BEGIN, JOIN(1, 1, 7, 2), PUTS(2, 1, SIDE(2, 4000) "," CHOICE(2, 9000)), LET_IN(3),
+                 HEARS(4, 1, CONFIRMED(3)), PUTS(4, 1, CHOICE(5, 22500)), REFUSED(5, 1, "PUT", 409), ASKS(5, 1, "GET"),
+                 ANSWER(6, 1, "GET", 200, CONFIRMED(3)), LATE);
+    // Nobody gets a reference that is another's.
+    assert_breaks(CHECK_REFERENCE_TWICE, BEGIN, JOIN(1, 1, 7, 2), JOIN(1, 2, 8, 3), ORDERS(2, 1), ORDERS(2, 2),
+                  TURN(3, 2, 8), SERVED(3, 2, 8), LET_IN(3), HEARS(3, 1, CONFIRMED(3)), HEARS(4, 2, CONFIRMED(3)),
+                  END(5));
+}
+
+static void test_what_an_order_says(void **state)
+{
+    (void)state;
+    assert_breaks(CHECK_ORDER_UNASKED, BEGIN, JOIN(1, 1, 7, 2), LET_IN(2), HEARS(3, 1, CONFIRMED(3)), END(4));
+    assert_breaks(CHECK_ORDER_WRONG, BEGIN, JOIN(1, 1, 7, 2), PUTS(2, 1, CHOICE(2, 9000)),
+                  ANSWER(3, 1, "PUT", 202, DOCUMENT("placed", 1, 1, 2, 9001)), END(4));
+    assert_breaks(CHECK_ORDER_WRONG, BEGIN, JOIN(1, 1, 7, 2), PUTS(2, 1, CHOICE(2, 9000)),
+                  ANSWER(3, 1, "PUT", 202, DOCUMENT("released", 1, 1, 2, 9000)), END(4));
+    assert_breaks(CHECK_ORDER_WRONG, BEGIN, JOIN(1, 1, 7, 2), ORDERS(2, 1), LET_IN(3),
+                  HEARS(3, 1, DOCUMENT("confirmed", 1, 3, 1, 9000) ",\"reference\":\"K7QM-4WDP\""), END(4));
+    assert_breaks(CHECK_ORDER_WRONG, BEGIN, JOIN(1, 1, 7, 2), ORDERS(2, 1), LET_IN(3),
+                  HEARS(3, 1, DOCUMENT("confirmed", 1, 3, 2, 9000)), END(4));
+    // A change that was acknowledged replaces what was wanted before; one whose fate is unknown may have or not.
+    assert_breaks(CHECK_ORDER_WRONG, BEGIN, JOIN(1, 1, 7, 2), ORDERS(2, 1), PUTS(3, 1, CHOICE(1, 4500)),
+                  ANSWER(3, 1, "PUT", 202, DOCUMENT("placed", 1, 2, 1, 4500)), LET_IN(4), HEARS(4, 1, CONFIRMED(4)),
+                  END(5));
+    assert_sound(BEGIN_FAULTS, JOIN(1, 1, 7, 2), ORDERS(2, 1), PUTS(3, 1, CHOICE(1, 4500)),
+                 LINE(4, 1, "lost", "\"during\":\"order\""), LET_IN(4), HEARS(4, 1, CONFIRMED(4)), END(5));
+    assert_breaks(CHECK_ORDER_WRONG, BEGIN, JOIN(1, 1, 7, 2), ORDERS(2, 1), PUTS(3, 1, CHOICE(1, 4500)),
+                  REFUSED(4, 1, "PUT", 409), LET_IN(4),
+                  HEARS(4, 1, DOCUMENT("confirmed", 1, 3, 1, 4500) ",\"reference\":\"K7QM-4WDP\""), END(5));
+    assert_breaks(CHECK_ORDER_LOST, BEGIN, JOIN(1, 1, 7, 2), ORDERS(2, 1), ASKS(3, 1, "GET"), REFUSED(3, 1, "GET", 404),
+                  END(4));
+    assert_breaks(CHECK_TOO_EARLY, BEGIN, JOIN(1, 1, 7, 2), ORDERS(2, 1), SERVED(3, 1, 6), HEARS(3, 1, CONFIRMED(3)),
+                  LATE);
+    // Too late with the order, and nobody knows why.
+    assert_breaks(CHECK_FAILED, BEGIN, JOIN(1, 1, 7, 2), PUTS(2, 1, CHOICE(2, 9000)), REFUSED(3, 1, "PUT", 410),
+                  END(4));
+    assert_sound(BEGIN, JOIN(1, 1, 7, 2), PUTS(2, 1, CHOICE(2, 9000)), REFUSED(3, 1, "PUT", 410),
+                 LINE(4, 1, "event", "\"state\":\"sold_out\""), END(5));
+}
+
+static void test_orders_never_go_back(void **state)
+{
+    (void)state;
+    assert_breaks(CHECK_ORDER_BACK, BEGIN, JOIN(1, 1, 7, 2), ORDERS(2, 1), LET_IN(3),
+                  HEARS(3, 1, DOCUMENT("released", 1, 2, 2, 9000)), HEARS(4, 1, DOCUMENT("placed", 1, 1, 2, 9000)),
+                  END(5));
+    // An answer knows what was known when it was asked for; a new stream what was known when the last one ended.
+    assert_breaks(CHECK_ORDER_BACK, BEGIN, JOIN(1, 1, 7, 2), ORDERS(2, 1), LET_IN(3),
+                  HEARS(3, 1, DOCUMENT("released", 1, 2, 2, 9000)), ASKS(4, 1, "GET"),
+                  ANSWER(4, 1, "GET", 200, DOCUMENT("placed", 1, 1, 2, 9000)), END(5));
+    assert_breaks(CHECK_ORDER_BACK, BEGIN, JOIN(1, 1, 7, 2), ORDERS(2, 1), PUTS(3, 1, CHOICE(1, 4500)),
+                  ANSWER(3, 1, "PUT", 202, DOCUMENT("placed", 1, 2, 1, 4500)), LINE(4, 1, "closed", ""),
+                  REJOIN(5, 1, 200, 7, 2), HEARS(5, 1, DOCUMENT("placed", 1, 1, 2, 9000)), END(6));
+    // News that crossed with the answer is no fault.
+    assert_sound(BEGIN, JOIN(1, 1, 7, 2), ORDERS(2, 1), PUTS(3, 1, CHOICE(1, 4500)),
+                 ANSWER(3, 1, "PUT", 202, DOCUMENT("placed", 1, 2, 1, 4500)),
+                 HEARS(4, 1, DOCUMENT("placed", 1, 1, 2, 9000)), HEARS(5, 1, DOCUMENT("placed", 1, 2, 1, 4500)),
+                 END(6));
+    assert_breaks(CHECK_ORDER_BACK, BEGIN, JOIN(1, 1, 7, 2), ORDERS(2, 1), LET_IN(3),
+                  HEARS(3, 1, DOCUMENT("released", 1, 1, 2, 9000)), END(5));
+    assert_breaks(CHECK_FINAL_CHANGED, BEGIN, JOIN(1, 1, 7, 2), ORDERS(2, 1), LET_IN(3), HEARS(3, 1, CONFIRMED(3)),
+                  HEARS(4, 1, NOTHING("sold_out", 1, 4)), LATE);
+    assert_breaks(CHECK_FINAL_CHANGED, BEGIN, JOIN(1, 1, 7, 2), ORDERS(2, 1), LET_IN(3),
+                  HEARS(3, 1, NOTHING("sold_out", 1, 3)), HEARS(4, 1, CONFIRMED(4)), LATE);
+    assert_breaks(CHECK_FINAL_CHANGED, BEGIN, JOIN(1, 1, 7, 2), ORDERS(2, 1), LET_IN(3), HEARS(3, 1, CONFIRMED(3)),
+                  PUTS(4, 1, CHOICE(1, 4500)), ANSWER(4, 1, "PUT", 202, DOCUMENT("placed", 2, 1, 1, 4500)), END(5));
+    assert_sound(BEGIN, JOIN(1, 1, 7, 2), ORDERS(2, 1), LET_IN(3), HEARS(3, 1, NOTHING("refused", 1, 3)),
+                 PUTS(4, 1, CHOICE(1, 4500)), ANSWER(4, 1, "PUT", 202, DOCUMENT("placed", 2, 1, 1, 4500)), END(5));
+}
+
+static void test_everybody_hears_an_end(void **state)
+{
+    (void)state;
+    assert_breaks(CHECK_NO_OUTCOME, BEGIN, JOIN(1, 1, 7, 2), ORDERS(2, 1), LET_IN(3), LATE);
+    assert_breaks(CHECK_NO_OUTCOME, BEGIN, JOIN(1, 1, 7, 2), ORDERS(2, 1), LET_IN(3),
+                  HEARS(4, 1, DOCUMENT("released", 1, 2, 2, 9000)), LATE);
+    assert_breaks(CHECK_NO_OUTCOME, BEGIN, JOIN(1, 1, 7, 2), ORDERS(2, 1),
+                  LINE(3, 1, "event", "\"state\":\"sold_out\""), LATE);
+    // Who left may have been booked before.
+    assert_breaks(CHECK_NO_OUTCOME, BEGIN, JOIN(1, 1, 7, 2), ORDERS(2, 1), LINE(3, 1, "left", ""), LATE);
+    assert_sound(BEGIN, JOIN(1, 1, 7, 2), ORDERS(2, 1), LINE(3, 1, "left", ""), ASKS(4, 1, "GET"),
+                 ANSWER(4, 1, "GET", 200, NOTHING("cancelled", 1, 2)), LATE);
+    assert_breaks(CHECK_NOT_ANSWERED, BEGIN, JOIN(1, 1, 7, 2), PUTS(2, 1, CHOICE(2, 9000)), LATE);
+    // Not let in yet; only just now; interrupted.
+    assert_sound(BEGIN, JOIN(1, 1, 7, 2), ORDERS(2, 1), SERVED(3, 1, 6), LATE);
+    assert_sound(BEGIN, JOIN(1, 1, 7, 2), ORDERS(2, 1), LET_IN(15000000), LATE);
+    assert_sound(BEGIN, JOIN(1, 1, 7, 2), ORDERS(2, 1), LET_IN(3), INTERRUPTED(20000000));
+    // Turned away from an event that nobody knows to be at its end.
+    assert_breaks(CHECK_FAILED, BEGIN, LINE(1, 1, "asked", ""), LINE(2, 1, "turned_away", "\"status\":410"), LATE);
+    assert_sound(BEGIN, JOIN(1, 2, 8, 3), LINE(1, 2, "event", "\"state\":\"sold_out\""), LINE(1, 1, "asked", ""),
+                 LINE(2, 1, "turned_away", "\"status\":410"), LATE);
+}
+
+static void test_menu(void **state)
+{
+    (void)state;
+    static const char document[] =
+        "{\"slug\":\"gala\",\"max_per_order\":6,\"tiers\":["
+        "{\"code\":\"floor\",\"prices\":[{\"code\":\"full\",\"amount\":4500}],\"left\":3},"
+        "{\"code\":\"side\",\"prices\":[{\"code\":\"adult\",\"amount\":3000},{\"code\":\"child\",\"amount\":1000}]}]}";
+    struct menu menu;
+    char problem[200];
+    assert_int_equal(menu_read(document, strlen(document), NULL, &menu, problem, sizeof problem), 0);
+    assert_int_equal(menu.tier_count, 1);
+    assert_string_equal(menu.tiers[0].code, "floor");
+    assert_int_equal(menu_read(document, strlen(document), "side,floor", &menu, problem, sizeof problem), 0);
+    assert_int_equal(menu.tier_count, 2);
+    assert_int_equal(menu_read(document, strlen(document), "floor,balcony", &menu, problem, sizeof problem),
+                     ERROR_INVALID);
+    assert_int_equal(menu_read(document, strlen(document), "floo", &menu, problem, sizeof problem), ERROR_INVALID);
+    assert_int_equal(menu_read("{}", 2, NULL, &menu, problem, sizeof problem), ERROR_INVALID);
+    // Whatever the dice say: never more than allowed, and the amount is the sum of the body's tickets.
+    for (uint64_t random = 0; random < 5000; random++) {
+        const struct menu_wish wish = {
+            .quantity = 1 + random % 9, .alternatives = random % 3 == 0, .email = "a@b", .random = random};
+        struct menu_order order;
+        assert_int_equal(menu_choose(&menu, &wish, &order), 0);
+        assert_int_equal(order.choice_count, wish.alternatives ? 2 : 1);
+        json_t *body = json_loads(order.body, 0, NULL), *number;
+        json_t *tickets = json_object_get(body, "tickets");
+        const char *code;
+        uint64_t quantity = 0, amount = 0;
+        bool side = strcmp(json_string_value(json_object_get(body, "tier")), "side") == 0;
+        json_object_foreach(tickets, code, number)
+        {
+            quantity += (uint64_t)json_integer_value(number);
+            amount += (uint64_t)json_integer_value(number) * (!side ? 4500 : strcmp(code, "adult") == 0 ? 3000 : 1000);
+        }
+        if (!tickets) {
+            quantity = (uint64_t)json_integer_value(json_object_get(body, "quantity"));
+            amount = quantity * (side ? 3000 : 4500);
+        }
+        assert_int_equal(order.choices[0].quantity, quantity);
+        assert_int_equal(order.choices[0].amount, amount);
+        assert_in_range(quantity, 1, 6);
+        assert_int_equal(json_array_size(json_object_get(body, "alternatives")), wish.alternatives ? 1 : 0);
+        json_decref(body);
+        menu_order_done(&order);
+    }
+}
+
 static void test_the_record_itself(void **state)
 {
     (void)state;
@@ -219,6 +417,14 @@ static void test_garbage(void **state)
     assert_no_line(LINE(1, 1, "line", "\"line\":\"waiting\",\"place\":1"), "ahead");
     assert_no_line(LINE(1, 1, "line", "\"line\":\"waiting\",\"seat\":1,\"ahead\":0"), "place");
     assert_no_line(LINE(1, 1, "line", "\"line\":\"lobby\",\"place\":null"), "seat");
+    assert_no_line(LINE(1, 1, "order", "\"state\":\"bought\",\"attempt\":1,\"revision\":1"), "state");
+    assert_no_line(LINE(1, 1, "order", "\"state\":\"placed\",\"attempt\":0,\"revision\":1"), "attempt");
+    assert_no_line(LINE(1, 1, "order", "\"state\":\"placed\",\"attempt\":1"), "revision");
+    assert_no_line(LINE(1, 1, "order", DOCUMENT("placed", 1, 1, -1, 9000)), "tickets");
+    assert_no_line(ANSWER(1, 1, "POST", 202, DOCUMENT("placed", 1, 1, 2, 9000)), "method");
+    assert_no_line(LINE(1, 1, "order_refused", "\"method\":\"PUT\""), "status");
+    assert_no_line(PUTS(1, 1, ""), "choices");
+    assert_no_line(PUTS(1, 1, "{\"tier\":\"floor\",\"quantity\":0,\"amount\":1}"), "choices");
     assert_no_line(LINE(1, 1, "join", "\"line\":\"waiting\",\"place\":1,\"ahead\":0"), "status");
 }
 
@@ -341,6 +547,11 @@ int main(void)
         cmocka_unit_test(test_nothing_goes_back),
         cmocka_unit_test(test_being_let_in),
         cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_orders),
+        cmocka_unit_test(test_what_an_order_says),
+        cmocka_unit_test(test_orders_never_go_back),
+        cmocka_unit_test(test_everybody_hears_an_end),
+        cmocka_unit_test(test_menu),
         cmocka_unit_test(test_the_record_itself),
         cmocka_unit_test(test_garbage),
         cmocka_unit_test(test_writing_and_reading),

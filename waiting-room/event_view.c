@@ -39,12 +39,17 @@ static void forget_frames(struct event_view *view, unsigned bits)
     }
 }
 
-struct event_view *event_view_new(struct snapshot *event)
+struct event_view *event_view_new(const struct snapshot *event)
 {
     struct event_view *view = calloc(1, sizeof *view);
     if (!view)
         return NULL;
-    view->event = snapshot_ref(event);
+    view->event = snapshot_copy(event);
+    if (!view->event) {
+        free(view);
+        return NULL;
+    }
+    view->stock_at_us = event->counted_at_us;
     view->line = (struct frames_line){event->served, event->last, event->has_wait, event->us_per_place_low,
                                       event->us_per_place_high};
     return view;
@@ -79,21 +84,49 @@ static bool same_notice(const struct snapshot *a, const struct snapshot *b)
     return a->notice_at_us == b->notice_at_us && strcmp(a->notice, b->notice) == 0;
 }
 
-unsigned event_view_take_snapshot(struct event_view *view, struct snapshot *event)
+static struct snapshot_tier *find_tier(const struct snapshot *event, const char *code)
 {
-    struct snapshot *old = view->event;
-    if (event->version < old->version)
+    for (size_t i = 0; i < event->tier_count; i++)
+        if (strcmp(event->tiers[i].code, code) == 0)
+            return &event->tiers[i];
+    return NULL;
+}
+
+// Who reads an event does not count the orders in the line, and may have read what is left before the last news.
+static void keep_stock(const struct event_view *view, struct snapshot *event)
+{
+    bool is_older = event->counted_at_us < view->stock_at_us;
+    for (size_t i = 0; i < event->tier_count; i++) {
+        struct snapshot_tier *tier = &event->tiers[i];
+        const struct snapshot_tier *known = find_tier(view->event, tier->code);
+        if (!known)
+            continue;
+        tier->asked = known->asked;
+        if (is_older && tier->capacity == known->capacity)
+            tier->left = known->left;
+    }
+}
+
+unsigned event_view_take_snapshot(struct event_view *view, const struct snapshot *news)
+{
+    struct snapshot *old = view->event, *event = news->version < old->version ? NULL : snapshot_copy(news);
+    if (!event)
         return 0;
+    keep_stock(view, event);
+    if (event->counted_at_us > view->stock_at_us)
+        view->stock_at_us = event->counted_at_us;
     unsigned changed = 0;
     if (old->state != event->state || old->opens_at_us != event->opens_at_us)
         changed |= FRAME_BIT(FRAME_EVENT);
-    if (!same_stock(old, event))
-        changed |= FRAME_BIT(FRAME_STOCK);
+    if (!same_stock(old, event)) {
+        view->stock_due = true;
+        forget_frames(view, FRAME_BIT(FRAME_STOCK));
+    }
     if (!same_notice(old, event))
         changed |= FRAME_BIT(FRAME_NOTICE);
     if (strcmp(old->pace, event->pace) != 0)
         view->served_due = true;
-    view->event = snapshot_ref(event);
+    view->event = event;
     snapshot_unref(old);
     event_view_take_line(view, event->served, event->last);
     forget_frames(view, changed | FRAME_BIT(FRAME_SERVED));
@@ -125,6 +158,23 @@ void event_view_take_served(struct event_view *view, const struct message_served
     line->us_per_place_high = news->us_per_place_high;
     view->served_due = true;
     forget_frames(view, FRAME_BIT(FRAME_SERVED));
+}
+
+void event_view_take_stock(struct event_view *view, const struct stock_news *news)
+{
+    if (news->at_us <= view->stock_at_us)
+        return;
+    view->stock_at_us = news->at_us;
+    for (size_t i = 0; i < news->count; i++) {
+        struct snapshot_tier *tier = find_tier(view->event, news->tiers[i].code);
+        if (!tier || (tier->left == news->tiers[i].left && tier->asked == news->tiers[i].asked))
+            continue;
+        tier->left = news->tiers[i].left;
+        tier->asked = news->tiers[i].asked;
+        view->stock_due = true;
+    }
+    if (view->stock_due)
+        forget_frames(view, FRAME_BIT(FRAME_STOCK));
 }
 
 static struct frame *build_frame(struct event_view *view, enum frame_kind kind)

@@ -8,9 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/message.h"
 #include "waiting-room/frames.h"
 #include "waiting-room/line_state.h"
+#include "waiting-room/news.h"
 #include "waiting-room/snapshot.h"
 
 // A text that is being sent by several streams at once.
@@ -31,12 +31,16 @@ struct visitor;
 struct stream;
 
 struct event_view {
-    struct snapshot *event;
+    struct snapshot *event; // the view's own copy: news of the stock are written into its tiers
     struct frames_line line;
     struct frame *frames[FRAME_KIND_COUNT]; // NULL: to be built when somebody wants it
     uint64_t frame_id;
     bool served_due; // `served` moved since the last frame about it
     int64_t next_served_ns; // not before this time: at most four a second
+    bool stock_due; // the same for what is left of the tiers
+    int64_t next_stock_ns;
+    int64_t stock_at_us; // MySQL's clock when the stock was counted; SNAPSHOT_NO_TIME: never
+    int64_t read_ns; // when the public document or the page was last asked for
     struct visitor **visitors; // by number
     size_t bucket_count, visitor_count;
     struct stream *streams;
@@ -45,14 +49,16 @@ struct event_view {
     struct event_view *next; // in the loop's list
 };
 
-struct event_view *event_view_new(struct snapshot *event); // takes a reference of its own; NULL when out of memory
+struct event_view *event_view_new(const struct snapshot *event); // makes a copy of its own; NULL when out of memory
 void event_view_free(struct event_view *view); // accepts NULL; nobody may be on it any more
 
-// Takes a snapshot over unless a newer one is there. Returns FRAME_BITs of what changed for visitors.
-unsigned event_view_take_snapshot(struct event_view *view, struct snapshot *event);
+// Takes a snapshot over unless a newer one is there. Returns FRAME_BITs of what changed for visitors; sets served_due and stock_due.
+unsigned event_view_take_snapshot(struct event_view *view, const struct snapshot *event);
 // Takes the line's news over; older news than what is known changes nothing. Sets served_due.
 void event_view_take_served(struct event_view *view, const struct message_served_event *news);
-// The same with what an answer from MySQL carried along.
+// Takes over what is left of the tiers; what was counted earlier than what is known changes nothing. Sets stock_due.
+void event_view_take_stock(struct event_view *view, const struct stock_news *news);
+// The same as event_view_take_served() with what an answer from MySQL carried along.
 void event_view_take_line(struct event_view *view, uint64_t served, uint64_t last);
 
 // The newest frame of a kind, with a reference for the caller. NULL when out of memory.

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The feed's thread: connect, bind, then read MySQL once, then listen; publish who left in between.
+// The feed's thread: connect, bind, then read MySQL once, then listen; publish who left and who ordered in between.
 #include "waiting-room/feed.h"
 
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -18,27 +20,32 @@
 #include "common/metrics.h"
 #include "common/random.h"
 #include "common/topology.h"
+#include "waiting-room/ordered_queue.h"
 
 #define SILENCE_NS INT64_C(2000000000) // the leader speaks twice a second
 #define WAIT_MS 250
 #define LEFT_MAX 10000
+#define TAG_BYTES 17
 #define RETRY_FIRST_MS 100
 #define RETRY_MOST_MS 2000
 
 struct feed {
     struct feed_options options;
+    char tag[TAG_BYTES]; // on what we publish to ourselves among others: the loops here know it already
     pthread_t thread;
-    int wake; // eventfd: somebody left, or stop
+    int wake; // eventfd: somebody left or ordered, or stop
     _Atomic bool stopping, connected;
 
     pthread_mutex_t lock; // guards what is to be published
     struct left_news *left[LEFT_MAX];
     size_t left_count;
+    struct ordered_queue ordered;
 
     // The thread's own.
     struct bus *bus;
     struct backoff backoff;
     struct feed_sequence sequence;
+    struct feed_senders senders;
     bool away, was_connected, silent;
     int64_t last_heard_ns;
 };
@@ -50,6 +57,12 @@ static struct metric old = METRIC_COUNTER("onsale_feed_old_total", "Messages abo
 static struct metric gaps = METRIC_COUNTER("onsale_feed_gaps_total", "Gaps in the feed.");
 static struct metric silences =
     METRIC_COUNTER("onsale_feed_silences_total", "Times the feed fell silent for two seconds.");
+static struct metric outcomes_heard =
+    METRIC_COUNTER("onsale_feed_outcomes_total", "Outcomes of orders that were heard.");
+static struct metric outcome_gaps =
+    METRIC_COUNTER("onsale_feed_outcome_gaps_total", "Gaps in what notifiers told: everybody was looked up in MySQL.");
+static struct metric ordered_forgotten = METRIC_COUNTER(
+    "onsale_feed_ordered_forgotten_total", "Orders that others were not told of, for too many were waiting.");
 static struct metric malformed = METRIC_COUNTER("onsale_feed_malformed_total", "Messages that could not be read.");
 
 void feed_register_metrics(void)
@@ -59,6 +72,9 @@ void feed_register_metrics(void)
     metrics_register(&old);
     metrics_register(&gaps);
     metrics_register(&silences);
+    metrics_register(&outcomes_heard);
+    metrics_register(&outcome_gaps);
+    metrics_register(&ordered_forgotten);
     metrics_register(&malformed);
 }
 
@@ -132,6 +148,14 @@ static void connect_once(struct feed *feed)
     feed->was_connected = true;
 }
 
+// Posts to every loop and lets go of the reference; NULL (out of memory) is told to nobody.
+static void tell(struct feed *feed, void (*fn)(struct http_loop *loop, void *argument), void *news)
+{
+    if (news)
+        loops_post_all(feed->options.loops, fn, news, news_hold);
+    news_unref(news);
+}
+
 static void hear_served(struct feed *feed, const struct message *message)
 {
     enum feed_verdict verdict = feed_sequence_take(&feed->sequence, message->served.epoch, message->served.seq);
@@ -152,17 +176,59 @@ static void hear_served(struct feed *feed, const struct message *message)
     if (!news)
         return;
     memcpy(news->events, message->served.events, news->count * sizeof news->events[0]);
-    loops_post_all(feed->options.loops, feed->options.on_served, news, served_news_hold);
-    served_news_unref(news);
+    tell(feed, feed->options.on_served, news);
+}
+
+static void note_malformed(const struct bus_delivery *delivery, const char *problem)
+{
+    metric_add(&malformed, 1);
+    log_warn("message_malformed", LOG_S("exchange", delivery->exchange), LOG_S("problem", problem));
+}
+
+// What was missed is asked for first, so that nobody takes an answer from before for the newest.
+static void hear_outcomes(struct feed *feed, const struct bus_delivery *delivery)
+{
+    struct outcomes outcomes = {0};
+    char problem[128] = "";
+    if (outcomes_read(delivery->body, delivery->body_bytes, &outcomes, problem, sizeof problem) < 0) {
+        note_malformed(delivery, problem);
+        return;
+    }
+    metric_add(&outcomes_heard, (int64_t)outcomes.count);
+    if (outcomes.sender[0] && feed_senders_take(&feed->senders, outcomes.sender, outcomes.seq) == FEED_GAP) {
+        metric_add(&outcome_gaps, 1);
+        log_warn("outcomes_gap", LOG_S("sender", outcomes.sender), LOG_U("seq", outcomes.seq));
+        loops_post_all(feed->options.loops, feed->options.on_outcomes_missed, NULL, hold_nothing);
+    }
+    tell(feed, feed->options.on_outcomes, outcomes_news_new(&outcomes));
+    outcomes_done(&outcomes);
+}
+
+static void hear_stock(struct feed *feed, const struct message *message)
+{
+    line_store_note_stock(feed->options.store);
+    struct stock_news *news = stock_news_new(message->stock.slug, message->stock.at_us, message->stock.tier_count);
+    if (news)
+        memcpy(news->tiers, message->stock.tiers, news->count * sizeof news->tiers[0]);
+    tell(feed, feed->options.on_stock, news);
+}
+
+static void hear_ordered(struct feed *feed, const struct message *message)
+{
+    tell(feed, feed->options.on_ordered,
+         ordered_news_new(message->ordered.slug, message->ordered.numbers, message->ordered.number_count));
 }
 
 static void hear(struct feed *feed, const struct bus_delivery *delivery)
 {
     static _Thread_local struct message message; // too large for comfort on the stack
     char problem[128] = "";
+    if (strcmp(delivery->type, OUTCOMES_TYPE) == 0) {
+        hear_outcomes(feed, delivery);
+        return;
+    }
     if (message_read(delivery->body, delivery->body_bytes, &message, problem, sizeof problem) < 0) {
-        metric_add(&malformed, 1);
-        log_warn("message_malformed", LOG_S("exchange", delivery->exchange), LOG_S("problem", problem));
+        note_malformed(delivery, problem);
         return;
     }
     if (message.type == MESSAGE_SERVED) {
@@ -170,11 +236,12 @@ static void hear(struct feed *feed, const struct bus_delivery *delivery)
     } else if (message.type == MESSAGE_EVENT_CHANGED) {
         line_store_look_at_events(feed->options.store);
     } else if (message.type == MESSAGE_LEFT) {
-        struct left_news *news = left_news_new(message.left.slug, message.left.number);
-        if (!news)
-            return;
-        loops_post_all(feed->options.loops, feed->options.on_left, news, left_news_hold);
-        left_news_unref(news);
+        tell(feed, feed->options.on_left, left_news_new(message.left.slug, message.left.number));
+    } else if (message.type == MESSAGE_ORDERED) {
+        if (strcmp(delivery->correlation_id, feed->tag) != 0)
+            hear_ordered(feed, &message);
+    } else if (message.type == MESSAGE_STOCK) {
+        hear_stock(feed, &message);
     }
 }
 
@@ -187,7 +254,7 @@ static void keep_left(struct feed *feed, struct left_news *news)
         feed->left[feed->left_count++] = news;
     pthread_mutex_unlock(&feed->lock);
     if (!fits)
-        left_news_unref(news);
+        news_unref(news);
 }
 
 static struct left_news *take_left(struct feed *feed)
@@ -221,8 +288,66 @@ static void publish_left(struct feed *feed)
         if (error < 0)
             keep_left(feed, news);
         else
-            left_news_unref(news);
+            news_unref(news);
     }
+}
+
+// Returns whether the thread should look: what comes while others gather goes out with them.
+static bool keep_ordered(struct feed *feed, const char *slug, uint64_t number, bool due)
+{
+    pthread_mutex_lock(&feed->lock);
+    bool fits = ordered_queue_add(&feed->ordered, slug, number, due, clock_monotonic_ns());
+    size_t count = feed->ordered.count;
+    pthread_mutex_unlock(&feed->lock);
+    if (!fits)
+        metric_add(&ordered_forgotten, 1);
+    return fits && (count == 1 || count == MESSAGE_NUMBERS_MAX);
+}
+
+static bool take_ordered(struct feed *feed, struct message *ret, int64_t *ret_wait_ns)
+{
+    pthread_mutex_lock(&feed->lock);
+    *ret_wait_ns = ordered_queue_wait_ns(&feed->ordered, clock_monotonic_ns());
+    bool taken = *ret_wait_ns == 0 && ordered_queue_take(&feed->ordered, ret);
+    pthread_mutex_unlock(&feed->lock);
+    return taken;
+}
+
+static int send_ordered(struct feed *feed, const struct message *message)
+{
+    struct buffer body CLEANUP(buffer_done) = BUFFER_INIT;
+    message_write(message, &body);
+    if (body.failed)
+        return 0;
+    return bus_publish(feed->bus,
+                       &(struct bus_message){.exchange = TOPOLOGY_CONTROL,
+                                             .routing_key = "",
+                                             .body = body.data,
+                                             .body_bytes = body.bytes,
+                                             .type = message_type_name(MESSAGE_ORDERED),
+                                             .correlation_id = feed->tag},
+                       NULL);
+}
+
+// Publishes what has gathered. Returns how many nanoseconds the rest may go on gathering; -1: there is none.
+static int64_t publish_ordered(struct feed *feed)
+{
+    static _Thread_local struct message message;
+    int64_t wait_ns;
+    while (take_ordered(feed, &message, &wait_ns)) {
+        if (send_ordered(feed, &message) == 0)
+            continue;
+        for (size_t i = 0; i < message.ordered.number_count; i++)
+            keep_ordered(feed, message.ordered.slug, message.ordered.numbers[i], message.ordered.due);
+        return -1; // with the next turn
+    }
+    return wait_ns;
+}
+
+static int wait_ms(int64_t ordered_wait_ns)
+{
+    int64_t ms = ordered_wait_ns < 0 ? WAIT_MS : ordered_wait_ns / 1000000 + 1;
+    return (int)(ms < WAIT_MS ? ms : WAIT_MS);
 }
 
 static void check_silence(struct feed *feed)
@@ -239,6 +364,7 @@ static void listen_once(struct feed *feed)
 {
     struct bus_delivery delivery;
     publish_left(feed);
+    int64_t ordered_wait_ns = publish_ordered(feed);
     int error = bus_receive(feed->bus, 0, &delivery);
     if (error == 0) {
         hear(feed, &delivery);
@@ -246,7 +372,8 @@ static void listen_once(struct feed *feed)
     } else if (error == ERROR_NOT_FOUND) {
         uint64_t count;
         struct pollfd ready[] = {{.fd = bus_fd(feed->bus), .events = POLLIN}, {.fd = feed->wake, .events = POLLIN}};
-        if (poll(ready, 2, WAIT_MS) > 0 && (ready[1].revents & POLLIN) && read(feed->wake, &count, sizeof count) < 0)
+        if (poll(ready, 2, wait_ms(ordered_wait_ns)) > 0 && (ready[1].revents & POLLIN) &&
+            read(feed->wake, &count, sizeof count) < 0)
             log_debug("wake_failed", LOG_I("fd", feed->wake));
     } else if (error == ERROR_LIMIT) {
         metric_add(&malformed, 1);
@@ -280,6 +407,7 @@ int feed_open(const struct feed_options *options, struct feed **ret)
     if (!feed)
         return ERROR_MEMORY;
     feed->options = *options;
+    snprintf(feed->tag, sizeof feed->tag, "%016" PRIx64, random_u64());
     feed->backoff = (struct backoff){.first_ms = RETRY_FIRST_MS, .most_ms = RETRY_MOST_MS};
     feed->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_init(&feed->lock, NULL);
@@ -314,7 +442,7 @@ void feed_free(struct feed *feed)
         return;
     struct left_news *news;
     while ((news = take_left(feed)))
-        left_news_unref(news);
+        news_unref(news);
     close(feed->wake);
     pthread_mutex_destroy(&feed->lock);
     free(feed);
@@ -327,6 +455,12 @@ void feed_publish_left(struct feed *feed, const char *slug, uint64_t number)
         return;
     keep_left(feed, news);
     wake(feed);
+}
+
+void feed_publish_ordered(struct feed *feed, const char *slug, uint64_t number, bool due)
+{
+    if (keep_ordered(feed, slug, number, due))
+        wake(feed);
 }
 
 bool feed_is_connected(const struct feed *feed)

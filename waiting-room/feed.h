@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The waiting room's thread for RabbitMQ: hears how far the lines are, who left and which events changed, and tells others
-// who left here. Away, it tries again with a back-off while the store reads the lines from MySQL instead.
+// The waiting room's thread for RabbitMQ: hears how far the lines are, who left, what became of orders, what is left and which
+// events changed, and tells others who left or ordered here. Away, it tries again with a back-off while the store reads MySQL instead.
 #ifndef WAITING_ROOM_FEED_H
 #define WAITING_ROOM_FEED_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/outcome.h"
 #include "waiting-room/line_store.h"
 #include "waiting-room/loops.h"
 #include "waiting-room/room_config.h"
@@ -23,6 +24,20 @@ enum feed_verdict {
 };
 enum feed_verdict feed_sequence_take(struct feed_sequence *sequence, uint64_t epoch, uint64_t seq);
 
+#define FEED_SENDERS_MAX 16
+
+// Which `outcomes` messages were missed: each sender counts its own from 1. Zeroed, nobody was heard. Pure.
+struct feed_senders {
+    size_t count;
+    uint64_t heard; // messages so far
+    struct feed_sender {
+        char name[OUTCOME_SENDER_BYTES];
+        uint64_t seq;
+        uint64_t heard; // at which of all messages it was heard last: who was silent for longest is forgotten first
+    } items[FEED_SENDERS_MAX];
+};
+enum feed_verdict feed_senders_take(struct feed_senders *senders, const char *name, uint64_t seq);
+
 struct feed_options {
     const struct room_config *config; // must outlive the feed
     const char *room;
@@ -30,6 +45,10 @@ struct feed_options {
     struct line_store *store;
     void (*on_served)(struct http_loop *loop, void *served_news);
     void (*on_left)(struct http_loop *loop, void *left_news);
+    void (*on_ordered)(struct http_loop *loop, void *ordered_news);
+    void (*on_outcomes)(struct http_loop *loop, void *outcomes_news);
+    void (*on_outcomes_missed)(struct http_loop *loop, void *unused); // some did not come
+    void (*on_stock)(struct http_loop *loop, void *stock_news);
     void (*on_back)(struct http_loop *loop, void *unused); // the binding was lost for a while
 };
 
@@ -41,6 +60,10 @@ void feed_free(struct feed *feed); // once stopped, and when all loops have ende
 // Tells the other waiting rooms that somebody left, with RabbitMQ away once it is back. Never blocks; with 10,000 waiting it
 // is forgotten. Any thread.
 void feed_publish_left(struct feed *feed, const char *slug, uint64_t number);
+
+// Tells the other waiting rooms and admission of a committed order; `due`: its visitor is in their turn. Several travel together
+// after a few milliseconds. Never blocks; with 10,000 waiting it is forgotten. Any thread.
+void feed_publish_ordered(struct feed *feed, const char *slug, uint64_t number, bool due);
 
 bool feed_is_connected(const struct feed *feed); // any thread
 

@@ -19,6 +19,7 @@ void handle_event(struct http_exchange *exchange, const struct http_request *req
         problem_respond(exchange, &PROBLEM_NOT_ACCEPTABLE, NULL);
         return;
     }
+    room_loop_note_read(view);
     frames_public(&text, view->event, &view->line, room_loop_now_us(loop));
     if (text.failed)
         problem_respond(exchange, &PROBLEM_UNAVAILABLE, &(struct problem_more){.retry_after_seconds = 1});

@@ -32,6 +32,7 @@ void line_store_register_metrics(void)
     metrics_register(&connected);
     store_register_join_metrics();
     store_register_event_metrics();
+    store_register_stock_metrics();
 }
 
 // What the answers log is written before the loop sends any of them, so nobody has a place that the log does not know.
@@ -138,6 +139,8 @@ static void tick(struct line_store *store, bool look_at_events, bool read_line)
     }
     if (error == 0 && due)
         error = store_report_presence(store);
+    if (error == 0 && due)
+        error = store_count_stock(store);
     if (error == 0 && !was_ready)
         store_sweep_presence(store);
     if (due)
@@ -374,7 +377,7 @@ void line_store_set_joins_per_address(struct line_store *store, struct config_ra
     pthread_mutex_unlock(&store->lock);
 }
 
-static struct store_presence *find_presence(struct line_store *store, uint32_t event_id)
+struct store_presence *store_find_presence(struct line_store *store, uint32_t event_id)
 {
     for (size_t i = 0; i < store->presence_count; i++)
         if (store->presence[i].event_id == event_id)
@@ -395,7 +398,7 @@ static struct store_presence *find_presence(struct line_store *store, uint32_t e
 void line_store_report_present(struct line_store *store, size_t loop_index, uint32_t event_id, uint32_t present)
 {
     pthread_mutex_lock(&store->lock);
-    struct store_presence *presence = find_presence(store, event_id);
+    struct store_presence *presence = store_find_presence(store, event_id);
     if (presence && loop_index < LOOPS_MAX)
         presence->present[loop_index] = present;
     pthread_mutex_unlock(&store->lock);

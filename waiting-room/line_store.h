@@ -13,6 +13,7 @@
 #include "waiting-room/line_state.h"
 #include "waiting-room/loops.h"
 #include "waiting-room/news.h"
+#include "waiting-room/order_facts.h"
 #include "waiting-room/room_config.h"
 #include "waiting-room/snapshot.h"
 
@@ -45,6 +46,8 @@ struct line_store_request {
     int64_t opens_at_us;
     int64_t retry_after_seconds;
     struct line_facts facts;
+    bool has_order_answer; // `order` was read with the answer
+    struct order_facts *order; // the visitor's newest, with a reference for the asker; NULL: none
     bool has_line; // the members below were read with the answer
     uint64_t served, last;
 
@@ -58,6 +61,7 @@ struct line_store_options {
     // How the loops get what was read: posted to every loop with a reference that the function lets go.
     void (*on_snapshot)(struct http_loop *loop, void *snapshot);
     void (*on_served)(struct http_loop *loop, void *served_news);
+    void (*on_stock)(struct http_loop *loop, void *stock_news);
     void (*on_ready)(struct http_loop *loop, void *unused); // all events have been read once
 };
 
@@ -77,6 +81,11 @@ void line_store_tell_again(struct line_store *store); // a loop has started: tel
 void line_store_set_joins_per_address(struct line_store *store, struct config_rate limit);
 // How many visitors of an event this loop has on a stream.
 void line_store_report_present(struct line_store *store, size_t loop_index, uint32_t event_id, uint32_t present);
+
+// While no notifier tells what is left, the store counts: for events that somebody wants to know it of, which a loop says once a second.
+void line_store_note_stock(struct line_store *store); // a notifier told; any thread
+bool line_store_counts_stock(const struct line_store *store); // none has for three seconds; any thread
+void line_store_want_stock(struct line_store *store, uint32_t event_id);
 
 void line_store_register_metrics(void); // once, before threads start
 

@@ -19,6 +19,7 @@ struct store_presence {
     uint32_t event_id;
     uint32_t present[LOOPS_MAX]; // by loop
     bool reported; // a row stands in MySQL
+    bool wants_stock; // since the last count
 };
 
 struct line_store {
@@ -35,6 +36,7 @@ struct line_store {
     struct store_presence *presence;
 
     _Atomic bool fallback;
+    _Atomic int64_t stock_heard_ns; // when a notifier last told what is left
     _Atomic bool ready;
     _Atomic int64_t clock_offset_us; // MySQL's clock less this machine's
 
@@ -42,7 +44,8 @@ struct line_store {
     struct db *db;
     bool away; // said so in the log
     struct backoff backoff;
-    int64_t next_attempt_ns, next_tick_ns, next_line_ns;
+    int64_t next_attempt_ns, next_tick_ns, next_line_ns, next_stock_ns;
+    size_t stock_from; // where the next count of stock goes on
     struct rate *rate;
     struct line_store_request **batch; // STORE_BATCH_MAX
     struct db_value *values; // for one statement of many rows
@@ -67,6 +70,7 @@ int store_read_events(struct line_store *store) MUST_USE;
 int store_read_line(struct line_store *store) MUST_USE;
 int store_read_clock(struct line_store *store) MUST_USE;
 int store_report_presence(struct line_store *store) MUST_USE;
+int store_count_stock(struct line_store *store) MUST_USE; // when nobody else does
 void store_tell_snapshots(struct line_store *store); // all of them, and that these are all
 void store_tell_ready(struct line_store *store);
 void store_sweep_presence(struct line_store *store);
@@ -74,5 +78,9 @@ void store_forget_presence(struct line_store *store); // at the end
 
 void store_register_join_metrics(void);
 void store_register_event_metrics(void);
+void store_register_stock_metrics(void);
+
+struct store_presence *store_find_presence(struct line_store *store,
+                                           uint32_t event_id); // with the lock held; NULL: no memory
 
 #endif

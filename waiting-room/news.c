@@ -4,46 +4,83 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-struct served_news *served_news_new(size_t count)
+static void *news_new(size_t bytes)
 {
-    struct served_news *news = calloc(1, sizeof *news + count * sizeof news->events[0]);
-    if (news) {
+    struct news *news = calloc(1, bytes);
+    if (news)
         atomic_init(&news->references, 1);
-        news->count = count;
-    }
     return news;
 }
 
-void served_news_hold(void *news)
+void news_hold(void *news)
 {
-    atomic_fetch_add_explicit(&((struct served_news *)news)->references, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&((struct news *)news)->references, 1, memory_order_relaxed);
 }
 
-void served_news_unref(struct served_news *news)
+void news_unref(void *argument)
 {
-    if (news && atomic_fetch_sub_explicit(&news->references, 1, memory_order_acq_rel) == 1)
-        free(news);
+    struct news *news = argument;
+    if (!news || atomic_fetch_sub_explicit(&news->references, 1, memory_order_acq_rel) != 1)
+        return;
+    if (news->done)
+        news->done(news);
+    free(news);
+}
+
+struct served_news *served_news_new(size_t count)
+{
+    struct served_news *news = news_new(sizeof *news + count * sizeof news->events[0]);
+    if (news)
+        news->count = count;
+    return news;
 }
 
 struct left_news *left_news_new(const char *slug, uint64_t number)
 {
-    struct left_news *news = calloc(1, sizeof *news);
+    struct left_news *news = news_new(sizeof *news);
     if (news) {
-        atomic_init(&news->references, 1);
         snprintf(news->slug, sizeof news->slug, "%s", slug);
         news->number = number;
     }
     return news;
 }
 
-void left_news_hold(void *news)
+struct ordered_news *ordered_news_new(const char *slug, const uint64_t *numbers, size_t count)
 {
-    atomic_fetch_add_explicit(&((struct left_news *)news)->references, 1, memory_order_relaxed);
+    struct ordered_news *news = news_new(sizeof *news + count * sizeof news->numbers[0]);
+    if (news) {
+        snprintf(news->slug, sizeof news->slug, "%s", slug);
+        memcpy(news->numbers, numbers, count * sizeof news->numbers[0]);
+        news->count = count;
+    }
+    return news;
 }
 
-void left_news_unref(struct left_news *news)
+static void outcomes_news_done(struct news *news)
 {
-    if (news && atomic_fetch_sub_explicit(&news->references, 1, memory_order_acq_rel) == 1)
-        free(news);
+    outcomes_done(&((struct outcomes_news *)news)->outcomes);
+}
+
+struct outcomes_news *outcomes_news_new(struct outcomes *outcomes)
+{
+    struct outcomes_news *news = news_new(sizeof *news);
+    if (news) {
+        news->news.done = outcomes_news_done;
+        news->outcomes = *outcomes;
+        *outcomes = (struct outcomes){0};
+    }
+    return news;
+}
+
+struct stock_news *stock_news_new(const char *slug, int64_t at_us, size_t count)
+{
+    struct stock_news *news = news_new(sizeof *news + count * sizeof news->tiers[0]);
+    if (news) {
+        snprintf(news->slug, sizeof news->slug, "%s", slug);
+        news->at_us = at_us;
+        news->count = count;
+    }
+    return news;
 }

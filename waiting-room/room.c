@@ -79,6 +79,7 @@ static int open_threads(struct room *room)
                                                              .room = room->name,
                                                              .on_snapshot = room_loop_on_snapshot,
                                                              .on_served = room_loop_on_served,
+                                                             .on_stock = room_loop_on_stock,
                                                              .on_ready = room_loop_on_ready},
                                 &room->store);
     if (error < 0)
@@ -92,6 +93,10 @@ static int open_threads(struct room *room)
                                                  .store = room->store,
                                                  .on_served = room_loop_on_served,
                                                  .on_left = room_loop_on_left,
+                                                 .on_ordered = room_loop_on_ordered,
+                                                 .on_outcomes = room_loop_on_outcomes,
+                                                 .on_outcomes_missed = room_loop_on_outcomes_missed,
+                                                 .on_stock = room_loop_on_stock,
                                                  .on_back = room_loop_on_feed_back},
                           &room->feed);
     if (error < 0)
@@ -187,10 +192,22 @@ void room_tell_left(struct room *room, const char *slug, uint64_t number)
 {
     struct left_news *news = left_news_new(slug, number);
     if (news) {
-        loops_post_all(&room->loops, room_loop_on_left, news, left_news_hold);
-        left_news_unref(news);
+        loops_post_all(&room->loops, room_loop_on_left, news, news_hold);
+        news_unref(news);
     }
     feed_publish_left(room->feed, slug, number);
+}
+
+void room_tell_ordered(struct room *room, const char *slug, uint64_t number, bool due)
+{
+    struct ordered_news *news = ordered_news_new(slug, &number, 1);
+    if (news) {
+        news->by_loop = true;
+        news->loop_thread = pthread_self();
+        loops_post_all(&room->loops, room_loop_on_ordered, news, news_hold);
+        news_unref(news);
+    }
+    feed_publish_ordered(room->feed, slug, number, due);
 }
 
 bool room_is_ready(void *argument, struct buffer *missing)

@@ -29,11 +29,16 @@ void room_loop_stop(struct http_loop *http, void *data);
 
 struct event_view *room_loop_view(const struct room_loop *loop, const char *slug); // NULL: no such event
 int64_t room_loop_now_us(const struct room_loop *loop); // MySQL's clock
+void room_loop_note_read(struct event_view *view); // somebody reads the event: what is left is worth knowing
 
 // What other threads post; each lets its argument go.
 void room_loop_on_snapshot(struct http_loop *http, void *snapshot);
 void room_loop_on_served(struct http_loop *http, void *served_news);
 void room_loop_on_left(struct http_loop *http, void *left_news);
+void room_loop_on_ordered(struct http_loop *http, void *ordered_news);
+void room_loop_on_outcomes(struct http_loop *http, void *outcomes_news);
+void room_loop_on_outcomes_missed(struct http_loop *http, void *unused); // ask about everybody's order again
+void room_loop_on_stock(struct http_loop *http, void *stock_news);
 void room_loop_on_ready(struct http_loop *http, void *unused);
 void room_loop_on_feed_back(struct http_loop *http,
                             void *unused); // something may have been missed: ask about everybody again

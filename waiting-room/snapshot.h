@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // An event as MySQL had it at one moment: immutable and counted, so that every loop may hold the same one. Whoever reads a
-// change makes a new one; nobody ever writes to one that was handed out.
+// change makes a new one; nobody ever writes to one that was handed out. Each loop's view keeps a copy of its own, in which stock moves on.
 #ifndef WAITING_ROOM_SNAPSHOT_H
 #define WAITING_ROOM_SNAPSHOT_H
 
@@ -47,11 +47,12 @@ struct snapshot {
     int64_t stopped_us; // how long the event's clock has stood still before the present stop
     int64_t stopped_at_us; // when the present stop began
     char *stop_reason; // NULL: none
-    uint32_t max_per_order;
+    uint32_t max_per_order, max_per_customer;
     char *notice; // NULL: none
     int64_t notice_at_us;
     size_t tier_count;
     struct snapshot_tier *tiers;
+    int64_t counted_at_us; // MySQL's clock when `left` of the tiers was read; SNAPSHOT_NO_TIME: there are none
     // The line as it stood when the event was read; it moves on by news.
     uint64_t last, served;
     bool has_wait;
@@ -60,6 +61,8 @@ struct snapshot {
 
 // A zeroed snapshot with one reference. NULL when out of memory.
 struct snapshot *snapshot_new(void);
+// A copy with one reference, which its owner may change. NULL when out of memory.
+struct snapshot *snapshot_copy(const struct snapshot *snapshot);
 struct snapshot *snapshot_ref(struct snapshot *snapshot);
 void snapshot_unref(struct snapshot *snapshot); // frees it with the last reference; accepts NULL
 

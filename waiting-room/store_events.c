@@ -78,6 +78,7 @@ static int fill_event(const struct db_rows *rows, struct snapshot *event)
     event->has_wait = !db_is_null(rows, 0, 22) && !db_is_null(rows, 0, 23);
     event->us_per_place_low = db_i64(rows, 0, 22);
     event->us_per_place_high = db_i64(rows, 0, 23);
+    event->max_per_customer = (uint32_t)db_u64(rows, 0, 24);
     int error = copy_text(rows, 0, 2, &event->name);
     error = error ? error : copy_text(rows, 0, 3, &event->venue);
     error = error ? error : copy_text(rows, 0, 4, &event->timezone);
@@ -111,8 +112,8 @@ static int fill_tiers(struct line_store *store, struct snapshot *event)
 {
     struct db_rows *tiers CLEANUP(db_rows_cleanup) = NULL, *prices CLEANUP(db_rows_cleanup) = NULL;
     int error = db_read(store->db,
-                        "SELECT code, name, capacity, capacity - held - sold, kind FROM tiers WHERE event_id = ?"
-                        " ORDER BY position, code",
+                        "SELECT code, name, capacity, capacity - held - sold, kind, UTC_TIMESTAMP(6) FROM tiers"
+                        " WHERE event_id = ? ORDER BY position, code",
                         (struct db_value[]){DB_U(event->id)}, 1, TIERS_MAX, &tiers);
     if (error == 0)
         error = db_read(store->db,
@@ -130,6 +131,7 @@ static int fill_tiers(struct line_store *store, struct snapshot *event)
         tier->capacity = db_u64(tiers, row, 2);
         tier->left = db_u64(tiers, row, 3);
         tier->seated = strcmp(db_string(tiers, row, 4), "seated") == 0;
+        event->counted_at_us = db_time_us(tiers, row, 5);
         error = copy_text(tiers, row, 1, &tier->name);
         if (error == 0)
             error = fill_prices(prices, tier);
@@ -146,7 +148,8 @@ static int read_snapshot(struct line_store *store, uint32_t id, struct snapshot 
                 "SELECT e.version, e.slug, e.name, e.venue, e.timezone, e.currency, e.pace, e.state, e.lobby_size,"
                 " e.starts_at, e.lobby_opens_at, e.opens_at, e.turn_seconds, e.absent_seconds, e.stopped_us,"
                 " e.stopped_at, e.stop_reason, e.max_per_order, e.notice, e.notice_at, COALESCE(c.last, 0),"
-                " COALESCE(s.served, 0), s.us_per_place_low, s.us_per_place_high FROM events e"
+                " COALESCE(s.served, 0), s.us_per_place_low, s.us_per_place_high, e.max_per_customer"
+                " FROM events e"
                 " LEFT JOIN line_counters c ON c.event_id = e.id LEFT JOIN line_served s ON s.event_id = e.id"
                 " WHERE e.id = ?",
                 (struct db_value[]){DB_U(id)}, 1, 1, &rows);
@@ -244,8 +247,8 @@ int store_read_line(struct line_store *store)
         event->us_per_place_high = db_i64(rows, row, 5);
     }
     metric_add(&line_reads, 1);
-    loops_post_all(store->options.loops, store->options.on_served, news, served_news_hold);
-    served_news_unref(news);
+    loops_post_all(store->options.loops, store->options.on_served, news, news_hold);
+    news_unref(news);
     return 0;
 }
 

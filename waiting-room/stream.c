@@ -20,10 +20,11 @@ enum due {
     DUE_RETRY = 1 << 0,
     DUE_EVENT = 1 << 1,
     DUE_LINE = 1 << 2,
-    DUE_STOCK = 1 << 3,
-    DUE_NOTICE = 1 << 4,
-    DUE_SERVED = 1 << 5,
-    DUE_COMMENT = 1 << 6,
+    DUE_ORDER = 1 << 3,
+    DUE_STOCK = 1 << 4,
+    DUE_NOTICE = 1 << 5,
+    DUE_SERVED = 1 << 6,
+    DUE_COMMENT = 1 << 7,
 };
 
 struct stream {
@@ -38,6 +39,7 @@ struct stream {
     unsigned due;
     int told_line; // NEVER_TOLD, or the enum line that the visitor was told last
     int64_t told_until_us;
+    uint32_t told_attempt, told_revision; // of the order, as it was told last; attempt 0: never
     int64_t last_sent_ns;
 };
 
@@ -55,7 +57,7 @@ static void log_step(const char *step, const struct visitor *visitor)
     log_info(step, LOG_S("slug", visitor->view->event->slug), LOG_U("place", visitor->facts.number));
 }
 
-// The look-up that tells when a turn began, or what has become of an arrival after the feed was away.
+// The look-up that tells when a turn began, what became of an order, or of all of it after the feed was away.
 struct ask {
     struct line_store_request request; // first
     struct room_loop *loop;
@@ -64,8 +66,11 @@ struct ask {
 
 static void drop_ask(struct line_store_request *request)
 {
+    order_facts_unref(request->order);
     free(request);
 }
+
+static void ask_about(struct room_loop *loop, struct visitor *visitor);
 
 static void on_asked(struct line_store_request *request)
 {
@@ -75,8 +80,13 @@ static void on_asked(struct line_store_request *request)
     if (request->error == 0) {
         event_view_take_line(visitor->view, request->served, request->last);
         visitor_take_facts(visitor, &request->facts);
+        if (request->has_order_answer)
+            visitor_take_order(visitor, request->order);
+        if (visitor->ask_again && visitor->streams)
+            ask_about(ask->loop, visitor);
         stream_tell_visitor(ask->loop, visitor);
     }
+    order_facts_unref(request->order);
     visitor_unref(visitor);
     free(ask);
 }
@@ -101,6 +111,7 @@ static void ask_about(struct room_loop *loop, struct visitor *visitor)
         return;
     }
     visitor->asking = true;
+    visitor->ask_again = false;
     visitor_ref(visitor);
 }
 
@@ -114,15 +125,36 @@ static void check_line(struct stream *stream, const struct line_state *state, bo
         stream->due |= DUE_LINE;
 }
 
+static bool is_told(const struct stream *stream, const struct order_facts *order)
+{
+    return order->attempt < stream->told_attempt ||
+           (order->attempt == stream->told_attempt && order->revision <= stream->told_revision);
+}
+
+static void check_order(struct stream *stream)
+{
+    const struct order_facts *order = stream->visitor->order;
+    if (order && !is_told(stream, order))
+        stream->due |= DUE_ORDER;
+}
+
+// Whether something must be looked up before the visitor's streams can be right.
+static bool must_ask(const struct visitor *visitor, const struct line_state *state)
+{
+    return state->turn_unknown || visitor->ask_again || !visitor->order_known;
+}
+
 static void check_visitor(struct room_loop *loop, struct visitor *visitor, const struct line_event *rules,
                           int64_t now_us)
 {
     struct line_state state;
     line_state_of(rules, &visitor->facts, now_us, &state);
-    if (state.turn_unknown && !visitor->asking && clock_monotonic_ns() >= visitor->ask_again_ns)
+    if (must_ask(visitor, &state) && !visitor->asking && clock_monotonic_ns() >= visitor->ask_again_ns)
         ask_about(loop, visitor);
-    for (struct stream *stream = visitor->streams; stream; stream = stream->visitor_next)
+    for (struct stream *stream = visitor->streams; stream; stream = stream->visitor_next) {
         check_line(stream, &state, rules->state == LIFECYCLE_STOPPED);
+        check_order(stream);
+    }
 }
 
 void stream_tell_visitor(struct room_loop *loop, struct visitor *visitor)
@@ -162,8 +194,19 @@ void stream_tell_view(struct room_loop *loop, struct event_view *view, unsigned 
 void stream_ask_again(struct room_loop *loop, struct event_view *view)
 {
     for (struct stream *stream = view->streams; stream; stream = stream->next)
-        if (stream->visitor->streams == stream && !stream->visitor->asking)
-            ask_about(loop, stream->visitor);
+        if (stream->visitor->streams == stream)
+            stream_ask_visitor(loop, stream->visitor);
+}
+
+void stream_ask_visitor(struct room_loop *loop, struct visitor *visitor)
+{
+    if (!visitor->streams) {
+        visitor->order_known = false;
+        return;
+    }
+    visitor->ask_again = true;
+    if (!visitor->asking)
+        ask_about(loop, visitor);
 }
 
 void stream_tend(struct room_loop *loop, struct event_view *view)
@@ -205,6 +248,44 @@ static struct frame *build_line(struct stream *stream)
     return frame_new(&text);
 }
 
+// The next thing to tell of the visitor's orders: an end that was replaced before this stream heard of it, else the newest.
+static const struct order_facts *next_order(const struct stream *stream)
+{
+    const struct visitor *visitor = stream->visitor;
+    for (size_t i = 0; i < visitor->ended_count; i++)
+        if (!is_told(stream, visitor->ended[i]))
+            return visitor->ended[i];
+    return visitor->order;
+}
+
+static void note_order_told(struct stream *stream, const struct order_facts *order)
+{
+    const struct visitor *visitor = stream->visitor;
+    bool is_first = stream->told_attempt == 0; // after opening, mostly: no step of the visitor's way
+    stream->told_attempt = order->attempt;
+    stream->told_revision = order->revision;
+    if (is_first)
+        return;
+    log_info("order_told", LOG_S("slug", visitor->view->event->slug), LOG_U("place", visitor->facts.number),
+             LOG_U("attempt", order->attempt), LOG_U("revision", order->revision),
+             LOG_S("state", order_state_name(order->state)));
+}
+
+static struct frame *build_order(struct stream *stream)
+{
+    struct buffer json CLEANUP(buffer_done) = BUFFER_INIT, text CLEANUP(buffer_done) = BUFFER_INIT;
+    const struct order_facts *order = next_order(stream);
+    if (!order || is_told(stream, order))
+        return NULL;
+    order_facts_write(&json, order, room_loop_now_us(stream->loop));
+    if (json.failed)
+        return NULL;
+    frames_sse(&text, "order", ++stream->visitor->view->frame_id, json.data);
+    note_order_told(stream, order);
+    check_order(stream);
+    return frame_new(&text);
+}
+
 static struct frame *build_text(const char *line)
 {
     struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
@@ -232,6 +313,9 @@ static struct frame *next_frame(struct stream *stream)
             break;
         case DUE_LINE:
             frame = build_line(stream);
+            break;
+        case DUE_ORDER:
+            frame = build_order(stream);
             break;
         case DUE_STOCK:
             frame = event_view_frame(view, FRAME_STOCK);
@@ -319,6 +403,16 @@ static void on_closed(struct owner *owner)
     free(stream);
 }
 
+// What ended before the stream was there is no news on it.
+static void skip_ended(struct stream *stream)
+{
+    const struct visitor *visitor = stream->visitor;
+    if (visitor->ended_count == 0)
+        return;
+    stream->told_attempt = visitor->ended[visitor->ended_count - 1]->attempt;
+    stream->told_revision = visitor->ended[visitor->ended_count - 1]->revision;
+}
+
 void stream_open(struct http_exchange *exchange, struct visitor *visitor, const char *set_cookie)
 {
     struct stream *stream = calloc(1, sizeof *stream);
@@ -336,6 +430,8 @@ void stream_open(struct http_exchange *exchange, struct visitor *visitor, const 
                               .last_sent_ns = clock_monotonic_ns()};
     if (visitor->view->event->notice)
         stream->due |= DUE_NOTICE;
+    skip_ended(stream);
+    check_order(stream);
     link_stream(stream);
     http_set_data(exchange, stream);
     log_debug("stream_opened", LOG_S("slug", visitor->view->event->slug), LOG_U("place", visitor->facts.number));

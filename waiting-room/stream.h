@@ -15,10 +15,13 @@ void stream_open(struct http_exchange *exchange, struct visitor *visitor, const 
 // Sends what changed to all streams of the view: FRAME_BITs of shared frames, and personal frames to those whose own state
 // is another one now.
 void stream_tell_view(struct room_loop *loop, struct event_view *view, unsigned frame_bits);
-// The same for one visitor's streams, after news about them alone.
+// The same for one visitor's streams, after news about them alone: their arrival or their order.
 void stream_tell_visitor(struct room_loop *loop, struct visitor *visitor);
 // Asks MySQL anew about every visitor of the view who is on a stream.
 void stream_ask_again(struct room_loop *loop, struct event_view *view);
+
+// Asks MySQL anew about a visitor whose order is not known any more. Without a stream, that is left to who needs it.
+void stream_ask_visitor(struct room_loop *loop, struct visitor *visitor);
 
 // Comments to streams that have been silent for long, and the end of those that must go. Call it four times a second.
 void stream_tend(struct room_loop *loop, struct event_view *view);

@@ -24,8 +24,9 @@ EXCHANGES = ("onsale.feed", "onsale.control")
 class Backends:
     """Where MySQL and RabbitMQ are, and how a stack gets its corner of each."""
 
-    def __init__(self, folder):
-        mysql_url, amqp_url = os.environ.get("MYSQL_URL"), os.environ.get("AMQP_URL")
+    def __init__(self, folder, given=True):
+        """given=False: private ones in any case, for a test that kills them."""
+        mysql_url, amqp_url = (os.environ.get(name) if given else None for name in ("MYSQL_URL", "AMQP_URL"))
         self.private = None
         if not mysql_url or not amqp_url:
             self.private = Servers(folder, management=True).start()

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A crowd: many joins at once, many streams at once, while the dial is turned and the leading admission dies or freezes."""
+"""A crowd: many joins at once, many streams at once, while the dial is turned and the leading admission dies or freezes;
+and a thousand visitors who buy, from joining to the outcome."""
 
 import json
 import shutil
 import subprocess
 
-from harness.stack import Visitor
+from harness.crowd import Crowd, assert_sold_as_told
+from harness.stack import PATIENCE, Visitor
 from processes import wait_until
 
 JOINS = 20_000
@@ -113,3 +115,55 @@ def test_a_thousand_streams_see_one_line_whatever_happens_to_admission(stack_fac
     assert stack.sql("SELECT COUNT(*) FROM turns WHERE came_back = 0")[0][0] == STREAMS
     audit = stack.onsale_json("audit", "crowd")
     assert audit["ok"], audit
+
+
+TICKETS = 800
+
+
+def test_a_thousand_visitors_for_eight_hundred_tickets(stack_factory):
+    stack = stack_factory().start(rooms=2, admissions=2, workers=2, notifiers=2)
+    stack.event("sale", pace="100/s", max_per_customer=4, tiers=[
+        {"code": "floor", "name": "Floor", "price": 4500, "capacity": TICKETS - 100},
+        {"code": "side", "name": "Side", "capacity": 100,
+         "prices": [{"code": "adult", "name": "Adult", "amount": 3000}, {"code": "child", "name": "Child", "amount": 1000}]}])
+    with Crowd(stack, "sale", "--visitors", 1000, "--rate", 250, "--tiers", "floor,side", "--tickets", 2, "--orders", "97%",
+               "--change", "15%", "--take-back", "10%", "--in-turn", "15%", "--alternatives", "50%", "--again", "30%",
+               "--same-customer", "10%", "--leave", "4%", "--reconnect", "10%", "--slow", "2%", "--seconds", 100 * PATIENCE) as crowd:
+        crowd.finish(110)
+    print(crowd.said)
+    assert "all are done" in crowd.said
+    assert sum(assert_sold_as_told(stack, "sale", crowd).values()) == TICKETS
+    assert stack.onsale_json("event", "show", "sale")["state"] == "sold_out"
+    states = {order["state"] for order in crowd.orders().values()}
+    assert {"confirmed", "sold_out", "refused", "cancelled"} <= states <= {"confirmed", "sold_out", "refused", "cancelled"}
+    audit = stack.onsale_json("audit", "--final", "sale")
+    assert audit["ok"], audit
+    notices_what_was_tampered_with(crowd)
+
+
+def notices_what_was_tampered_with(crowd):
+    """One visitor's outcome changed in the record: the checker says so."""
+    record = crowd.record()
+    booked = next(line["visitor"] for line in record if line["kind"] == "order" and line["data"]["state"] == "confirmed")
+
+    def check(name, change):
+        copied = json.loads(json.dumps(record))
+        last = [line for line in copied if line["visitor"] == booked and line["kind"] in ("order", "order_answer")
+                and line["data"]["state"] == "confirmed"][-1]
+        change(copied, last)
+        path = crowd.record_path.with_name(f"{name}.jsonl")
+        path.write_text("".join(json.dumps(line) + "\n" for line in copied))
+        done = crowd.check(path)
+        assert done.returncode == 1 and f"{name}: visitor {booked} " in done.stdout, (name, done.stdout[-2000:])
+
+    def no_end(lines, _):
+        lines[:] = [line for line in lines if line["visitor"] != booked or line["data"].get("state") != "confirmed"]
+        lines[-1]["at_us"] += 40_000_000
+
+    def another_end(_, last):
+        last["data"] |= {"state": "sold_out", "revision": last["data"]["revision"] + 1}
+
+    check("no_outcome", no_end)
+    check("final_changed", another_end)
+    check("order_back", lambda _, last: last["data"].update(revision=1))
+    check("order_wrong", lambda _, last: last["data"].update(amount=1, revision=last["data"]["revision"] + 1))

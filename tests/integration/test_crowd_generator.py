@@ -12,6 +12,7 @@ from harness.stack import PATIENCE, ROOT, BUILD
 
 CROWD = ROOT / "build" / BUILD / "bench" / "crowd"
 VISITORS = 300
+LOOK_ON = ("--orders", "0%")  # nobody orders: nothing but a waiting room and admission is needed
 
 
 def crowd(stack, *arguments, seconds=120):
@@ -34,7 +35,7 @@ def played(module_stack_factory):
     """A crowd in front of two waiting rooms: the stack, how the generator ended, the lines of its record."""
     stack = module_stack_factory().start(rooms=2)
     stack.event("crowd", pace="60/s")
-    done = crowd(stack, "--visitors", VISITORS, "--rate", 100, "--leave", "5%", "--reconnect", "10%", "--slow", "3%",
+    done = crowd(stack, *LOOK_ON, "--visitors", VISITORS, "--rate", 100, "--leave", "5%", "--reconnect", "10%", "--slow", "3%",
                  "--seconds", 100 * PATIENCE, "--record", "record.jsonl", *authority(stack), *addresses(stack, "crowd"))
     assert done.returncode == 0, done.stdout + done.stderr
     return stack, done, [json.loads(line) for line in (stack.folder / "record.jsonl").read_text().splitlines()]
@@ -134,14 +135,14 @@ def test_a_line_that_is_at_its_end_fails(played):
     stack, _, _ = played
     stack.event("over")
     stack.onsale("close", "over", expect=0)
-    done = crowd(stack, "--visitors", 3, *authority(stack), *addresses(stack, "over"))
-    assert done.returncode == 1 and "status 410" in done.stdout
+    done = crowd(stack, *LOOK_ON, "--visitors", 3, *authority(stack), *addresses(stack, "over"))
+    assert done.returncode == 1 and "nobody heard that the event is at its end" in done.stdout and "3 turned away" in done.stdout
 
 
 def test_who_still_waits_when_the_time_is_up_is_no_fault(played):
     stack, _, _ = played
     stack.event("still", pace="0")
-    done = crowd(stack, "--visitors", 20, "--seconds", 3 * PATIENCE, "--record", "still.jsonl", *authority(stack),
+    done = crowd(stack, *LOOK_ON, "--visitors", 20, "--seconds", 3 * PATIENCE, "--record", "still.jsonl", *authority(stack),
                  *addresses(stack, "still"))
     assert done.returncode == 0 and "time is up" in done.stdout and "20 not done" in done.stdout, done.stdout
     assert crowd(stack, "--check", "still.jsonl").returncode == 0
@@ -152,7 +153,7 @@ def test_it_comes_again_after_retry_after(played):
     stack, _, _ = played
     stack.event("halted", pace="100/s")
     stack.onsale("stop", "halted", "--reason", "a test", expect=0)
-    program = subprocess.Popen([CROWD, "--visitors", "10", "--seconds", str(100 * PATIENCE), "--record", "halted.jsonl",
+    program = subprocess.Popen([CROWD, *LOOK_ON, "--visitors", "10", "--seconds", str(100 * PATIENCE), "--record", "halted.jsonl",
                                 *map(str, authority(stack)), *addresses(stack, "halted")],
                                cwd=stack.folder, env=stack.environment(), stdout=subprocess.PIPE, text=True)
     try:
@@ -171,7 +172,7 @@ def test_interruptions(stack_factory):
     """A waiting room dies: a fault, unless faults are the test; then everybody comes back to the same place elsewhere."""
     stack = stack_factory().start(rooms=2)
     stack.event("faults", pace="0")
-    common = ["--visitors", "40", "--seconds", str(200 * PATIENCE), *map(str, authority(stack))]
+    common = [*LOOK_ON, "--visitors", "40", "--seconds", str(200 * PATIENCE), *map(str, authority(stack))]
     programs = [subprocess.Popen([CROWD, *common, *more, "--record", name, *addresses(stack, "faults")], cwd=stack.folder,
                                  env=stack.environment(), stdout=subprocess.PIPE, text=True)
                 for name, more in (("strict.jsonl", []), ("lenient.jsonl", ["--faults"]))]
@@ -190,10 +191,17 @@ def test_interruptions(stack_factory):
     assert crowd(stack, "--check", "lenient.jsonl").returncode == 0
 
 
+def test_tiers_that_are_not_there(played):
+    stack, _, _ = played
+    stack.event("menu", pace="0")
+    done = crowd(stack, "--tiers", "floor,boxes", *authority(stack), *addresses(stack, "menu"))
+    assert done.returncode == 1 and "not all the tiers" in done.stderr, done.stderr
+
+
 def test_ctrl_c_sums_up(played):
     stack, _, _ = played
     stack.event("ctrl-c", pace="0")
-    program = subprocess.Popen([CROWD, "--visitors", "5", "--record", "ctrl-c.jsonl", *map(str, authority(stack)),
+    program = subprocess.Popen([CROWD, *LOOK_ON, "--visitors", "5", "--record", "ctrl-c.jsonl", *map(str, authority(stack)),
                                 *addresses(stack, "ctrl-c")],
                                cwd=stack.folder, env=stack.environment(), stdout=subprocess.PIPE, text=True)
     try:
@@ -218,6 +226,8 @@ def test_ctrl_c_sums_up(played):
     (["--visitors", "ten", "https://localhost:1/e/x"], "1 to 1000000"),
     (["--visitors"], "needs a value"),
     (["--leave", "60%", "--slow", "41", "https://localhost:1/e/x"], "more than 100%"),
+    (["--change", "60%", "--in-turn", "41", "https://localhost:1/e/x"], "more than 100%"),
+    (["--tickets", "0", "https://localhost:1/e/x"], "1 to 1000"),
     (["--insecure", "--ca", "x", "https://localhost:1/e/x"], "exclude"),
     (["--check", "x", "https://localhost:1/e/x"], "alone"),
     (["--what"], "no such option"),
@@ -230,7 +240,7 @@ def test_wrong_arguments(arguments, words, tmp_path):
 def test_a_certificate_that_nobody_vouches_for(played):
     stack, _, _ = played
     stack.event("tls", pace="100/s")
-    done = crowd(stack, "--visitors", 2, "--seconds", 2, *addresses(stack, "tls"))
+    done = crowd(stack, *LOOK_ON, "--visitors", 2, "--seconds", 2, *addresses(stack, "tls"))
     assert done.returncode == 1 and "self-signed" in done.stdout, done.stdout
-    done = crowd(stack, "--visitors", 2, "--insecure", *addresses(stack, "tls"))
+    done = crowd(stack, *LOOK_ON, "--visitors", 2, "--insecure", *addresses(stack, "tls"))
     assert done.returncode == 0, done.stdout

@@ -1,89 +1,164 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A crowd while everything it stands on dies, freezes or is cut off, one after the other; then the checker and the audit."""
+"""A crowd that buys while everything it stands on is killed with kill -9, frozen for 20 s, or cut off, one after the other; then
+the checker, the audit, and the sums."""
 
-import subprocess
+import signal
+import time
 
-from harness.stack import BUILD, PATIENCE, ROOT
+import pytest
 from processes import free_ports, wait_until
 
-VISITORS = 400
-PACE = 20  # a second
+from harness.broker import Backends
+from harness.crowd import Crowd, assert_sold_as_told
+from harness.stack import PATIENCE, Stack
+
+VISITORS = 300
+FROZEN_SECONDS = 20
+TIERS = [
+    {"code": "floor", "name": "Floor", "price": 4500, "capacity": 400},
+    {"code": "side", "name": "Side", "capacity": 150,
+     "prices": [{"code": "adult", "name": "Adult", "amount": 3000}, {"code": "child", "name": "Child", "amount": 1000}]},
+]
+# What may be said while something is away. Anything else of level error is a fault, also here.
+AWAY = ("mysql_away", "amqp_away")
 
 
 def start(stack):
-    """Two waiting rooms that come back on the ports they had, two admissions, all ready."""
+    """Two of each, the waiting rooms on ports that they have again when they are started anew."""
+    stack.expect_errors(*AWAY)
     stack.prepare()
     started = [stack.start_room(wait=False, environment={"ONSALE_WAITING_ROOM_LISTEN": f"127.0.0.1:{port}"})
                for port in free_ports(2)]
-    started += [stack.start_admission(wait=False) for _ in range(2)]
+    started += [stack.start_program(kind, wait=False) for kind in ("admission", "booking-worker", "notifier") for _ in range(2)]
     for program in started:
         program.wait_ready(30 * PATIENCE)
 
 
-def served(stack):
-    return stack.sql("SELECT served FROM line_served")[0][0]
+def open_sale(stack, pace):
+    stack.event("sale", pace=f"{pace}/s", max_per_customer=6, tiers=TIERS)
+    return Crowd(stack, "sale", "--faults", "--visitors", VISITORS, "--rate", 10 * pace, "--tiers", "floor,side", "--tickets", 4,
+                 "--orders", "98%", "--change", "15%", "--take-back", "10%", "--in-turn", "20%", "--alternatives", "50%",
+                 "--again", "20%", "--same-customer", "10%", "--leave", "4%", "--reconnect", "10%", "--order-within", 10,
+                 "--seconds", 300 * PATIENCE, "--patience", 60 * PATIENCE)
 
 
-def wait_for_the_line(stack, places=PACE):
-    """The line moves on by so many places from where it stands."""
-    goal = served(stack) + places
-    wait_until(lambda: served(stack) >= goal, f"the line to reach place {goal}", 30 * PATIENCE)
+def bookings(stack):
+    return stack.sql("SELECT COUNT(*) FROM bookings")[0][0]
+
+
+def wait_for_sales(stack, count=5, seconds=40):
+    """So many more bookings are made than there are now."""
+    goal = bookings(stack) + count
+    wait_until(lambda: bookings(stack) >= goal, f"booking {goal}", seconds * PATIENCE, pause=0.1)
 
 
 def leader(stack):
-    return wait_until(lambda: next((each for each in stack.admissions if each.metrics()["onsale_admission_leads"] == 1), None),
-                      "an admission to lead", 10 * PATIENCE)
+    def leads(program):
+        return program.alive() and program.metrics()["onsale_admission_leads"] == 1
+    return wait_until(lambda: next(filter(leads, stack.admissions), None), "an admission to lead", 10 * PATIENCE)
 
 
-def test_a_crowd_through_every_fault(stack_factory):
-    stack = stack_factory(proxied=True)
-    stack.expect_errors("mysql_away")
-    start(stack)
-    stack.event("crowd", pace=f"{PACE}/s")
-    addresses = [f"https://localhost:{room.port}/e/crowd" for room in stack.rooms]
-    command = [ROOT / "build" / BUILD / "bench" / "crowd", "--faults", "--visitors", VISITORS, "--rate", 3 * PACE,
-               "--leave", "5%", "--reconnect", "10%", "--seconds", 150 * PATIENCE, "--ca",
-               stack.certificate / "certificate.pem", "--record", "record.jsonl", *addresses]
-    crowd = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                             env=stack.environment(), cwd=stack.folder)
-    try:
-        wait_for_the_line(stack)
-        dead = leader(stack)
-        dead.kill()
-        wait_for_the_line(stack)
-        dead.start().wait_ready()
-        frozen = leader(stack)
-        frozen.freeze()
-        wait_for_the_line(stack)
-        frozen.resume()
+def active(programs, metric):
+    """The one of two programs that does the work: whose number grows."""
+    before = {program: program.metrics().get(metric, 0) for program in programs}
+    return wait_until(lambda: next((each for each in programs if each.metrics().get(metric, 0) > before[each]), None),
+                      f"{metric} to grow", 30 * PATIENCE, pause=0.1)
 
-        room = stack.rooms[0]
-        room.kill()
-        wait_for_the_line(stack)
-        room.start().wait_ready()
-        other = stack.rooms[1]
-        other.freeze()
-        wait_for_the_line(stack)
-        other.resume()
 
-        stack.amqp_proxy.cut()
-        wait_for_the_line(stack)
-        stack.amqp_proxy.mend()
-        stack.mysql_proxy.cut()
-        assert "mysql" in room.wait_not_ready(20 * PATIENCE).lower()
-        stack.mysql_proxy.mend()
-        wait_for_the_line(stack)
-        stack.mysql_proxy.hold()
-        assert "mysql" in other.wait_not_ready(30 * PATIENCE).lower()
-        stack.mysql_proxy.mend()
-        wait_for_the_line(stack)
-        told, _ = crowd.communicate(timeout=160 * PATIENCE)
-    finally:
-        crowd.kill()
-        crowd.wait()
-    assert crowd.returncode == 0, told[-3000:]
-    assert "Everybody was told what is right." in told
-    epochs = [row[0] for row in stack.sql("SELECT epoch FROM served_log ORDER BY served")]
-    assert epochs == sorted(epochs) and len(set(epochs)) >= 3
-    audit = stack.onsale_json("audit", "crowd")
+def active_worker(stack):
+    return active(stack.workers, "onsale_booking_orders_total")
+
+
+def active_notifier(stack):
+    return active(stack.notifiers, "onsale_outcomes_total")
+
+
+def finish(stack, crowd):
+    crowd.finish(310)
+    print(crowd.said[-2500:])
+    assert "all are done" in crowd.said
+    tiers = assert_sold_as_told(stack, "sale", crowd)
+    assert sum(tiers.values()) > 300
+    audit = stack.onsale_json("audit", "--final", "sale")
     assert audit["ok"], audit
+
+
+def test_each_program_is_killed(stack_factory):
+    stack = stack_factory(proxied=True)
+    start(stack)
+    with open_sale(stack, 8) as crowd:
+        wait_for_sales(stack)
+        for choose in (active_worker, leader, active_notifier, lambda stack: stack.rooms[0]):
+            dead = choose(stack)
+            dead.kill()
+            wait_for_sales(stack)
+            dead.start().wait_ready(30 * PATIENCE)
+        # The network goes: refused and reset first, then silent.
+        for proxy in (stack.amqp_proxy, stack.mysql_proxy):
+            proxy.cut()
+            wait_until(lambda: not stack.workers[0].ready(), "the worker to say that it cannot work", 30 * PATIENCE)
+            proxy.mend()
+            wait_for_sales(stack)
+        finish(stack, crowd)
+    epochs = [row[0] for row in stack.sql("SELECT epoch FROM served_log ORDER BY served")]
+    assert epochs == sorted(epochs) and len(set(epochs)) >= 2
+
+
+def test_each_program_is_frozen(stack_factory):
+    stack = stack_factory()
+    start(stack)
+    with open_sale(stack, 5) as crowd:
+        wait_for_sales(stack)
+        # Two at a time, which nothing but each other's absence connects.
+        for choices in ((lambda stack: stack.rooms[1], leader), (active_worker, active_notifier)):
+            frozen = [choose(stack) for choose in choices]
+            for program in frozen:
+                program.freeze()
+            until = time.monotonic() + FROZEN_SECONDS
+            wait_for_sales(stack)  # the others go on meanwhile
+            time.sleep(max(0.0, until - time.monotonic()))
+            for program in frozen:
+                program.resume()
+            wait_for_sales(stack)
+        finish(stack, crowd)
+
+
+@pytest.fixture
+def own_stack(tmp_path, certificate):
+    """A stack whose servers are nobody else's, so that they may be killed."""
+    backends = Backends(tmp_path / "servers", given=False)
+    folder = tmp_path / "stack"
+    folder.mkdir()
+    stack = Stack(backends, folder, certificate)
+    try:
+        yield stack
+    except BaseException:
+        for name, text in stack.reports():
+            print(name, text, sep="\n")
+        raise
+    finally:
+        for server in (backends.private.mysql, backends.private.amqp):
+            if server.running():
+                server.process.send_signal(signal.SIGCONT)
+        try:
+            stack.close()
+        finally:
+            backends.close()
+
+
+def test_the_servers_are_killed_and_frozen(own_stack):
+    stack, servers = own_stack, own_stack.backends.private
+    start(stack)
+    with open_sale(stack, 5) as crowd:
+        wait_for_sales(stack)
+        for server in (servers.amqp, servers.mysql):
+            server.process.kill()
+            server.process.wait()
+            servers.restart(server)
+            wait_for_sales(stack, seconds=60)
+        for server in (servers.amqp, servers.mysql):
+            server.process.send_signal(signal.SIGSTOP)
+            time.sleep(FROZEN_SECONDS)
+            server.process.send_signal(signal.SIGCONT)
+            wait_for_sales(stack, seconds=60)
+        finish(stack, crowd)

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A crowd of simulated visitors (bench/crowd) in front of a stack's waiting rooms."""
+
+import json
+import subprocess
+
+from processes import tail
+
+from harness.stack import BUILD, PATIENCE, ROOT
+
+PROGRAM = ROOT / "build" / BUILD / "bench" / "crowd"
+
+
+class Crowd:
+    """Starts at once. Waiting rooms must keep their ports when they are started again (Stack.start_room_on_a_port)."""
+
+    def __init__(self, stack, slug, *options):
+        self.stack = stack
+        self.record_path = stack.folder / f"told-{slug}.jsonl"
+        self.log_path = stack.folder / f"crowd-{slug}.log"
+        addresses = [f"https://localhost:{room.port}/e/{slug}" for room in stack.rooms]
+        command = [PROGRAM, *options, "--record", self.record_path, "--ca", stack.certificate / "certificate.pem", *addresses]
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen([str(part) for part in command], stdout=log, stderr=subprocess.STDOUT,
+                                            env=stack.environment(), cwd=stack.folder)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+    @property
+    def said(self):
+        return self.log_path.read_text()
+
+    def finish(self, seconds):
+        """Waits for the end, which must be a good one, and lets the checker look at the record alone, too."""
+        try:
+            status = self.process.wait(seconds * PATIENCE)
+        except subprocess.TimeoutExpired:
+            status = "none: it still runs"
+        assert status == 0, f"the crowd's exit status is {status}:\n{tail(self.log_path, 60)}"
+        assert "Everybody was told what is right." in self.said
+        checked = self.check(self.record_path)
+        assert checked.returncode == 0, checked.stdout
+        return self
+
+    def check(self, path):
+        return subprocess.run([PROGRAM, "--check", path], capture_output=True, text=True, timeout=120 * PATIENCE)
+
+    def record(self):
+        return [json.loads(line) for line in self.record_path.read_text().splitlines()]
+
+    def orders(self):
+        """What each visitor with an order was told last: {visitor: {"state": …, "tickets": …}}."""
+        newest = {}
+        for line in self.record():
+            if line["kind"] in ("order", "order_answer"):
+                told, known = line["data"], newest.get(line["visitor"])
+                if known is None or (told["attempt"], told["revision"]) > (known["attempt"], known["revision"]):
+                    newest[line["visitor"]] = told
+        return newest
+
+    def sold(self):
+        """Tickets by tier, as visitors were told."""
+        tiers = {}
+        for order in self.orders().values():
+            if order["state"] == "confirmed":
+                tiers[order["tier"]] = tiers.get(order["tier"], 0) + sum(order["tickets"].values())
+        return tiers
+
+
+def assert_sold_as_told(stack, slug, crowd):
+    """MySQL's tiers, its bookings and what the crowd was told are one and the same."""
+    tiers = dict(stack.sql("SELECT t.code, t.sold FROM tiers t JOIN events e ON e.id = t.event_id WHERE e.slug = %s AND t.sold > 0",
+                           slug))
+    bookings = {code: int(sold) for code, sold in stack.sql(
+        "SELECT b.tier, SUM(b.quantity) FROM bookings b JOIN events e ON e.id = b.event_id"
+        " WHERE e.slug = %s AND b.state = 'confirmed' GROUP BY b.tier", slug)}
+    assert crowd.sold() == tiers == bookings
+    return tiers

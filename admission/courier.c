@@ -171,8 +171,12 @@ static void on_delivery(struct courier *courier, const struct bus_delivery *deli
         log_warn("message_refused", LOG_S("exchange", delivery->exchange), LOG_S("problem", problem));
         return;
     }
+    if (courier->message.type == MESSAGE_ORDERED && courier->message.ordered.due)
+        mailbox_hint(courier->mailbox, courier->message.ordered.slug);
     if (courier->message.type != MESSAGE_EVENT_CHANGED)
         return;
+    // Orders end with the event, and go on with it.
+    mailbox_hint(courier->mailbox, courier->message.event_changed.slug);
     struct mailbox_change change = {.version = courier->message.event_changed.version};
     memcpy(change.slug, courier->message.event_changed.slug, sizeof(change.slug));
     memcpy(change.reply_to, delivery->reply_to, sizeof(change.reply_to));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // See gate.h. Reasons are given in the order in which somebody would have to act: open the event, have people in the
-// line, make room, wait for the clock.
+// line, bring RabbitMQ back, make room, wait for the clock.
 #include "admission/gate.h"
 
 // One row a state, so that a new state has to be decided here.
@@ -25,6 +25,8 @@ uint64_t gate_let_in(const struct gate *gate, enum gate_reason *ret_reason)
         *ret_reason = GATE_NOT_OPEN;
     } else if (waiting == 0) {
         *ret_reason = GATE_LINE_EMPTY;
+    } else if (gate->cannot_release) {
+        *ret_reason = GATE_NO_RELEASE;
     } else if (room == 0) {
         *ret_reason = GATE_FULL;
     } else if (gate->due == 0) {

@@ -38,6 +38,8 @@
 #define COUNTERS_NS (20 * MS_NS) // at most this often the last place given is read, while somebody is about to reach it
 #define ACTIVE_NS (100 * MS_NS) // between two looks at how many turns have ended, where that matters
 #define STEP_GAP_NS (1 * MS_NS) // faster paces let in several at a step
+// Orders that cannot be released for so long hold the lines of the events that sell.
+#define HOLD_NS (1000 * MS_NS)
 #define SEEN_NS (5000 * MS_NS) // MySQL has not answered for so long: not ready
 
 #define ANSWERS_MAX 64
@@ -59,6 +61,7 @@ struct keeper {
     struct lines lines;
     struct step step;
     struct backoff backoff;
+    bool holds; // lines stand still because orders cannot be released
     int said_away; // the error that was said; 0: MySQL is there
     int64_t beat_at_ns, versions_at_ns, counters_at_ns, active_at_ns, step_at_ns;
     struct asked asked[ANSWERS_MAX];
@@ -102,6 +105,7 @@ static void lose_lead(struct keeper *keeper, const char *reason)
 {
     log_warn("lost_leadership", LOG_U("epoch", keeper->leader.epoch), LOG_S("reason", reason));
     leader_lose(&keeper->leader);
+    mailbox_set_lead(keeper->mailbox, 0);
     metric_set(&meter_leads, 0);
     keeper->asked_count = 0;
     keeper->seen.epoch = 0;
@@ -122,6 +126,7 @@ static int become_leader(struct keeper *keeper)
              LOG_U("events", keeper->lines.count));
     metric_set(&meter_leads, 1);
     metric_set(&meter_epoch, (int64_t)keeper->leader.epoch);
+    mailbox_set_lead(keeper->mailbox, keeper->leader.epoch);
     keeper->beat_at_ns = keeper->counters_at_ns = keeper->active_at_ns = keeper->step_at_ns = now_ns;
     keeper->versions_at_ns = now_ns + VERSIONS_NS;
     return 0;
@@ -179,6 +184,8 @@ static void tell_of_step(struct keeper *keeper)
         tell_of(&keeper->step.moved[i].entry->line, &keeper->told[i]);
     if (count > 0)
         mailbox_put_served(keeper->mailbox, keeper->leader.epoch, keeper->told, count, false);
+    for (size_t i = 0; i < count; i++)
+        mailbox_hint(keeper->mailbox, keeper->told[i].slug);
 }
 
 static void tell_of_all(struct keeper *keeper)
@@ -237,6 +244,20 @@ static void take_changes(struct keeper *keeper, int64_t now_ns)
         if (change.reply_to[0])
             keeper->asked[keeper->asked_count++] = (struct asked){change, now_ns + ANSWER_NS};
     }
+}
+
+// Whoever is let in may order at once and wait for the outcome: so nobody is, where orders go nowhere.
+static void hold_lines(struct keeper *keeper, int64_t now_ns)
+{
+    int64_t since_ns = mailbox_trouble_ns(keeper->mailbox);
+    bool holds = since_ns != MAILBOX_NO_TROUBLE && now_ns - since_ns > HOLD_NS;
+    for (size_t i = 0; i < keeper->lines.count; i++)
+        line_hold(&keeper->lines.entries[i]->line, holds);
+    if (holds && !keeper->holds)
+        log_warn("lines_held", LOG_S("reason", "orders cannot be released"));
+    else if (!holds && keeper->holds)
+        log_info("lines_go_on", LOG_S("reason", "orders can be released again"));
+    keeper->holds = holds;
 }
 
 // Whether the line may reach the last place known before the counter is read again anyway.
@@ -302,6 +323,7 @@ static int keep_to_timetable(struct keeper *keeper, struct lines_entry *entry, e
     struct mailbox_change news = {.version = change.version};
     memcpy(news.slug, event->slug, sizeof(news.slug));
     mailbox_put_news(keeper->mailbox, &news);
+    mailbox_hint(keeper->mailbox, event->slug);
     return 0;
 }
 
@@ -368,6 +390,7 @@ static int lead_once(struct keeper *keeper)
         result = read_counters(keeper, now_ns, false);
     if (!result && now_ns >= keeper->active_at_ns)
         result = read_active(keeper, now_ns);
+    hold_lines(keeper, clock_monotonic_ns());
     if (!result)
         result = make_step(keeper);
     if (!result && now_ns >= keeper->beat_at_ns)
@@ -471,6 +494,7 @@ static void *run(void *context)
     while (!mailbox_is_stopping(keeper->mailbox))
         wait_until(keeper, work(keeper));
     if (keeper->leader.leads) {
+        mailbox_set_lead(keeper->mailbox, 0);
         leader_resign(&keeper->leader, keeper->db);
         metric_set(&meter_leads, 0);
         log_info("resigned", LOG_U("epoch", keeper->leader.epoch));

@@ -12,6 +12,7 @@ static const char *const restart_names[] = {
     [LINE_RESTART_PACE] = "pace",
     [LINE_RESTART_EMPTY] = "empty",
     [LINE_RESTART_FULL] = "full",
+    [LINE_RESTART_RELEASE] = "release",
     [LINE_RESTART_LATE] = "late",
 };
 
@@ -84,6 +85,16 @@ void line_take_event(struct line *line, const struct line_event *event)
         line->restart = LINE_RESTART_PACE;
 }
 
+void line_hold(struct line *line, bool cannot_release)
+{
+    line->cannot_release = cannot_release;
+}
+
+static bool is_held(const struct line *line)
+{
+    return line->cannot_release && line->event.has_tiers;
+}
+
 static uint64_t ask_gate(struct line *line, int64_t now_ns)
 {
     const struct gate gate = {
@@ -94,6 +105,7 @@ static uint64_t ask_gate(struct line *line, int64_t now_ns)
         .has_max_active = line->event.has_max_active,
         .active = line->active,
         .max_active = line->event.max_active,
+        .cannot_release = is_held(line),
     };
     return gate_let_in(&gate, &line->held_by);
 }
@@ -106,7 +118,8 @@ static void keep_forecast(struct line *line, int64_t now_ns)
     // The rest below a microsecond is not lost: it is part of the next span.
     line->busy_from_ns = line->is_busy ? now_ns - (now_ns - line->busy_from_ns) % 1000 : now_ns;
     line->busy_served = line->served;
-    line->is_busy = line->event.state == LIFECYCLE_OPEN && line->last > line->served && line->count.rate_count > 0;
+    line->is_busy = line->event.state == LIFECYCLE_OPEN && !is_held(line) && line->last > line->served &&
+                    line->count.rate_count > 0;
 }
 
 // A count that is late starts anew; what held it up until now tells why it was late.
@@ -118,6 +131,8 @@ static void notice_lateness(struct line *line, enum gate_reason was_held_by, int
         line->restart = LINE_RESTART_EMPTY;
     else if (was_held_by == GATE_FULL)
         line->restart = LINE_RESTART_FULL;
+    else if (was_held_by == GATE_NO_RELEASE)
+        line->restart = LINE_RESTART_RELEASE;
     else
         line->restart = LINE_RESTART_LATE;
 }
@@ -178,14 +193,14 @@ int64_t line_next_ns(const struct line *line)
     if (line->restart != LINE_RUNS)
         return INT64_MIN; // at once
     bool is_full = line->event.has_max_active && line->active >= line->event.max_active;
-    if (is_full || line->last <= line->served)
+    if (is_full || is_held(line) || line->last <= line->served)
         return COUNT_NEVER;
     return count_next_ns(&line->count);
 }
 
 bool line_forecast(const struct line *line, int64_t *ret_low_us, int64_t *ret_high_us)
 {
-    if (line->event.state != LIFECYCLE_OPEN)
+    if (line->event.state != LIFECYCLE_OPEN || is_held(line))
         return false;
     uint64_t rate_count;
     uint32_t rate_seconds;

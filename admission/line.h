@@ -28,6 +28,7 @@ struct line_event {
     bool has_max_active;
     uint64_t max_active;
     uint32_t turn_seconds;
+    bool has_tiers; // it sells; without them it is a gate only, and nothing is ever released
     int64_t stopped_us; // how long the event's clock has stood still; right for every state but `stopped`
     struct timetable timetable;
 };
@@ -40,6 +41,7 @@ enum line_restart {
     LINE_RESTART_PACE, // the dial was changed
     LINE_RESTART_EMPTY, // nobody was waiting for a while
     LINE_RESTART_FULL, // max_active turns ran for a while
+    LINE_RESTART_RELEASE, // orders could not be released for a while
     LINE_RESTART_LATE, // this program or MySQL was too slow
 };
 
@@ -52,6 +54,7 @@ struct line {
     int64_t clock_ahead_us; // the least that MySQL's clock was ahead of the monotonic one since then
     int64_t let_in_ns; // when somebody was let in last; COUNT_NEVER: nobody ever was
     uint64_t active; // turns that run; known only if the event has max_active
+    bool cannot_release; // orders cannot be released, see line_hold()
     enum gate_reason held_by; // what the gate said last
     struct forecast forecast;
     bool is_busy; // somebody was waiting and the event was open when the line was looked at last
@@ -70,6 +73,10 @@ void line_take_event(struct line *line, const struct line_event *event);
 // Takes over what MySQL says of the line after this program lost sight of it (leadership, a transaction): the count
 // begins anew.
 void line_take_head(struct line *line, uint64_t served, uint64_t last, int64_t let_in_ns);
+
+// Orders cannot be released, or can again. A line whose visitors would find nobody to take their orders stands still
+// meanwhile, and its count begins anew after it.
+void line_hold(struct line *line, bool cannot_release);
 
 // Looks at the line at `now_ns`: whether there is something to do in a transaction, a restart of the count or
 // somebody to let in. Notices lateness, and keeps the time in which the line was busy for the forecast.

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// See mailbox.h. One mutex that is held for copies of some hundred bytes, and an eventfd for each side.
+// See mailbox.h. One mutex that is held for copies of some hundred bytes, and an eventfd for each thread.
 #include "admission/mailbox.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -21,9 +22,14 @@ struct told {
 
 struct mailbox {
     pthread_mutex_t mutex;
-    int keeper_fd, courier_fd;
+    int keeper_fd, courier_fd, releaser_fd;
     atomic_bool stopping;
+    _Atomic uint64_t lead;
+    _Atomic int64_t trouble_ns;
     struct queue changes, answers, news;
+    size_t hint_count;
+    bool hints_overflowed;
+    char hints[MAILBOX_HINTS_MAX][SLUG_BYTES];
     uint64_t epoch;
     bool full;
     size_t told_count;
@@ -37,8 +43,10 @@ int mailbox_new(struct mailbox **ret)
         return ERROR_MEMORY;
     mailbox->keeper_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     mailbox->courier_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    mailbox->releaser_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    atomic_store(&mailbox->trouble_ns, MAILBOX_NO_TROUBLE);
     pthread_mutex_init(&mailbox->mutex, NULL);
-    if (mailbox->keeper_fd < 0 || mailbox->courier_fd < 0) {
+    if (mailbox->keeper_fd < 0 || mailbox->courier_fd < 0 || mailbox->releaser_fd < 0) {
         mailbox_free(mailbox);
         return ERROR_PERMANENT;
     }
@@ -54,6 +62,8 @@ void mailbox_free(struct mailbox *mailbox)
         close(mailbox->keeper_fd);
     if (mailbox->courier_fd >= 0)
         close(mailbox->courier_fd);
+    if (mailbox->releaser_fd >= 0)
+        close(mailbox->releaser_fd);
     pthread_mutex_destroy(&mailbox->mutex);
     free(mailbox);
 }
@@ -66,6 +76,11 @@ int mailbox_keeper_fd(const struct mailbox *mailbox)
 int mailbox_courier_fd(const struct mailbox *mailbox)
 {
     return mailbox->courier_fd;
+}
+
+int mailbox_releaser_fd(const struct mailbox *mailbox)
+{
+    return mailbox->releaser_fd;
 }
 
 // An eventfd that is full or empty already says what it should, so these cannot fail in a way that matters.
@@ -92,11 +107,17 @@ void mailbox_clear_courier(struct mailbox *mailbox)
     clear(mailbox->courier_fd);
 }
 
+void mailbox_clear_releaser(struct mailbox *mailbox)
+{
+    clear(mailbox->releaser_fd);
+}
+
 void mailbox_stop(struct mailbox *mailbox)
 {
     atomic_store(&mailbox->stopping, true);
     ring(mailbox->keeper_fd);
     ring(mailbox->courier_fd);
+    ring(mailbox->releaser_fd);
 }
 
 bool mailbox_is_stopping(const struct mailbox *mailbox)
@@ -208,4 +229,53 @@ size_t mailbox_take_served(struct mailbox *mailbox, struct message_served_event 
     }
     pthread_mutex_unlock(&mailbox->mutex);
     return count;
+}
+
+void mailbox_set_lead(struct mailbox *mailbox, uint64_t epoch)
+{
+    atomic_store(&mailbox->lead, epoch);
+    ring(mailbox->releaser_fd);
+}
+
+uint64_t mailbox_lead(const struct mailbox *mailbox)
+{
+    return atomic_load(&mailbox->lead);
+}
+
+void mailbox_hint(struct mailbox *mailbox, const char *slug)
+{
+    pthread_mutex_lock(&mailbox->mutex);
+    size_t i = 0;
+    while (i < mailbox->hint_count && strcmp(mailbox->hints[i], slug) != 0)
+        i++;
+    if (i == MAILBOX_HINTS_MAX)
+        mailbox->hints_overflowed = true;
+    else if (i == mailbox->hint_count)
+        snprintf(mailbox->hints[mailbox->hint_count++], SLUG_BYTES, "%s", slug);
+    pthread_mutex_unlock(&mailbox->mutex);
+    ring(mailbox->releaser_fd);
+}
+
+size_t mailbox_take_hints(struct mailbox *mailbox, char ret[static MAILBOX_HINTS_MAX][SLUG_BYTES], bool *ret_all)
+{
+    pthread_mutex_lock(&mailbox->mutex);
+    size_t count = mailbox->hint_count;
+    memcpy(ret, mailbox->hints, count * SLUG_BYTES);
+    *ret_all = mailbox->hints_overflowed;
+    mailbox->hint_count = 0;
+    mailbox->hints_overflowed = false;
+    pthread_mutex_unlock(&mailbox->mutex);
+    return count;
+}
+
+void mailbox_set_trouble(struct mailbox *mailbox, int64_t since_ns, bool wakes)
+{
+    atomic_store(&mailbox->trouble_ns, since_ns);
+    if (wakes)
+        ring(mailbox->keeper_fd);
+}
+
+int64_t mailbox_trouble_ns(const struct mailbox *mailbox)
+{
+    return atomic_load(&mailbox->trouble_ns);
 }

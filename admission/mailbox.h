@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the thread of the lines and the thread of RabbitMQ say to each other. Neither ever waits for the other: of a
+// What the threads of admission say to each other: the keeper of the lines, the courier with the news, the releaser with
+// the orders. None ever waits for another: of a
 // line only the newest state is kept, everything else stands in short queues. When one is full its oldest entry goes;
-// all of them are courtesies that MySQL makes good for within a second. Every function may be called from either
+// all of them are courtesies that MySQL makes good for within a second. Every function may be called from any
 // thread.
 #ifndef ADMISSION_MAILBOX_H
 #define ADMISSION_MAILBOX_H
@@ -16,6 +17,8 @@
 
 #define MAILBOX_LINES_MAX 1024 // lines that are told about
 #define MAILBOX_QUEUE_MAX 256
+#define MAILBOX_HINTS_MAX 64 // events that the releaser is told of by name; more, and it looks at all
+#define MAILBOX_NO_TROUBLE INT64_MAX
 
 struct mailbox;
 
@@ -34,9 +37,11 @@ void mailbox_free(struct mailbox *mailbox); // accepts NULL
 // To poll(2) on: readable when there is something for that side. Emptied with mailbox_clear_*() before taking.
 int mailbox_keeper_fd(const struct mailbox *mailbox);
 int mailbox_courier_fd(const struct mailbox *mailbox);
+int mailbox_releaser_fd(const struct mailbox *mailbox);
 void mailbox_clear_keeper(struct mailbox *mailbox);
 void mailbox_clear_courier(struct mailbox *mailbox);
-// Ends both threads' waits; mailbox_is_stopping() is true from then on.
+void mailbox_clear_releaser(struct mailbox *mailbox);
+// Ends all threads' waits; mailbox_is_stopping() is true from then on.
 void mailbox_stop(struct mailbox *mailbox);
 bool mailbox_is_stopping(const struct mailbox *mailbox);
 
@@ -55,5 +60,18 @@ bool mailbox_take_news(struct mailbox *mailbox, struct mailbox_change *ret);
 // RabbitMQ → lines.
 void mailbox_put_change(struct mailbox *mailbox, const struct mailbox_change *change);
 bool mailbox_take_change(struct mailbox *mailbox, struct mailbox_change *ret);
+
+// Lines → releases. The epoch of this program's lead; 0: it does not lead.
+void mailbox_set_lead(struct mailbox *mailbox, uint64_t epoch);
+uint64_t mailbox_lead(const struct mailbox *mailbox);
+// Lines and RabbitMQ → releases: something may be due in this event.
+void mailbox_hint(struct mailbox *mailbox, const char *slug);
+// Takes all of them; *ret_all: there were too many, look at every event. Returns how many are in `ret`.
+size_t mailbox_take_hints(struct mailbox *mailbox, char ret[static MAILBOX_HINTS_MAX][SLUG_BYTES], bool *ret_all);
+
+// Releases → lines: since when (monotonic) orders could not be released; MAILBOX_NO_TROUBLE: they can. `wakes`: the lines
+// stood still for it, perhaps.
+void mailbox_set_trouble(struct mailbox *mailbox, int64_t since_ns, bool wakes);
+int64_t mailbox_trouble_ns(const struct mailbox *mailbox);
 
 #endif

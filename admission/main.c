@@ -11,6 +11,7 @@
 #include "admission/leader.h"
 #include "admission/mailbox.h"
 #include "admission/meters.h"
+#include "admission/releaser.h"
 #include "admission/settings.h"
 #include "common/log.h"
 #include "common/ops.h"
@@ -24,6 +25,7 @@ struct parts {
     struct mailbox *mailbox;
     struct keeper *keeper;
     struct courier *courier;
+    struct releaser *releaser;
     struct ops *ops;
 };
 
@@ -32,11 +34,14 @@ static bool is_ready(void *context, struct buffer *missing)
     const struct parts *parts = context;
     bool mysql = keeper_sees_mysql(parts->keeper);
     bool rabbitmq = courier_is_connected(parts->courier);
+    bool releases = releaser_is_connected(parts->releaser);
     if (!mysql)
         buffer_text(missing, "MySQL does not answer\n");
     if (!rabbitmq)
-        buffer_text(missing, "RabbitMQ is not connected; lines go on, changes are noticed within a second\n");
-    return mysql && rabbitmq;
+        buffer_text(missing, "RabbitMQ is not connected; changes are noticed within a second\n");
+    if (!releases)
+        buffer_text(missing, "RabbitMQ takes no orders; lines of events with tiers stand still\n");
+    return mysql && rabbitmq && releases;
 }
 
 static void name_holder(char holder[static LEADER_HOLDER_BYTES])
@@ -60,6 +65,8 @@ static int start(struct parts *parts)
         result = keeper_start(&settings.common, holder, parts->mailbox, &parts->keeper);
     if (!result)
         result = courier_start(&settings.common, parts->mailbox, &parts->courier);
+    if (!result)
+        result = releaser_start(&settings.common, parts->mailbox, &parts->releaser);
     if (result) {
         log_error("start_failed", LOG_S("class", error_str(result)));
         return result;
@@ -78,6 +85,7 @@ static void stop(struct parts *parts)
         mailbox_stop(parts->mailbox);
     keeper_join(parts->keeper);
     courier_join(parts->courier);
+    releaser_join(parts->releaser);
     mailbox_free(parts->mailbox);
 }
 

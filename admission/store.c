@@ -59,7 +59,7 @@ int store_read_event(struct db *db, uint64_t id, struct line_event *ret)
     int result =
         db_read(db,
                 "SELECT slug, version, state, pace, max_active, turn_seconds, stopped_us, lobby_opens_at, opens_at, "
-                "closes_at FROM events WHERE id = ?",
+                "closes_at, EXISTS (SELECT 1 FROM tiers t WHERE t.event_id = events.id) FROM events WHERE id = ?",
                 (struct db_value[]){DB_U(id)}, 1, 1, &rows);
     if (result)
         return result;
@@ -71,6 +71,7 @@ int store_read_event(struct db *db, uint64_t id, struct line_event *ret)
         .has_max_active = !db_is_null(rows, 0, 4),
         .max_active = db_u64(rows, 0, 4),
         .turn_seconds = (uint32_t)db_u64(rows, 0, 5),
+        .has_tiers = db_u64(rows, 0, 10) != 0,
         .stopped_us = (int64_t)db_u64(rows, 0, 6),
         .timetable = {.lobby_opens_at_us = time_or_none(rows, 7),
                       .opens_at_us = time_or_none(rows, 8),
@@ -153,21 +154,33 @@ static int read_ended(struct db *db, const struct line_event *event, uint64_t *r
     return result;
 }
 
+// Of those inside: who gave the place up, and who has what they came for (at most one booking of a place is confirmed, and
+// nothing follows it). Both are read from an index; nobody is counted in both.
+static int read_done(struct db *db, uint64_t event_id, uint64_t ended, uint64_t served, uint64_t *ret_done)
+{
+    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
+    int result = db_read(
+        db,
+        "SELECT (SELECT COUNT(*) FROM arrivals WHERE event_id = ? AND number > ? AND number <= ? AND left_at IS NOT NULL)"
+        " + (SELECT COUNT(*) FROM bookings b JOIN arrivals a ON a.event_id = b.event_id AND a.number = b.place WHERE"
+        " b.event_id = ? AND b.state = 'confirmed' AND b.place > ? AND b.place <= ? AND a.left_at IS NULL)",
+        (struct db_value[]){DB_U(event_id), DB_U(ended), DB_U(served), DB_U(event_id), DB_U(ended), DB_U(served)}, 6, 1,
+        &rows);
+    if (!result)
+        *ret_done = db_u64(rows, 0, 0);
+    return result;
+}
+
 int store_read_active(struct db *db, const struct line_event *event, uint64_t served, uint64_t *ret_active)
 {
-    uint64_t ended;
+    uint64_t ended, done;
     int result = read_ended(db, event, &ended);
+    if (!result)
+        result = read_done(db, event->id, ended, served, &done);
     if (result)
         return result;
-    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
-    result = db_read(
-        db, "SELECT COUNT(*) FROM arrivals WHERE event_id = ? AND number > ? AND number <= ? AND left_at IS NOT NULL",
-        (struct db_value[]){DB_U(event->id), DB_U(ended), DB_U(served)}, 3, 1, &rows);
-    if (result)
-        return result;
-    uint64_t left = db_u64(rows, 0, 0);
     uint64_t inside = served > ended ? served - ended : 0;
-    *ret_active = inside > left ? inside - left : 0;
+    *ret_active = inside > done ? inside - done : 0;
     return 0;
 }
 

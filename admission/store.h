@@ -30,8 +30,8 @@ int store_read_head(struct db *db, uint64_t id, uint64_t *ret_served, uint64_t *
 // The last place given.
 int store_read_last(struct db *db, uint64_t id, uint64_t *ret_last) MUST_USE;
 
-// How many turns run: places let in, without those whose turn has ended by the event's clock and those who left. It
-// counts everybody, whether they were there or not.
+// How many turns run: places let in, without those whose turn has ended by the event's clock, those who left and those
+// who have their tickets. It counts everybody, whether they were there or not.
 int store_read_active(struct db *db, const struct line_event *event, uint64_t served, uint64_t *ret_active) MUST_USE;
 
 // Holds the event's row as it is until the transaction ends, so that a change by an operator comes before or after the

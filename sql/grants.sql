@@ -33,9 +33,11 @@ GRANT SELECT, UPDATE (event_id) ON line_counters;
 GRANT SELECT, INSERT, UPDATE ON line_served;
 GRANT SELECT, INSERT ON served_log;
 GRANT SELECT, INSERT ON pace_log;
--- Who left no longer counts as inside.
+-- An event without tiers is a gate only: its line does not depend on orders.
+GRANT SELECT ON tiers;
+-- Who left no longer counts as inside ...
 GRANT SELECT ON arrivals;
--- Whoever stands in the line may be helped to an outcome: nothing but counting who is done already.
+-- ... nor does who has tickets.
 GRANT SELECT ON bookings;
 -- Releases: marks what is due, ends what cannot be served any more, never touches what was wanted.
 GRANT SELECT, UPDATE (state, reason, revision, published, released_at, ended_at, changed_at) ON orders;

@@ -20,6 +20,8 @@
 static const struct config_key keys[] = {
     USER_KEYS("waiting-room", CONFIG_WAITING_ROOM),
     USER_KEYS("admission", CONFIG_ADMISSION),
+    USER_KEYS("booking-worker", CONFIG_BOOKING_WORKER),
+    USER_KEYS("notifier", CONFIG_NOTIFIER),
 };
 
 struct admin_config settings;

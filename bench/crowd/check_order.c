@@ -73,10 +73,12 @@ static void grant_wish(struct check_order *order)
 
 static bool is_wished(const struct check_order *order, uint64_t print, bool first_only)
 {
-    for (uint8_t i = 0; i < order->wish_count; i++)
-        for (uint8_t k = 0; k < (first_only ? 1 : order->wishes[i].count); k++)
+    for (size_t i = 0; i < order->wish_count; i++) {
+        size_t count = first_only ? 1 : order->wishes[i].count;
+        for (size_t k = 0; k < count; k++)
             if (order->wishes[i].choices[k] == print)
                 return true;
+    }
     return order->forgot;
 }
 

@@ -66,7 +66,7 @@ def active(programs, metric):
 
 
 def active_worker(stack):
-    return active(stack.workers, "onsale_booking_orders_total")
+    return active(stack.workers, "onsale_book_messages_total")
 
 
 def active_notifier(stack):

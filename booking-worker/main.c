@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// booking-worker: books the orders that admission released, in batches, one event at a time. Several share the queues and stand
+// in for each other. Here the parts are wired and the signals waited for.
+#include <signal.h>
+#include <stdio.h>
+
+#include "booking-worker/meters.h"
+#include "booking-worker/queue.h"
+#include "booking-worker/settings.h"
+#include "booking-worker/stop.h"
+#include "booking-worker/sweeper.h"
+#include "common/log.h"
+#include "common/ops.h"
+#include "common/program.h"
+#include "common/random.h"
+#include "common/topology.h"
+
+#define SUBSCRIBE_STEP_MS 50 // between two queues
+
+static struct settings settings;
+
+static const char summary[] =
+    "Books released orders. Run two or more: they share the queues and stand in for each other.";
+
+struct parts {
+    struct stop stop;
+    struct queue *queues[TOPOLOGY_BOOKING_QUEUES];
+    struct sweeper *sweeper;
+    struct ops *ops;
+};
+
+static bool is_ready(void *context, struct buffer *missing)
+{
+    const struct parts *parts = context;
+    bool mysql = true, rabbitmq = true;
+    for (unsigned i = 0; i < TOPOLOGY_BOOKING_QUEUES; i++) {
+        mysql = mysql && queue_has_mysql(parts->queues[i]);
+        rabbitmq = rabbitmq && queue_has_rabbitmq(parts->queues[i]);
+    }
+    if (!mysql)
+        buffer_text(missing, "MySQL does not answer or takes no bookings\n");
+    if (!rabbitmq)
+        buffer_text(missing, "RabbitMQ is not connected\n");
+    return mysql && rabbitmq;
+}
+
+// Every worker takes the queues in another sequence and slowly, so that those that start together get some each.
+static int start_queues(struct parts *parts)
+{
+    unsigned order[TOPOLOGY_BOOKING_QUEUES];
+    for (unsigned i = 0; i < TOPOLOGY_BOOKING_QUEUES; i++) {
+        unsigned other = (unsigned)(random_u64() % (i + 1));
+        order[i] = order[other];
+        order[other] = i;
+    }
+    int result = 0;
+    for (unsigned i = 0; i < TOPOLOGY_BOOKING_QUEUES && result == 0; i++)
+        result = queue_start(&settings, topology_booking_queue(i), (int64_t)order[i] * SUBSCRIBE_STEP_MS, &parts->stop,
+                             &parts->queues[i]);
+    return result;
+}
+
+static int start(struct parts *parts)
+{
+    int result = stop_init(&parts->stop);
+    if (!result)
+        result = start_queues(parts);
+    if (!result)
+        result = sweeper_start(&settings, &parts->stop, &parts->sweeper);
+    if (result) {
+        log_error("start_failed", LOG_S("class", error_str(result)));
+        return result;
+    }
+    const char *address = settings.common.ops_listen[CONFIG_BOOKING_WORKER];
+    result = ops_open(address, is_ready, parts, &parts->ops);
+    if (result)
+        log_error("ops_not_listening", LOG_S("address", address), LOG_S("class", error_str(result)));
+    return result;
+}
+
+static void stop(struct parts *parts)
+{
+    ops_close(parts->ops);
+    if (parts->stop.fd >= 0)
+        stop_ask(&parts->stop);
+    for (unsigned i = 0; i < TOPOLOGY_BOOKING_QUEUES; i++)
+        queue_join(parts->queues[i]);
+    sweeper_join(parts->sweeper);
+    stop_done(&parts->stop);
+}
+
+static void reload(const struct config_table *table, const char *path)
+{
+    struct buffer problems = BUFFER_INIT;
+    int result = config_reload(table, path, &problems);
+    if (result) {
+        log_error("reload_failed", LOG_S("error", error_str(result)), LOG_S("problems", problems.data));
+    } else {
+        log_set_level((enum log_level)settings.common.log_level);
+        log_info("reloaded", LOG_S("path", path));
+    }
+    buffer_done(&problems);
+}
+
+int main(int argc, char **argv)
+{
+    const struct config_table table = {
+        .keys = settings_keys,
+        .key_count = settings_key_count,
+        .config = &settings,
+        .program = "booking-worker",
+        .check = settings_check,
+    };
+    const char *path = NULL;
+    int status = program_start(&table, summary, argc, argv, &path);
+    if (status >= 0)
+        return status;
+    struct parts parts = {.stop.fd = -1};
+    meters_register();
+    int result = start(&parts);
+    if (result) {
+        status = 1;
+    } else {
+        log_info("started", LOG_S("version", ONSALE_VERSION));
+        status = 0;
+        while (program_wait_signal() == SIGHUP)
+            reload(&table, path);
+        log_info("stopping", LOG_S("reason", "signal"));
+    }
+    stop(&parts);
+    config_done(&table);
+    return status;
+}

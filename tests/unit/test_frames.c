@@ -179,7 +179,9 @@ static void test_frames_are_shared_until_they_change(void **unused)
     next->version = 2;
     next->state = LIFECYCLE_PAUSED;
     next->tiers[0].left = 97;
-    assert_int_equal(event_view_take_snapshot(view, next), FRAME_BIT(FRAME_EVENT) | FRAME_BIT(FRAME_STOCK));
+    assert_false(view->stock_due);
+    assert_int_equal(event_view_take_snapshot(view, next), FRAME_BIT(FRAME_EVENT));
+    assert_true(view->stock_due);
     assert_int_equal(view->line.served, 10); // the row was read before the line moved
     assert_int_equal(event_view_take_snapshot(view, older), 0);
     assert_int_equal(view->event->state, LIFECYCLE_PAUSED);
@@ -190,6 +192,103 @@ static void test_frames_are_shared_until_they_change(void **unused)
     snapshot_unref(event);
     snapshot_unref(next);
     snapshot_unref(older);
+}
+
+static void take_stock(struct event_view *view, int64_t at_us, const char *tier, uint64_t left, uint64_t asked)
+{
+    struct stock_news *news = stock_news_new("gala", at_us, 1);
+    assert_non_null(news);
+    snprintf(news->tiers[0].code, sizeof news->tiers[0].code, "%s", tier);
+    news->tiers[0].left = left;
+    news->tiers[0].asked = asked;
+    view->stock_due = false;
+    event_view_take_stock(view, news);
+    news_unref(news);
+}
+
+static void test_stock_moves_by_news(void **unused)
+{
+    (void)unused;
+    struct snapshot *event = new_event();
+    event->counted_at_us = NOW;
+    struct event_view *view = event_view_new(event);
+    const struct snapshot_tier *tier = &view->event->tiers[0];
+    take_stock(view, NOW, "floor", 1, 1); // not younger than what was read
+    assert_int_equal(tier->left, 98);
+    assert_false(view->stock_due);
+    take_stock(view, NOW + 5, "floor", 90, 7);
+    assert_true(view->stock_due);
+    assert_int_equal(tier->left, 90);
+    assert_int_equal(tier->asked, 7);
+    assert_int_equal(event->tiers[0].left, 98); // other loops have the same snapshot
+    take_stock(view, NOW + 4, "floor", 91, 8); // late
+    assert_false(view->stock_due);
+    assert_int_equal(tier->left, 90);
+    take_stock(view, NOW + 6, "floor", 90, 7); // nothing new: no frame
+    assert_false(view->stock_due);
+    take_stock(view, NOW + 7, "cellar", 1, 1);
+    assert_false(view->stock_due);
+    event_view_free(view);
+    snapshot_unref(event);
+}
+
+// An event is read again because an operator changed it: the reader has not counted the orders in the line.
+static void test_stock_outlives_a_change_of_the_event(void **unused)
+{
+    (void)unused;
+    struct snapshot *event = new_event(), *next = new_event();
+    struct event_view *view = event_view_new(event);
+    take_stock(view, NOW + 5, "floor", 90, 7);
+    next->version = 2;
+    next->counted_at_us = NOW + 4; // before the news
+    event_view_take_snapshot(view, next);
+    assert_int_equal(view->event->tiers[0].left, 90);
+    assert_int_equal(view->event->tiers[0].asked, 7);
+    next->version = 3;
+    next->counted_at_us = NOW + 6;
+    next->tiers[0].left = 89;
+    event_view_take_snapshot(view, next);
+    assert_true(view->stock_due);
+    assert_int_equal(view->event->tiers[0].left, 89);
+    assert_int_equal(view->event->tiers[0].asked, 7);
+    take_stock(view, NOW + 5, "floor", 90, 7); // what was counted before the reading
+    assert_int_equal(view->event->tiers[0].left, 89);
+    event_view_free(view);
+    snapshot_unref(event);
+    snapshot_unref(next);
+}
+
+static void test_every_notifier_counts_for_itself(void **unused)
+{
+    (void)unused;
+    struct feed_senders senders = {0};
+    assert_int_equal(feed_senders_take(&senders, "a", 1), FEED_NEXT);
+    assert_int_equal(feed_senders_take(&senders, "b", 1), FEED_NEXT);
+    assert_int_equal(feed_senders_take(&senders, "a", 2), FEED_NEXT);
+    assert_int_equal(feed_senders_take(&senders, "a", 2), FEED_OLD); // twice
+    assert_int_equal(feed_senders_take(&senders, "a", 1), FEED_OLD); // late
+    assert_int_equal(feed_senders_take(&senders, "b", 3), FEED_GAP);
+    assert_int_equal(feed_senders_take(&senders, "b", 2), FEED_OLD); // too late: it was asked for
+    assert_int_equal(feed_senders_take(&senders, "b", 4), FEED_NEXT);
+    assert_int_equal(feed_senders_take(&senders, "c", 2), FEED_GAP); // its first was missed
+    assert_int_equal(feed_senders_take(&senders, "c", 3), FEED_NEXT);
+}
+
+static void test_whoever_was_silent_for_longest_is_forgotten(void **unused)
+{
+    (void)unused;
+    struct feed_senders senders = {0};
+    char name[] = "sender-a";
+    for (char i = 0; i < FEED_SENDERS_MAX; i++) {
+        name[7] = (char)('a' + i);
+        assert_int_equal(feed_senders_take(&senders, name, 1), FEED_NEXT);
+    }
+    assert_int_equal(feed_senders_take(&senders, "sender-a", 2), FEED_NEXT);
+    assert_int_equal(feed_senders_take(&senders, "new", 1), FEED_NEXT); // in the place of b
+    assert_int_equal(feed_senders_take(&senders, "sender-a", 3), FEED_NEXT);
+    assert_int_equal(feed_senders_take(&senders, "sender-c", 2), FEED_NEXT);
+    assert_int_equal(feed_senders_take(&senders, "sender-b", 2), FEED_GAP); // costs a look-up, and nothing else
+    assert_int_equal(senders.count, FEED_SENDERS_MAX);
 }
 
 static void test_order_of_the_feed(void **unused)
@@ -210,10 +309,17 @@ static void test_order_of_the_feed(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_public_document),        cmocka_unit_test(test_own_line),
-        cmocka_unit_test(test_shared_frames),          cmocka_unit_test(test_sse),
-        cmocka_unit_test(test_served_never_goes_back), cmocka_unit_test(test_frames_are_shared_until_they_change),
+        cmocka_unit_test(test_public_document),
+        cmocka_unit_test(test_own_line),
+        cmocka_unit_test(test_shared_frames),
+        cmocka_unit_test(test_sse),
+        cmocka_unit_test(test_served_never_goes_back),
+        cmocka_unit_test(test_frames_are_shared_until_they_change),
         cmocka_unit_test(test_order_of_the_feed),
+        cmocka_unit_test(test_stock_moves_by_news),
+        cmocka_unit_test(test_stock_outlives_a_change_of_the_event),
+        cmocka_unit_test(test_every_notifier_counts_for_itself),
+        cmocka_unit_test(test_whoever_was_silent_for_longest_is_forgotten),
     };
     return cmocka_run_group_tests_name("frames", tests, NULL, NULL);
 }

@@ -59,11 +59,78 @@ static void test_who_left_stays_away(void **state)
     event_view_free(view);
 }
 
+static bool take_order(struct visitor *visitor, uint32_t attempt, uint32_t revision, enum order_state state)
+{
+    struct order_facts *facts = order_facts_new();
+    assert_non_null(facts);
+    facts->attempt = attempt;
+    facts->revision = revision;
+    facts->state = state;
+    bool is_news = visitor_take_order(visitor, facts);
+    order_facts_unref(facts);
+    return is_news;
+}
+
+static void test_the_newest_order_stays(void **state)
+{
+    (void)state;
+    struct event_view *view = new_view();
+    struct visitor *visitor = visitor_get(view, 7, id);
+    assert_false(visitor->order_known);
+    assert_false(visitor_take_order(visitor, NULL));
+    assert_true(visitor->order_known);
+    assert_null(visitor->order);
+    assert_true(take_order(visitor, 1, 2, ORDER_RELEASED));
+    assert_false(take_order(visitor, 1, 2, ORDER_RELEASED)); // twice
+    assert_false(take_order(visitor, 1, 1, ORDER_PLACED)); // late
+    assert_int_equal(visitor->order->state, ORDER_RELEASED);
+    assert_true(take_order(visitor, 1, 3, ORDER_SOLD_OUT));
+    assert_true(take_order(visitor, 2, 1, ORDER_PLACED)); // a new attempt counts from 1
+    assert_false(take_order(visitor, 1, 4, ORDER_SOLD_OUT));
+    visitor->order_known = false; // news were missed
+    assert_false(visitor_take_order(visitor, NULL)); // read before the order was given
+    assert_true(visitor->order_known);
+    assert_int_equal(visitor->order->attempt, 2);
+    assert_int_equal(visitor->ended_count, 0); // nobody was there to be told
+    visitor_unref(visitor);
+    event_view_free(view);
+}
+
+// A slow stream may skip what lies between, but no end.
+static void test_ends_are_kept_for_streams(void **state)
+{
+    (void)state;
+    struct event_view *view = new_view();
+    struct visitor *visitor = visitor_get(view, 7, id);
+    visitor->streams = (struct stream *)visitor; // one is there; nobody looks into it
+    take_order(visitor, 1, 1, ORDER_PLACED);
+    take_order(visitor, 1, 3, ORDER_SOLD_OUT);
+    assert_int_equal(visitor->ended_count, 0);
+    take_order(visitor, 2, 1, ORDER_PLACED);
+    take_order(visitor, 2, 2, ORDER_CANCELLED);
+    take_order(visitor, 3, 1, ORDER_PLACED);
+    assert_int_equal(visitor->ended_count, 2);
+    assert_int_equal(visitor->ended[0]->state, ORDER_SOLD_OUT);
+    assert_int_equal(visitor->ended[1]->attempt, 2);
+    for (uint32_t attempt = 3; attempt < 10; attempt++) {
+        take_order(visitor, attempt, 2, ORDER_CANCELLED);
+        take_order(visitor, attempt + 1, 1, ORDER_PLACED);
+    }
+    assert_int_equal(visitor->ended_count, VISITOR_ENDED_MAX);
+    assert_int_equal(visitor->ended[VISITOR_ENDED_MAX - 1]->attempt, 9);
+    assert_int_equal(visitor->ended[0]->attempt, 10 - VISITOR_ENDED_MAX);
+    visitor->streams = NULL;
+    visitor_unref(visitor);
+    event_view_free(view);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same_token_same_visitor),
         cmocka_unit_test(test_who_left_stays_away),
+        cmocka_unit_test(test_the_newest_order_stays),
+        cmocka_unit_test(test_ends_are_kept_for_streams),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

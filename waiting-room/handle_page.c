@@ -9,7 +9,8 @@
 #include "waiting-room/frames.h"
 #include "waiting-room/handle.h"
 #include "waiting-room/joining.h"
-#include "waiting-room/page_render.h"
+#include "waiting-room/order_facts.h"
+#include "waiting-room/page_build.h"
 #include "waiting-room/problem.h"
 #include "waiting-room/visit.h"
 
@@ -19,6 +20,13 @@
 #define TIME_TEXT_BYTES 64
 // The files keep their names over an upgrade, so a browser asks each time whether its copy is still right (and gets a 304).
 #define FILES_CACHING "public, no-cache"
+
+// What the address of the page asked for, besides the page.
+struct asked {
+    struct form query;
+    bool choosing;
+    const char *field, *field_text;
+};
 
 static const char *time_text(int64_t at_us, char text[static TIME_TEXT_BYTES])
 {
@@ -31,52 +39,6 @@ static const char *time_text(int64_t at_us, char text[static TIME_TEXT_BYTES])
     snprintf(text, TIME_TEXT_BYTES, "%d %s %d, %02d:%02d UTC", at.tm_mday, months[at.tm_mon], at.tm_year + 1900,
              at.tm_hour, at.tm_min);
     return text;
-}
-
-// The tiers in the shape that the page wants; freed as one with free_tiers().
-struct tiers {
-    size_t count, price_count;
-    struct page_tier *tiers;
-    struct page_price *prices;
-    char **texts; // the prices' texts
-};
-
-static void free_tiers(struct tiers *tiers)
-{
-    for (size_t i = 0; tiers->texts && i < tiers->price_count; i++)
-        free(tiers->texts[i]);
-    free(tiers->texts);
-    free(tiers->prices);
-    free(tiers->tiers);
-}
-
-static void build_tiers(const struct snapshot *event, struct tiers *tiers)
-{
-    size_t price_count = 0;
-    for (size_t i = 0; i < event->tier_count; i++)
-        price_count += event->tiers[i].price_count;
-    *tiers = (struct tiers){.tiers = calloc(event->tier_count + 1, sizeof *tiers->tiers),
-                            .prices = calloc(price_count + 1, sizeof *tiers->prices),
-                            .texts = calloc(price_count + 1, sizeof *tiers->texts)};
-    if (!tiers->tiers || !tiers->prices || !tiers->texts)
-        return;
-    for (size_t i = 0; i < event->tier_count; i++) {
-        const struct snapshot_tier *tier = &event->tiers[i];
-        tiers->tiers[tiers->count++] = (struct page_tier){.code = tier->code,
-                                                          .name = tier->name,
-                                                          .kind = tier->seated ? "seated" : "standing",
-                                                          .prices = tiers->prices + tiers->price_count,
-                                                          .price_count = tier->price_count,
-                                                          .capacity = tier->capacity,
-                                                          .left = tier->left};
-        for (size_t j = 0; j < tier->price_count; j++, tiers->price_count++) {
-            struct buffer text = BUFFER_INIT;
-            page_price_text(tier->prices[j].amount, event->currency, &text);
-            tiers->texts[tiers->price_count] = buffer_take(&text);
-            tiers->prices[tiers->price_count] =
-                (struct page_price){.name = tier->prices[j].name, .price_text = tiers->texts[tiers->price_count]};
-        }
-    }
 }
 
 static enum page_line page_line(enum line line)
@@ -137,13 +99,16 @@ static void render(struct visit *visit)
     struct buffer html CLEANUP(buffer_done) = BUFFER_INIT, cookie CLEANUP(buffer_done) = BUFFER_INIT,
                        document CLEANUP(buffer_done) = BUFFER_INIT, line CLEANUP(buffer_done) = BUFFER_INIT,
                        problem CLEANUP(buffer_done) = BUFFER_INIT;
-    struct tiers tiers CLEANUP(free_tiers);
+    struct buffer order_json CLEANUP(buffer_done) = BUFFER_INIT;
+    static const struct asked nothing;
+    const struct asked *asked = visit->data ? visit->data : &nothing;
+    struct page_build build CLEANUP(page_build_done) = {0};
     char starts[TIME_TEXT_BYTES], opens[TIME_TEXT_BYTES], until[TIME_TEXT_BYTES];
     struct line_state state;
     int64_t now_us = room_loop_now_us(visit->loop);
     const struct problem *failed = visit_problem(visit);
     bool told = visit->visitor && visit->error != ERROR_NOT_FOUND && visit_state(visit, &state, &now_us);
-    build_tiers(event, &tiers);
+    const struct order_facts *order = told && visit->visitor->order_known ? visit->visitor->order : NULL;
     struct page_view page = {.slug = event->slug,
                              .name = event->name,
                              .venue = event->venue,
@@ -151,10 +116,17 @@ static void render(struct visit *visit)
                              .starts_text = time_text(event->starts_at_us, starts),
                              .opens_text = time_text(event->opens_at_us, opens),
                              .notice = event->notice,
-                             .tiers = tiers.tiers,
-                             .tier_count = tiers.count,
-                             // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): free_tiers() is called on leaving.
+                             .choosing = asked->choosing,
+                             .field = asked->field,
+                             .field_text = asked->field_text,
                              .in_line = view->line.last > view->line.served ? view->line.last - view->line.served : 0};
+    page_build(&build, event, order, &asked->query, &page);
+    if (order)
+        order_facts_write(&order_json, order, now_us);
+    page.order_json = order_json.data;
+    page.order_unknown = told && !visit->visitor->order_known;
+    if (page.order_unknown)
+        page.order_json = "false";
     if (told) {
         failed = NULL; // with MySQL away the token still tells who waits where
         fill_visitor(&page, visit, &state);
@@ -165,12 +137,53 @@ static void render(struct visit *visit)
     }
     if (failed && failed->status == 401 && visit->by_cookie)
         cookie_remove(&cookie, event->slug); // an old cookie must not lock its visitor out
-    add_problem(&problem, failed ? failed : visit->problem);
+    add_problem(&problem, failed ? failed : asked->field ? NULL : visit->problem); // a field's is told there
     page.problem_text = problem.data;
     frames_public(&document, event, &view->line, now_us);
     page.document_json = document.data;
     page_render(template->data, template->bytes, &page, &html);
     respond_page(visit, &html, &cookie);
+}
+
+// Why a field of the form was refused. The words are ours: what stands in an address may be anybody's.
+static const char *field_text(const char *field)
+{
+    static const struct {
+        const char *field, *text;
+    } texts[] = {
+        {"tickets", "Choose which tickets you want, and how many: at least one, and no more than one order may have."},
+        {"alternatives", "Choose other tickets that are on sale, each at most once."},
+        {"email", "Enter the e-mail address that the tickets are to be booked for. It looks like name@example.org."},
+        {"name", "Leave the name out, or enter a shorter one."},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (strcmp(texts[i].field, field) == 0)
+            return texts[i].text;
+    return NULL;
+}
+
+static void free_asked(void *data)
+{
+    struct asked *asked = data;
+    if (asked)
+        form_done(&asked->query);
+    free(asked);
+}
+
+// The query is kept for render(): it lives no longer than this call.
+static void read_query(struct visit *visit, const struct http_request *request)
+{
+    struct asked *asked = *request->query ? calloc(1, sizeof *asked) : NULL;
+    if (!asked)
+        return;
+    visit->data = asked;
+    visit->free_data = free_asked;
+    if (form_read(request->query, strlen(request->query), &asked->query) < 0)
+        return;
+    const char *choose = form_value(&asked->query, "choose"), *field = form_value(&asked->query, "field");
+    asked->choosing = choose && strcmp(choose, "1") == 0;
+    asked->field_text = field ? field_text(field) : NULL;
+    asked->field = asked->field_text ? field : NULL;
 }
 
 static const struct problem *problem_in_query(const char *query)
@@ -206,8 +219,9 @@ void handle_page(struct http_exchange *exchange, const struct http_request *requ
         return;
     const struct problem *problem = problem_in_query(request->query);
     visit->problem = is_so(problem, view->event->state) ? problem : NULL;
+    read_query(visit, request);
     if (visit->visitor)
-        visit_with_facts(visit, render);
+        visit_with_order(visit, render);
     else
         render(visit);
 }

@@ -27,6 +27,7 @@
 BUILT_IN(html, "waiting-room/page/page.html");
 BUILT_IN(css, "waiting-room/page/onsale.css");
 BUILT_IN(js, "waiting-room/page/onsale.js");
+BUILT_IN(order_js, "waiting-room/page/order.js");
 BUILT_IN(icon, "waiting-room/page/icon.svg");
 
 static const struct {
@@ -35,6 +36,7 @@ static const struct {
     [PAGE_HTML] = {"page.html", "text/html; charset=utf-8", page_html, page_html_end},
     [PAGE_CSS] = {"onsale.css", "text/css; charset=utf-8", page_css, page_css_end},
     [PAGE_JS] = {"onsale.js", "text/javascript; charset=utf-8", page_js, page_js_end},
+    [PAGE_ORDER_JS] = {"order.js", "text/javascript; charset=utf-8", page_order_js, page_order_js_end},
     [PAGE_ICON] = {"icon.svg", "image/svg+xml", page_icon, page_icon_end},
 };
 

@@ -9,7 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "waiting-room/page_order.h"
+
 #define PLACEHOLDER_BYTES_MAX 32
+#define REFRESH_SECONDS 15
+#define REFRESH_SOON_SECONDS 3 // while an order is being booked
 
 struct page {
     const struct page_view *view;
@@ -29,6 +33,8 @@ static bool is_state(const struct page_view *view, const char *state)
 static const char *page_panel(const struct page_view *view)
 {
     bool ended = is_state(view, "closed") || is_state(view, "sold_out");
+    if (page_outcome_stands_alone(view->order) || (ended && page_outcome(view->order)))
+        return "outcome";
     if (view->line == PAGE_LINE_TURN && (!ended || view->tier_count == 0))
         return "turn";
     if (ended)
@@ -47,8 +53,7 @@ static const char *page_panel(const struct page_view *view)
     }
 }
 
-// 1284 as "1,284".
-static void append_count(struct buffer *html, uint64_t count)
+void page_append_count(struct buffer *html, uint64_t count)
 {
     char digits[24];
     int length = snprintf(digits, sizeof(digits), "%" PRIu64, count);
@@ -146,14 +151,8 @@ static void append_tiers(struct buffer *html, const struct page_view *view)
         append_prices(html, tier);
         buffer_format(html, "<progress max=\"%" PRIu64 "\" value=\"%" PRIu64 "\" aria-hidden=\"true\"></progress>",
                       tier->capacity > 0 ? tier->capacity : 1, tier->left);
-        buffer_text(html, "<p class=\"left\">");
-        if (tier->left == 0) {
-            buffer_text(html, "None free");
-        } else {
-            append_count(html, tier->left);
-            buffer_text(html, " left");
-        }
-        buffer_text(html, "</p></li>");
+        page_append_left(html, tier);
+        buffer_text(html, "</li>");
     }
 }
 
@@ -177,7 +176,7 @@ static void append_title(struct buffer *html, const struct page *page)
     const struct page_view *view = page->view;
     if (strcmp(page->panel, "waiting") == 0) {
         if (view->ahead > 0) {
-            append_count(html, view->ahead);
+            page_append_count(html, view->ahead);
             buffer_text(html, " ahead");
         } else {
             buffer_text(html, "You are next");
@@ -185,6 +184,8 @@ static void append_title(struct buffer *html, const struct page *page)
         buffer_text(html, " · ");
     } else if (strcmp(page->panel, "turn") == 0) {
         buffer_text(html, view->tier_count > 0 ? "Your turn · " : "You are in · ");
+    } else if (strcmp(page->panel, "outcome") == 0 && view->order->state == ORDER_CONFIRMED) {
+        buffer_text(html, "Booked · ");
     }
     buffer_html(html, view->name);
 }
@@ -196,7 +197,7 @@ static void append_in_line(struct buffer *html, const struct page_view *view)
         buffer_text(html, lobby ? "Nobody is in the lobby yet." : "Nobody is waiting now.");
         return;
     }
-    append_count(html, view->in_line);
+    page_append_count(html, view->in_line);
     buffer_text(html, view->in_line == 1 ? " person is " : " people are ");
     buffer_text(html, lobby ? "in the lobby now." : "waiting now.");
 }
@@ -235,6 +236,17 @@ static bool append_value(struct buffer *html, const struct page *page, const cha
     return false;
 }
 
+// Without scripts the page renews itself, but not under somebody who fills in the form.
+static void append_refresh(struct buffer *html, const struct page_view *view)
+{
+    if (view->choosing)
+        return;
+    buffer_format(html, "<noscript><meta http-equiv=\"refresh\" content=\"%d; url=/e/",
+                  page_order_is_moving(view->order) ? REFRESH_SOON_SECONDS : REFRESH_SECONDS);
+    buffer_html(html, view->slug);
+    buffer_text(html, "\"></noscript>");
+}
+
 static void append_built(struct buffer *html, const struct page *page, const char *name)
 {
     const struct page_view *view = page->view;
@@ -245,15 +257,21 @@ static void append_built(struct buffer *html, const struct page *page, const cha
     } else if (strcmp(name, "wait") == 0) {
         append_wait(html, view);
     } else if (strcmp(name, "place") == 0) {
-        append_count(html, view->place);
+        page_append_count(html, view->place);
     } else if (strcmp(name, "ahead") == 0) {
-        append_count(html, view->ahead);
+        page_append_count(html, view->ahead);
     } else if (strcmp(name, "in_line") == 0) {
         append_in_line(html, view);
+    } else if (strcmp(name, "refresh") == 0) {
+        append_refresh(html, view);
     } else if (strcmp(name, "document_json") == 0) {
         append_json(html, view->document_json);
     } else if (strcmp(name, "line_json") == 0) {
         append_json(html, view->line_json);
+    } else if (strcmp(name, "order_json") == 0) {
+        append_json(html, view->order_json);
+    } else {
+        page_order_append(html, view, page->panel, name);
     }
 }
 
@@ -279,9 +297,9 @@ static bool is_shown(const struct page *page, const char *name)
         {"ahead", view->ahead > 0},
         {"wait", view->ahead > 0 && !is_still},
         {"keep", has_place},
-        {"keep_until", view->line != PAGE_LINE_TURN},
+        {"keep_until", view->line != PAGE_LINE_TURN && (!view->order || view->order->state != ORDER_PLACED)},
         {"still_paused", is_state(view, "paused") && view->line == PAGE_LINE_WAITING},
-        {"still_stopped", is_state(view, "stopped") && has_place},
+        {"still_stopped", is_state(view, "stopped") && (has_place || page_order_is_moving(view->order))},
         {"turn_still", is_state(view, "stopped")},
         {"join_lobby", is_state(view, "lobby")},
         {"join_line", !is_state(view, "lobby")},
@@ -291,6 +309,9 @@ static bool is_shown(const struct page *page, const char *name)
         if (strcmp(name, parts[i].name) == 0)
             return parts[i].shown;
     }
+    bool shown;
+    if (page_order_part(view, page->panel, name, &shown))
+        return shown;
     return strcmp(name, page->panel) == 0;
 }
 
@@ -361,7 +382,7 @@ void page_price_text(uint64_t amount, const char *currency, struct buffer *text)
     buffer_text(text, sign != NULL ? sign : currency);
     if (sign == NULL)
         buffer_text(text, " ");
-    append_count(text, amount / unit);
+    page_append_count(text, amount / unit);
     if (digits > 0)
         buffer_format(text, ".%0*" PRIu64, (int)digits, amount % unit);
 }

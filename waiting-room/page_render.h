@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The event's page as HTML: a template whose {{placeholders}} are filled from a view. What comes out is whole without
-// JavaScript (forms for joining and leaving, the place, the wait); the script then keeps the same elements up to date.
+// JavaScript (forms for joining, ordering and leaving, the place, the wait, what became of an order); the scripts then keep
+// the same elements up to date.
 // Pure: no I/O, no clock, any thread.
 #ifndef WAITING_ROOM_PAGE_RENDER_H
 #define WAITING_ROOM_PAGE_RENDER_H
@@ -10,6 +11,9 @@
 #include <stdint.h>
 
 #include "common/buffer.h"
+#include "common/order_state.h"
+
+#define PAGE_OTHERS_MAX 3 // other choices beside the first
 
 // What the visitor's token says: PAGE_LINE_NONE is somebody without a place.
 enum page_line {
@@ -24,6 +28,8 @@ enum page_line {
 struct page_price {
     const char *name; // "Adult"
     const char *price_text; // "€75.00": see page_price_text()
+    const char *code;
+    uint32_t count; // tickets in the form, to begin with
 };
 
 struct page_tier {
@@ -34,6 +40,21 @@ struct page_tier {
     size_t price_count;
     uint64_t capacity;
     uint64_t left;
+    uint64_t asked;
+    bool chosen; // in the form, to begin with
+};
+
+struct page_order {
+    enum order_state state;
+    enum order_reason reason;
+    const char *tickets_text; // "2 × Floor"
+    const char *amount_text; // "€90.00"; NULL: nothing is to be paid
+    const char *email;
+    const char *reference; // "K7QM-4WDP", of a booking that has places
+    const char *refund; // "pending", "done" or "failed"
+    bool other_choice; // booked is not what was wanted first
+    const char *const *alternatives; // each as tickets_text
+    size_t alternative_count;
 };
 
 // Everything is borrowed for the call and is plain text in UTF-8: escaping is done here. A string that does not apply
@@ -60,8 +81,19 @@ struct page_view {
     uint64_t wait_low_seconds;
     uint64_t wait_high_seconds;
 
+    const struct page_order *order; // the visitor's newest; NULL: none
+    bool order_unknown; // whether there is one cannot be said now: then nothing is said about it
+    bool choosing; // the form was asked for: it is shown, and the page does not renew itself
+    uint32_t max_per_order;
+    uint32_t max_per_customer; // 0: not known
+    const char *field; // "tickets", "alternatives", "email" or "name": what the last form was refused for
+    const char *field_text; // why; a whole sentence
+    const char *form_email, *form_name; // to begin with
+    const char *other_tiers[PAGE_OTHERS_MAX]; // codes, to begin with
+
     const char *document_json; // the public document, as at /v1/events/SLUG; embedded for the script
     const char *line_json; // the visitor's own state, as at /v1/events/SLUG/line; NULL without a valid token
+    const char *order_json; // the order, as at /v1/events/SLUG/order; NULL: none; "false": unknown
 };
 
 // Appends the page to `html`; a failure is html->failed. Placeholders that nobody knows come out empty; nothing that

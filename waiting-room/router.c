@@ -25,10 +25,12 @@ static const struct {
 } routes[] = {
     {"/e/*", ROUTE_PAGE, CAN_GET, "GET, HEAD"},
     {"/e/*/join", ROUTE_PAGE_JOIN, CAN_POST, "POST"},
+    {"/e/*/order", ROUTE_PAGE_ORDER, CAN_POST, "POST"},
     {"/e/*/leave", ROUTE_PAGE_LEAVE, CAN_POST, "POST"},
     {"/v1/events/*", ROUTE_EVENT, CAN_GET, "GET, HEAD"},
     {"/v1/events/*/line", ROUTE_LINE, CAN_GET | CAN_POST | CAN_DELETE, "GET, HEAD, POST, DELETE"},
     {"/assets/onsale.css", ROUTE_CSS, CAN_GET, "GET, HEAD"},
+    {"/assets/order.js", ROUTE_ORDER_JS, CAN_GET, "GET, HEAD"},
     {"/assets/onsale.js", ROUTE_JS, CAN_GET, "GET, HEAD"},
     {"/assets/icon.svg", ROUTE_ICON, CAN_GET, "GET, HEAD"},
     {"/favicon.ico", ROUTE_ICON, CAN_GET, "GET, HEAD"},
@@ -132,6 +134,9 @@ static void handle_event_route(struct http_exchange *exchange, const struct http
     case ROUTE_PAGE_JOIN:
         handle_page_join(exchange, request, view);
         break;
+    case ROUTE_PAGE_ORDER:
+        handle_page_order(exchange, request, view);
+        break;
     case ROUTE_PAGE_LEAVE:
         handle_page_leave(exchange, request, view);
         break;
@@ -160,6 +165,8 @@ void router_request(struct http_exchange *exchange, const struct http_request *r
         handle_page_file(exchange, request, PAGE_CSS);
     else if (match.route == ROUTE_JS)
         handle_page_file(exchange, request, PAGE_JS);
+    else if (match.route == ROUTE_ORDER_JS)
+        handle_page_file(exchange, request, PAGE_ORDER_JS);
     else if (match.route == ROUTE_ICON)
         handle_page_file(exchange, request, PAGE_ICON);
     else

@@ -12,10 +12,12 @@ enum route {
     ROUTE_PAGE,
     ROUTE_PAGE_JOIN,
     ROUTE_PAGE_LEAVE,
+    ROUTE_PAGE_ORDER,
     ROUTE_EVENT,
     ROUTE_LINE,
     ROUTE_CSS,
     ROUTE_JS,
+    ROUTE_ORDER_JS,
     ROUTE_ICON,
 };
 

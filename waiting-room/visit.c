@@ -124,6 +124,8 @@ struct visit *visit_new(struct http_exchange *exchange, const struct http_reques
 
 void visit_free(struct visit *visit)
 {
+    if (visit->free_data)
+        visit->free_data(visit->data);
     visitor_unref(visit->visitor);
     free(visit);
 }

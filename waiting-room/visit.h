@@ -32,6 +32,8 @@ struct visit {
     void (*joined)(struct visit *visit);
     bool again, wants_stream;
     const struct problem *problem;
+    void *data; // with free_data called on it when the visit ends
+    void (*free_data)(void *data);
 };
 
 // Reads and verifies the request's token (once per connection while it stays the same). NULL when out of memory.

@@ -20,14 +20,25 @@ static void render(unsigned choice, char *const fields[static TEXTS], struct buf
     char problem[128];
     if (!files)
         FUZZ_CHECK(page_files_load("", &files, problem, sizeof problem) == 0);
-    struct page_price prices[] = {{fields[6], fields[7]}, {fields[7], fields[6]}};
+    struct page_price prices[] = {{fields[6], fields[7], fields[5], 1}, {fields[7], fields[6], fields[0], 0}};
     struct page_tier tier = {.code = fields[5],
                              .name = fields[4],
                              .kind = "standing",
                              .prices = prices,
                              .price_count = 1 + (choice >> 5 & 1),
                              .capacity = 10,
-                             .left = choice & 1};
+                             .left = choice & 1,
+                             .asked = choice & 2};
+    const char *const alternatives[] = {fields[4], fields[8]};
+    struct page_order order = {.state = (enum order_state)(choice * 5 % ORDER_STATE_COUNT),
+                               .reason = (enum order_reason)(choice * 3 % ORDER_REASON_COUNT),
+                               .tickets_text = fields[4],
+                               .amount_text = fields[7],
+                               .email = fields[2],
+                               .reference = fields[3],
+                               .refund = fields[0],
+                               .alternatives = alternatives,
+                               .alternative_count = choice & 3 ? 2 : 0};
     struct page_view view = {
         .lang = fields[0],
         .slug = fields[1],
@@ -44,6 +55,14 @@ static void render(unsigned choice, char *const fields[static TEXTS], struct buf
         .line = (enum page_line)(choice >> 3 & 3),
         .place = choice,
         .ahead = choice,
+        .order = choice % 3 ? &order : NULL,
+        .choosing = choice & 4,
+        .max_per_order = choice,
+        .field = choice & 2 ? "email" : "tickets",
+        .field_text = fields[9],
+        .form_email = fields[2],
+        .form_name = fields[1],
+        .order_json = fields[10],
         .document_json = fields[10],
         .line_json = fields[10],
     };

@@ -38,11 +38,16 @@ static int free_template(void **state)
     return 0;
 }
 
-static const struct page_price two_prices[] = {{"Adult", "€75.00"}, {"Child", "€35.00"}};
-static const struct page_price one_price[] = {{"full", "€45.00"}};
+static const struct page_price two_prices[] = {{"Adult", "€75.00", "adult", 0}, {"Child", "€35.00", "child", 0}};
+static const struct page_price one_price[] = {{"full", "€45.00", "full", 2}};
 static const struct page_tier two_tiers[] = {
-    {"floor", "Floor", "standing", one_price, 1, 2000, 1204},
-    {"stalls", "Stalls", "seated", two_prices, 2, 560, 0},
+    {"floor", "Floor", "standing", one_price, 1, 2000, 1204, 800, true},
+    {"stalls", "Stalls", "seated", two_prices, 2, 560, 0, 0, false},
+};
+static const struct page_tier three_tiers[] = {
+    {"floor", "Floor", "standing", one_price, 1, 2000, 1204, 0, true},
+    {"stalls", "Stalls", "standing", two_prices, 2, 560, 10, 0, false},
+    {"boxes", "Boxes", "seated", one_price, 1, 20, 20, 0, false},
 };
 
 static struct page_view usual_view(void)
@@ -55,6 +60,8 @@ static struct page_view usual_view(void)
                               .tiers = two_tiers,
                               .tier_count = 2,
                               .in_line = 4421,
+                              .max_per_order = 6,
+                              .max_per_customer = 8,
                               .document_json = "{\"slug\":\"gala\"}"};
 }
 
@@ -95,7 +102,10 @@ static void assert_panel(const struct page_view *view, const char *panel)
 {
     static const char *const panels[] = {"draft", "join", "lobby",   "waiting",  "turn",
                                          "over",  "left", "stopped", "sold_out", "closed"};
+    char panel_attribute[64];
+    snprintf(panel_attribute, sizeof panel_attribute, "<html lang=\"en\" data-panel=\"%s\">", panel);
     char *html = render(view);
+    assert_has(html, panel_attribute);
     for (size_t i = 0; i < sizeof panels / sizeof panels[0]; i++) {
         char shown[64], hidden[64];
         snprintf(shown, sizeof shown, "data-panel=\"%s\">", panels[i]);
@@ -300,9 +310,20 @@ static void text_cannot_become_markup(void **state)
     (void)state;
     static const char evil[] = "<script>alert('1')</script>\"&{{slug}}";
     static const char escaped_start[] = "&lt;script&gt;alert(";
-    struct page_price price = {evil, evil};
+    struct page_price price = {evil, evil, evil, 1};
     struct page_price prices[] = {price, price};
-    struct page_tier tier = {evil, evil, evil, prices, 2, 5, 5};
+    struct page_tier tiers[] = {{evil, evil, evil, prices, 2, 5, 5, 0, false},
+                                {evil, evil, "standing", prices, 2, 5, 5, 5, true},
+                                {evil, evil, "standing", prices, 1, 5, 5, 5, true}};
+    const char *const alternatives[] = {evil, evil};
+    struct page_order order = {.state = ORDER_PLACED,
+                               .tickets_text = evil,
+                               .amount_text = evil,
+                               .email = evil,
+                               .reference = evil,
+                               .refund = evil,
+                               .alternatives = alternatives,
+                               .alternative_count = 2};
     struct page_view view = {.lang = evil,
                              .slug = "gala",
                              .name = evil,
@@ -313,9 +334,17 @@ static void text_cannot_become_markup(void **state)
                              .until_text = evil,
                              .notice = evil,
                              .problem_text = evil,
-                             .tiers = &tier,
-                             .tier_count = 1,
+                             .tiers = tiers,
+                             .tier_count = 3,
                              .line = PAGE_LINE_TURN,
+                             .order = &order,
+                             .choosing = true,
+                             .max_per_order = 6,
+                             .field = "email",
+                             .field_text = evil,
+                             .form_email = evil,
+                             .form_name = evil,
+                             .other_tiers = {evil},
                              .document_json = "{}"};
     char *html = render(&view);
     assert_has(html, escaped_start);
@@ -331,8 +360,9 @@ static void json_cannot_end_its_script(void **state)
     struct page_view view = usual_view();
     view.document_json = "{\"name\":\"</script><!--<script>\"}";
     view.line_json = "<";
-    assert_renders("{{document_json}} {{line_json}}", &view,
-                   "{\"name\":\"\\u003c/script>\\u003c!--\\u003cscript>\"} \\u003c");
+    view.order_json = "</script>";
+    assert_renders("{{document_json}} {{line_json}} {{order_json}}", &view,
+                   "{\"name\":\"\\u003c/script>\\u003c!--\\u003cscript>\"} \\u003c \\u003c/script>");
 }
 
 static void broken_templates_do_no_harm(void **state)
@@ -416,6 +446,230 @@ static void prices_in_the_currency_s_own_unit(void **state)
     }
 }
 
+// ---- The order ----
+
+// Exactly this outcome is told; "": none.
+static void assert_outcome(const char *html, const char *outcome)
+{
+    static const char *const outcomes[] = {"released",       "progress",    "confirmed",    "sold_out",
+                                           "customer_limit", "tier_closed", "event_closed", "seats_taken",
+                                           "refused",        "failed",      "expired",      "cancelled"};
+    for (size_t i = 0; i < sizeof outcomes / sizeof outcomes[0]; i++) {
+        char begin[64];
+        snprintf(begin, sizeof begin, "data-outcome=\"%s\"", outcomes[i]);
+        const char *tag = strstr(html, begin);
+        if (!tag)
+            fail_msg("the page lacks: %s", begin);
+        const char *hidden = strstr(tag, " hidden>"), *end = strchr(tag, '>');
+        bool is_shown = !hidden || hidden > end;
+        if (is_shown != (strcmp(outcomes[i], outcome) == 0))
+            fail_msg("%s is %s", outcomes[i], is_shown ? "shown" : "hidden");
+    }
+}
+
+static const char *const an_alternative[] = {"Stalls: 2 × Adult"};
+
+static struct page_order usual_order(enum order_state state)
+{
+    bool has_places = order_has_places(state);
+    return (struct page_order){.state = state,
+                               .tickets_text = "2 × Floor",
+                               .amount_text = "€90.00",
+                               .email = "a@b.example",
+                               .reference = has_places ? "K7QM-4WDP" : "",
+                               .alternatives = an_alternative,
+                               .alternative_count = 1};
+}
+
+static struct page_view waiting_view(const struct page_order *order)
+{
+    struct page_view view = usual_view();
+    view.line = PAGE_LINE_WAITING;
+    view.ahead = 5;
+    view.place = 12;
+    view.tiers = three_tiers;
+    view.tier_count = 3;
+    view.order = order;
+    return view;
+}
+
+static void who_waits_is_offered_the_form(void **state)
+{
+    (void)state;
+    struct page_view view = waiting_view(NULL);
+    char *html = render(&view);
+    assert_outcome(html, "");
+    assert_has(html, "<noscript><p><a class=\"main\" href=\"/e/gala?choose=1#order\">Choose your tickets</a>");
+    assert_has(html, "action=\"/e/gala/order\" hidden>"); // shown by the script, or on its own
+    assert_has(html, "content=\"15; url=/e/gala\"");
+    free(html);
+    view.choosing = true;
+    view.form_email = "a@b.example";
+    view.other_tiers[0] = "stalls";
+    html = render(&view);
+    assert_has(html, "id=\"order-form\" method=\"post\" action=\"/e/gala/order\">");
+    assert_lacks(html, "http-equiv=\"refresh\""); // not under somebody who fills it in
+    assert_has(html, "name=\"tier\" required value=\"floor\" checked>");
+    assert_has(html, "name=\"tier\" required value=\"boxes\" disabled>");
+    assert_has(html,
+               "name=\"tickets.floor.full\" data-price=\"full\" inputmode=\"numeric\" min=\"0\" max=\"6\" value=\"2\"");
+    assert_has(html, "name=\"tickets.stalls.child\"");
+    assert_lacks(html, "name=\"tickets.boxes.");
+    assert_has(html, "<option value=\"stalls\" selected>");
+    assert_lacks(html, "id=\"other-2\""); // two tiers: one other choice
+    assert_has(html, "value=\"a@b.example\"");
+    free(html);
+    view.field = "email";
+    view.field_text = "That is none.";
+    html = render(&view);
+    assert_has(html, "id=\"problem-email\">That is none.</p>");
+    assert_has(html, "id=\"problem-name\" hidden>");
+    assert_has(html, "value=\"a@b.example\" aria-invalid=\"true\">");
+    free(html);
+}
+
+static void nobody_else_is_offered_the_form(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *state;
+        enum page_line line;
+        bool shown;
+    } cases[] = {
+        {"open", PAGE_LINE_NONE, false},   {"lobby", PAGE_LINE_LOBBY, true},       {"open", PAGE_LINE_TURN, true},
+        {"paused", PAGE_LINE_TURN, true},  {"open", PAGE_LINE_OVER, false},        {"open", PAGE_LINE_LEFT, false},
+        {"closed", PAGE_LINE_TURN, false}, {"sold_out", PAGE_LINE_WAITING, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct page_view view = waiting_view(NULL);
+        view.state = cases[i].state;
+        view.line = cases[i].line;
+        char *html = render(&view);
+        assert_has(html,
+                   cases[i].shown ? "aria-labelledby=\"order-title\">" : "aria-labelledby=\"order-title\" hidden>");
+        free(html);
+    }
+    struct page_view seats = waiting_view(NULL);
+    seats.tiers = three_tiers + 2;
+    seats.tier_count = 1;
+    char *html = render(&seats);
+    assert_has(html, "aria-labelledby=\"order-title\" hidden>");
+    free(html);
+    struct page_view unknown = waiting_view(NULL);
+    unknown.order_unknown = true;
+    html = render(&unknown);
+    assert_has(html, "aria-labelledby=\"order-title\" hidden>");
+    free(html);
+}
+
+static void a_placed_order_is_repeated(void **state)
+{
+    (void)state;
+    struct page_order order = usual_order(ORDER_PLACED);
+    struct page_view view = waiting_view(&order);
+    char *html = render(&view);
+    assert_outcome(html, "");
+    assert_has(html, "<h2 id=\"order-title\">Your order is safe</h2>");
+    assert_has(html, "<div id=\"order-placed\">");
+    assert_has(html, "<dd class=\"order-tickets\">2 × Floor</dd>");
+    assert_has(html, "<dd id=\"order-alternatives\">Stalls: 2 × Adult</dd>");
+    assert_has(html, "<dd class=\"order-amount\">€90.00</dd>");
+    assert_has(html, "<dd class=\"order-email\">a@b.example</dd>");
+    assert_has(html, "id=\"order-later\">You can close this page");
+    assert_has(html, "id=\"keep-until\" hidden>"); // nothing has to be done in the turn
+    assert_has(html, "<noscript><p hidden>");
+    free(html);
+    view.choosing = true;
+    html = render(&view);
+    assert_has(html, "Change your order</h2>");
+    assert_has(html, "<div id=\"order-placed\" hidden>");
+    assert_has(html, "id=\"order-keep-old\">");
+    free(html);
+}
+
+static void every_end_is_told(void **state)
+{
+    (void)state;
+    static const struct {
+        enum order_state state;
+        enum order_reason reason;
+        const char *outcome, *panel_open, *panel_ended; // in a turn: with the event open, and sold out
+    } cases[] = {
+        {ORDER_RELEASED, ORDER_NO_REASON, "released", "outcome", "outcome"},
+        {ORDER_HELD, ORDER_NO_REASON, "progress", "outcome", "outcome"},
+        {ORDER_STANDBY, ORDER_NO_REASON, "progress", "outcome", "outcome"},
+        {ORDER_CONFIRMED, ORDER_NO_REASON, "confirmed", "outcome", "outcome"},
+        {ORDER_SOLD_OUT, ORDER_NO_REASON, "sold_out", "turn", "outcome"},
+        {ORDER_REFUSED, ORDER_CUSTOMER_LIMIT, "customer_limit", "turn", "outcome"},
+        {ORDER_REFUSED, ORDER_TIER_CLOSED, "tier_closed", "turn", "outcome"},
+        {ORDER_REFUSED, ORDER_EVENT_CLOSED, "event_closed", "turn", "outcome"},
+        {ORDER_REFUSED, ORDER_SEATS_TAKEN, "seats_taken", "turn", "outcome"},
+        {ORDER_REFUSED, ORDER_NO_REASON, "refused", "turn", "outcome"},
+        {ORDER_EXPIRED, ORDER_NO_REASON, "expired", "turn", "outcome"},
+        {ORDER_FAILED, ORDER_BROKEN, "failed", "turn", "outcome"},
+        {ORDER_CANCELLED, ORDER_NO_REASON, "", "turn", "sold_out"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct page_order order = usual_order(cases[i].state);
+        order.reason = cases[i].reason;
+        struct page_view view = waiting_view(&order);
+        view.line = PAGE_LINE_TURN;
+        char *html = render(&view);
+        assert_outcome(html, cases[i].outcome);
+        assert_panel(&view, cases[i].panel_open);
+        bool again = strcmp(cases[i].panel_open, "turn") == 0 && *cases[i].outcome;
+        assert_has(html, again ? "id=\"outcome-again\">" : "id=\"outcome-again\" hidden>");
+        free(html);
+        view.state = "sold_out";
+        assert_panel(&view, cases[i].panel_ended);
+    }
+}
+
+static void a_booking_names_what_counts(void **state)
+{
+    (void)state;
+    struct page_order order = usual_order(ORDER_CONFIRMED);
+    order.other_choice = true;
+    struct page_view view = waiting_view(&order);
+    char *html = render(&view);
+    assert_has(html, ">K7QM-4WDP</span><span class=\"heard order-spelled\">K 7 Q M, 4 W D P</span>");
+    assert_has(html, "<title>Booked · Spring Gala</title>");
+    assert_has(html, "<p class=\"lead other-choice\">");
+    assert_has(html, "<div class=\"order-due\">");
+    assert_has(html, "<div class=\"order-free\" hidden>");
+    assert_has(html, "id=\"keep\" hidden>");
+    free(html);
+    order.amount_text = NULL;
+    order.other_choice = false;
+    html = render(&view);
+    assert_has(html, "<p class=\"lead other-choice\" hidden>");
+    assert_has(html, "<div class=\"order-due\" hidden>");
+    assert_has(html, "<div class=\"order-free\">");
+    free(html);
+    order = usual_order(ORDER_CANCELLED);
+    order.reference = "K7QM-4WDP";
+    order.refund = "pending";
+    html = render(&view);
+    assert_outcome(html, "cancelled");
+    assert_has(html, "<span id=\"refund\">Your money is being paid back.</span>");
+    free(html);
+    order = usual_order(ORDER_REFUSED);
+    order.reason = ORDER_CUSTOMER_LIMIT;
+    html = render(&view);
+    assert_has(html, "<span id=\"customer-limit\">at most 8 tickets</span>");
+    free(html);
+}
+
+static void who_is_being_booked_looks_again_soon(void **state)
+{
+    (void)state;
+    struct page_order order = usual_order(ORDER_RELEASED);
+    struct page_view view = waiting_view(&order);
+    char *html = render(&view);
+    assert_has(html, "content=\"3; url=/e/gala\"");
+    free(html);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -432,6 +686,12 @@ int main(void)
         cmocka_unit_test(broken_templates_do_no_harm),
         cmocka_unit_test(a_full_buffer_is_a_failure),
         cmocka_unit_test(the_wait_in_words),
+        cmocka_unit_test(who_waits_is_offered_the_form),
+        cmocka_unit_test(nobody_else_is_offered_the_form),
+        cmocka_unit_test(a_placed_order_is_repeated),
+        cmocka_unit_test(every_end_is_told),
+        cmocka_unit_test(a_booking_names_what_counts),
+        cmocka_unit_test(who_is_being_booked_looks_again_soon),
         cmocka_unit_test(prices_in_the_currency_s_own_unit),
     };
     return cmocka_run_group_tests_name("page_render", tests, read_template, free_template);

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keeps the event's page up to date. The page is whole without this script; it fills the same elements. Parts, in this
 // order: words, pure rules, the server's clock, what is known, what is shown, the line seen from above, the network,
-// joining and leaving. A module, so that the pure rules can be imported and tested; nothing is global.
+// joining and leaving. What concerns the order is in order.js. A module, so that the pure rules can be imported and tested;
+// nothing is global.
+
+import {Ordering, outcomeOf, standsAlone} from './order.js';
 
 // Everything that is said and is not in the template, in one place.
 const words = {
@@ -22,6 +25,7 @@ const words = {
     yourTurn: 'It is your turn',
     titleTurn: 'Your turn',
     youAreIn: 'You are in',
+    titleBooked: 'Booked',
     peopleAre: (n, count) => `${count} ${n === 1 ? 'person is' : 'people are'}`,
     inLobby: people => people ? `${people} in the lobby now.` : 'Nobody is in the lobby yet.',
     inLine: people => people ? `${people} waiting now.` : 'Nobody is waiting now.',
@@ -92,8 +96,9 @@ export function paceText(pace) {
 }
 
 // Which panel the page shows; page_panel() in page_render.c is the same rule.
-export function panelOf(eventState, line, isGate) {
+export function panelOf(eventState, line, isGate, order) {
     const ended = eventState === 'closed' || eventState === 'sold_out';
+    if (standsAlone(order) || (ended && outcomeOf(order))) return 'outcome';
     if (line === 'turn' && (!ended || isGate)) return 'turn';
     if (ended) return eventState;
     if (line) return line;
@@ -188,7 +193,7 @@ const known = {
 };
 const lineUrl = `/v1/events/${known.event.slug}/line`;
 const isGate = known.event.tiers.length === 0;
-const isFollowing = () => ['lobby', 'waiting', 'turn'].includes(known.mine?.line);
+const isFollowing = () => ['lobby', 'waiting', 'turn'].includes(known.mine?.line) || (known.mine && !ordering.isOver);
 
 function hearDocument(event) {
     clock.hear(event.now);
@@ -201,6 +206,7 @@ function hearMine(mine) {
     if (mine.place !== known.mine?.place) {
         known.ahead = null;
         known.first = null;
+        if (known.mine?.place) ordering.forget();
     }
     known.mine = mine;
     if (mine.line !== 'waiting') return;
@@ -224,10 +230,14 @@ function hearServed({served, pace, seconds_per_place: perPlace}) {
 
 const frames = {
     event: ({state, opens_at: opensAt = null}) => Object.assign(known.event, {state, opens_at: opensAt}),
-    line: hearMine,
+    line: mine => {
+        ordering.settle();
+        hearMine(mine);
+    },
     served: hearServed,
     stock: ({tiers}) => known.event.tiers.forEach(tier => Object.assign(tier, tiers?.[tier.code])),
     notice: data => { known.event.notice = data; },
+    order: order => ordering.hear(order),
 };
 
 // Where the way to the front began, for the picture only: a reload must not start it anew. Storage may be refused.
@@ -275,17 +285,18 @@ function showTime(element, text, withDate) {
 
 function render() {
     const {event, mine, problem, lost} = known;
-    const panel = panelOf(event.state, mine?.line, isGate);
+    const panel = panelOf(event.state, mine?.line, isGate, ordering.order);
     const hasPlace = ['lobby', 'waiting', 'turn'].includes(panel);
+    const isMoving = ['released', 'progress'].includes(outcomeOf(ordering.order));
     if (document.documentElement.dataset.panel !== panel) changePanel(panel);
     document.title = titleText(panel);
 
     show($('problem'), Boolean(problem));
     setText($('problem'), problem ?? '');
     show($('still-paused'), event.state === 'paused' && panel === 'waiting');
-    show($('still-stopped'), event.state === 'stopped' && hasPlace);
+    show($('still-stopped'), event.state === 'stopped' && (hasPlace || isMoving));
     show($('keep'), hasPlace);
-    show($('keep-until'), panel !== 'turn');
+    show($('keep-until'), panel !== 'turn' && ordering.order?.state !== 'placed');
     setText($('connection'), lost ? (hasPlace ? words.reconnectingSafe : words.reconnecting) : '');
     renderNotice(event.notice);
     renderTimes(event);
@@ -300,14 +311,16 @@ function render() {
     if (panel === 'join') renderJoin(event);
     if (panel === 'waiting') renderWaiting(event);
     if (panel === 'turn') renderTurn(event);
+    ordering.render(panel);
     tick();
 }
 
 function changePanel(panel) {
-    const isMoving = Boolean(document.activeElement?.closest('.panel, .keep'));
+    const isMoving = Boolean(document.activeElement?.closest('.panel, .keep, .outcome, .order'));
     document.documentElement.dataset.panel = panel;
     for (const section of all('.panel')) show(section, section.dataset.panel === panel);
     $('leave').open = false;
+    if (panel === 'outcome') return; // comes forward by itself
     const title = document.querySelector(`.panel[data-panel="${panel}"] h2`).textContent.trim();
     say(panel === 'turn' ? (isGate ? words.youAreIn : words.yourTurn) : title, panel === 'turn');
     // Who had the focus on what is gone now keeps it near, without the page scrolling.
@@ -317,6 +330,7 @@ function changePanel(panel) {
 function titleText(panel) {
     const {name} = known.event;
     if (panel === 'turn') return `${isGate ? words.youAreIn : words.titleTurn} · ${name}`;
+    if (panel === 'outcome' && ordering.order.state === 'confirmed') return `${words.titleBooked} · ${name}`;
     if (panel !== 'waiting') return name;
     return `${known.ahead > 0 ? words.titleAhead(number(known.ahead)) : words.next} · ${name}`;
 }
@@ -335,12 +349,14 @@ function renderTimes(event) {
 
 function renderTiers(tiers) {
     for (const tier of tiers) {
-        const item = document.querySelector(`.tier[data-tier="${tier.code}"]`);
-        if (!item) continue; // a tier added since: it comes with the next load
         const asked = tier.asked > 0 ? words.asked(number(tier.asked)) : '';
-        setText(item.querySelector('.left'), (tier.left > 0 ? words.left(number(tier.left)) : words.noneLeft) + asked);
-        item.querySelector('progress').value = tier.left;
-        item.dataset.left = tier.left > 0 ? 'some' : 'none';
+        const text = (tier.left > 0 ? words.left(number(tier.left)) : words.noneLeft) + asked;
+        // In the price list and in the form. A tier added since comes with the next load.
+        for (const item of all(`[data-tier="${tier.code}"]`)) {
+            setText(item.querySelector('.left'), text);
+            item.dataset.left = tier.left > 0 ? 'some' : 'none';
+        }
+        for (const bar of all(`.tier[data-tier="${tier.code}"] progress`)) bar.value = tier.left;
     }
 }
 
@@ -716,6 +732,7 @@ async function join(again) {
         // No answer is treated like a busy line: tried again below.
     }
     if (answer?.ok) {
+        if (answer.status === 201) ordering.forget();
         hearMine(await answer.json());
         endJoining(null);
         others?.postMessage('joined');
@@ -788,6 +805,11 @@ function forgetPlace() {
 
 const walk = new Walk();
 const network = new Network();
+const ordering = new Ordering({
+    known, clock, say, render, retryDelay, forgetPlace,
+    restart: () => network.restart(),
+    tell: problem => { known.problem = problem; },
+}, embedded('order-document'));
 // Other tabs of the same event share the cookie: what is done here they must ask for anew.
 const others = 'BroadcastChannel' in window ? new BroadcastChannel(`onsale:${known.event.slug}`) : null;
 

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// See order_decide.h.
+#include "waiting-room/order_decide.h"
+
+static struct order_decision answer(enum order_verdict verdict)
+{
+    return (struct order_decision){.verdict = verdict};
+}
+
+static enum order_state state_of(const struct order_rows *rows)
+{
+    return rows->booked ? rows->booking_state : rows->order_state;
+}
+
+static struct order_decision write_row(uint32_t attempt, uint32_t revision, enum order_state state)
+{
+    return (struct order_decision){ORDER_WRITE, attempt, revision, state};
+}
+
+// What an event's state says to a new order. ORDER_WRITE: nothing against it.
+static enum order_verdict verdict_of_event(enum lifecycle_state event)
+{
+    switch (event) {
+    case LIFECYCLE_LOBBY:
+    case LIFECYCLE_OPEN:
+    case LIFECYCLE_PAUSED:
+        return ORDER_WRITE;
+    case LIFECYCLE_STOPPED:
+        return ORDER_STOPPED;
+    case LIFECYCLE_SOLD_OUT:
+        return ORDER_EVENT_SOLD_OUT;
+    case LIFECYCLE_CLOSED:
+        return ORDER_EVENT_OVER;
+    default:
+        return ORDER_NOT_YET;
+    }
+}
+
+struct order_decision order_decide_put(enum lifecycle_state event, const struct order_rows *rows)
+{
+    if (!rows->arrived)
+        return answer(ORDER_NO_ARRIVAL);
+    if (rows->left)
+        return answer(ORDER_LEFT);
+    enum order_state state = state_of(rows);
+    // Who has tickets, or will know in a moment, hears that first, whatever the event's state.
+    if (rows->attempt > 0 && state == ORDER_CONFIRMED)
+        return answer(ORDER_HAS_TICKETS);
+    if (rows->attempt > 0 && state != ORDER_PLACED && !order_allows_another(state))
+        return answer(ORDER_TOO_LATE);
+    enum order_verdict verdict = verdict_of_event(event);
+    if (verdict != ORDER_WRITE)
+        return answer(verdict);
+    if (rows->attempt > 0 && state == ORDER_PLACED)
+        return rows->revision < ORDER_REVISIONS_MAX ? write_row(rows->attempt, rows->revision + 1, ORDER_PLACED)
+                                                    : answer(ORDER_TOO_OFTEN);
+    return rows->attempt < ORDER_ATTEMPTS_MAX ? write_row(rows->attempt + 1, 1, ORDER_PLACED) : answer(ORDER_TOO_OFTEN);
+}
+
+struct order_decision order_decide_take_back(const struct order_rows *rows)
+{
+    if (!rows->arrived)
+        return answer(ORDER_NO_ARRIVAL);
+    if (rows->attempt == 0)
+        return answer(ORDER_NONE);
+    enum order_state state = state_of(rows);
+    if (state == ORDER_CANCELLED)
+        return answer(ORDER_UNCHANGED);
+    if (state == ORDER_CONFIRMED)
+        return answer(ORDER_HAS_TICKETS);
+    if (state != ORDER_PLACED)
+        return answer(order_is_final(state) ? ORDER_NONE : ORDER_TOO_LATE);
+    return write_row(rows->attempt, rows->revision + 1, ORDER_CANCELLED);
+}
+
+void order_rows_after(struct order_rows *rows, const struct order_decision *decision)
+{
+    if (decision->verdict != ORDER_WRITE)
+        return;
+    if (decision->attempt != rows->attempt)
+        rows->booked = false;
+    rows->attempt = decision->attempt;
+    rows->revision = decision->revision;
+    rows->order_state = decision->state;
+}

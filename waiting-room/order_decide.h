@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// What giving, changing and taking back an order does, by what the locked rows say. Pure; the store carries it out, and
+// several requests for one place go through it one after another.
+#ifndef WAITING_ROOM_ORDER_DECIDE_H
+#define WAITING_ROOM_ORDER_DECIDE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/lifecycle.h"
+#include "common/order_state.h"
+
+#define ORDER_ATTEMPTS_MAX 100
+#define ORDER_REVISIONS_MAX 1000 // of one attempt before its release
+
+// One place, as its rows say.
+struct order_rows {
+    bool arrived; // there is such an arrival, and it is this visitor's
+    bool left;
+    uint32_t attempt; // of the newest order; 0: none yet. The members below are that order's
+    enum order_state order_state; // of the row in `orders`
+    bool booked; // there is a row in `bookings`
+    enum order_state booking_state;
+    uint32_t revision; // of the order's row
+};
+
+enum order_verdict {
+    ORDER_WRITE, // a row of (attempt, revision, state): new, changed or taken back
+    ORDER_UNCHANGED, // taken back already: what there is, is the answer
+    ORDER_NO_ARRIVAL, // nobody has that number, or somebody else
+    ORDER_LEFT, // the place was given up
+    ORDER_NOT_YET, // the event is a draft
+    ORDER_STOPPED,
+    ORDER_EVENT_SOLD_OUT,
+    ORDER_EVENT_OVER,
+    ORDER_TOO_LATE, // released already
+    ORDER_HAS_TICKETS, // confirmed: there is nothing to order any more
+    ORDER_NONE, // nothing to take back
+    ORDER_TOO_OFTEN,
+};
+
+struct order_decision {
+    enum order_verdict verdict;
+    uint32_t attempt, revision; // of ORDER_WRITE
+    enum order_state state;
+};
+
+// An order is given or changed.
+struct order_decision order_decide_put(enum lifecycle_state event, const struct order_rows *rows);
+// The order is taken back, or its visitor gives the place up.
+struct order_decision order_decide_take_back(const struct order_rows *rows);
+// The rows after the decision was carried out.
+void order_rows_after(struct order_rows *rows, const struct order_decision *decision);
+
+#endif

@@ -126,7 +126,10 @@ def test_presence_is_reported(stack):
 
 
 def test_rabbitmq_away(stack_factory):
-    stack = stack_factory(proxied=True).start(rooms=2)
+    stack = stack_factory(proxied=True).start(rooms=2, admissions=0)
+    amqp = stack.backends.amqp  # admission keeps it: without, it lets nobody in
+    stack.start_admission(environment={
+        "ONSALE_AMQP_URL": f"amqp://{amqp['user']}:{amqp['password']}@{amqp['host']}:{amqp['port']}/{stack.vhost}"})
     ready_event(stack, "nofeed", pace="2/s")
     visitors = [stack.join("nofeed") for _ in range(60)]
     streams = [stack.pool(number % 2).event_stream("nofeed", visitor) for number, visitor in enumerate(visitors[-4:])]

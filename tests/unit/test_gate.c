@@ -42,6 +42,9 @@ static void test_the_least_counts(void **state)
     gate.max_active = 9;
     gate.active = 7; // room for two
     assert_gate(gate, 2, GATE_LETS_IN);
+    gate.cannot_release = true;
+    assert_gate(gate, 0, GATE_NO_RELEASE);
+    gate.cannot_release = false;
     gate.last = 11;
     assert_gate(gate, 1, GATE_LETS_IN);
     gate = usual;
@@ -64,6 +67,8 @@ static void test_why_nobody(void **state)
     gate.max_active = 0;
     gate.active = 0;
     assert_gate(gate, 0, GATE_FULL);
+    gate.cannot_release = true;
+    assert_gate(gate, 0, GATE_NO_RELEASE);
     gate.last = gate.served;
     assert_gate(gate, 0, GATE_LINE_EMPTY);
     gate.last = gate.served - 1; // read before a step, seen after it

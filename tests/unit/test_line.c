@@ -234,6 +234,37 @@ static void test_waits_for_a_slow_clock(void **state)
     assert_int_equal(line_next_ns(&line), COUNT_NEVER);
 }
 
+// Nobody is let in whose order could not be released, and what came due meanwhile is not made up for.
+static void test_orders_cannot_be_released(void **state)
+{
+    (void)state;
+    struct line line = open_line("10/s", 1000, 0);
+    enum line_restart restart;
+    int64_t low_us, high_us;
+    line_hold(&line, true);
+    assert_int_equal(turn(&line, 100 * MS, &restart), 1); // a gate only: it does not matter
+    line.event.has_tiers = true;
+    assert_int_equal(line_next_ns(&line), COUNT_NEVER);
+    assert_false(line_forecast(&line, &low_us, &high_us));
+    for (int i = 2; i < 50; i++)
+        assert_int_equal(turn(&line, i * 100 * MS, &restart), 0);
+    assert_int_equal(line.held_by, GATE_NO_RELEASE);
+    line_hold(&line, false);
+    assert_int_equal(turn(&line, 5 * SECOND, &restart), 1);
+    assert_int_equal(restart, LINE_RESTART_RELEASE);
+    assert_string_equal(line_restart_name(restart), "release");
+    assert_int_equal(turn(&line, 5 * SECOND + 99 * MS, &restart), 0);
+    assert_int_equal(turn(&line, 5 * SECOND + 100 * MS, &restart), 1);
+    assert_int_equal(restart, LINE_RUNS);
+    assert_true(line_forecast(&line, &low_us, &high_us));
+    // So short that nothing is late: the count goes on.
+    line_hold(&line, true);
+    assert_int_equal(turn(&line, 5 * SECOND + 200 * MS, &restart), 0);
+    line_hold(&line, false);
+    assert_int_equal(turn(&line, 5 * SECOND + 250 * MS, &restart), 1);
+    assert_int_equal(restart, LINE_RUNS);
+}
+
 static const char *const paces[] = {"1/h", "7/min", "1/s", "10/s", "200/s", "5000/s", "100000/s", "auto", "0"};
 
 struct world {
@@ -270,6 +301,9 @@ static void disturb(struct world *world)
     case 6: // a stall
         world->now += (int64_t)(next_random(&world->seed) % (uint64_t)(10 * SECOND));
         return;
+    case 8: // RabbitMQ goes, or comes back
+        line_hold(&world->line, next_random(&world->seed) % 2 == 0);
+        return;
     case 7: // a transaction failed, or another leader had it for a while
         line_take_head(&world->line, world->line.served, world->line.last, world->line.let_in_ns);
         return;
@@ -294,6 +328,7 @@ static void check(struct world *world, uint64_t places, enum line_restart restar
     assert_true(world->line.served <= world->line.last);
     if (places > 0) {
         assert_int_equal(world->line.event.state, LIFECYCLE_OPEN);
+        assert_false(world->line.cannot_release && world->line.event.has_tiers);
         uint64_t elapsed = (uint64_t)(world->now - world->restarted_ns);
         assert_true((wide)(world->since_restart - 1) * world->rate_seconds * (uint64_t)SECOND <=
                     (wide)world->rate_count * elapsed);
@@ -310,6 +345,7 @@ static void test_random_schedules(void **state)
     for (uint64_t run = 1; run <= 300; run++) {
         struct world world = {.seed = run * 7919};
         struct line_event event = make_event(paces[run % (sizeof(paces) / sizeof(paces[0]))], LIFECYCLE_OPEN);
+        event.has_tiers = run % 2 == 0;
         line_init(&world.line, &event, 0, run % 3 * 1000, COUNT_NEVER);
         uint64_t served = 0;
         for (int step = 0; step < 2000; step++) {
@@ -341,6 +377,7 @@ int main(void)
         cmocka_unit_test(test_another_leader),
         cmocka_unit_test(test_forecast_follows),
         cmocka_unit_test(test_waits_for_a_slow_clock),
+        cmocka_unit_test(test_orders_cannot_be_released),
         cmocka_unit_test(test_random_schedules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,15 +45,16 @@ GRANT SELECT, INSERT, UPDATE ON release_fences;
 GRANT SELECT, INSERT, DELETE, UPDATE (created_at) ON outbox;
 
 -- program: booking-worker
+-- The last place that is sold changes the event's state, under the locks that a join and an opening take.
 GRANT SELECT, UPDATE (state, version) ON events;
 GRANT INSERT ON event_log;
 GRANT SELECT, UPDATE (event_id) ON line_counters;
-GRANT SELECT, UPDATE (held, sold) ON tiers;
+GRANT SELECT, UPDATE (sold) ON tiers;
 -- Gives an order back for another release; never changes what was wanted.
 GRANT SELECT, UPDATE (published, release_no) ON orders;
-GRANT SELECT, INSERT, UPDATE ON bookings;
-GRANT SELECT, INSERT, UPDATE ON customers;
-GRANT INSERT ON order_log;
+-- Whose a booking is never changes.
+GRANT SELECT, INSERT, UPDATE (state, reason, revision, choice, tier, quantity, amount, reference, changed_at) ON bookings;
+GRANT SELECT, INSERT, UPDATE (booked) ON customers;
 GRANT SELECT, INSERT, UPDATE, DELETE ON delivery_attempts;
 GRANT SELECT, INSERT, DELETE, UPDATE (created_at) ON outbox;
 

@@ -166,7 +166,35 @@ ALLOWED = {
         "INSERT INTO served_log VALUES (1, 1, UTC_TIMESTAMP(6), 1, 0)", "SELECT * FROM served_log",
         "INSERT INTO pace_log (event_id, at, served, epoch, pace, rate_count, rate_seconds, reason) "
         "VALUES (1, UTC_TIMESTAMP(6), 0, 1, '1/s', 1, 1, 'pace')",
-        "SELECT COUNT(*) FROM arrivals WHERE left_at IS NOT NULL",
+        "SELECT COUNT(*) FROM arrivals WHERE left_at IS NOT NULL", "SELECT COUNT(*) FROM bookings WHERE state = 'confirmed'",
+        "SELECT 1 FROM tiers",
+        "INSERT INTO release_fences (event_id, epoch) VALUES (1, 0) ON DUPLICATE KEY UPDATE event_id = VALUES(event_id)",
+        "UPDATE release_fences SET epoch = 2 WHERE event_id = 1 AND epoch <= 2",
+        "SELECT place, attempt, release_no, revision, visitor FROM orders FOR UPDATE",
+        "UPDATE orders SET state = 'released', revision = revision + 1, published = 0, released_at = UTC_TIMESTAMP(6)",
+        "UPDATE orders SET published = 1 WHERE release_no = 1",
+        "UPDATE orders SET state = 'refused', reason = 'event_closed', revision = revision + 1, ended_at = UTC_TIMESTAMP(6)",
+        "INSERT INTO outbox (queue, type, body, created_at) VALUES ('q', 't', '{}', UTC_TIMESTAMP(6))",
+        "SELECT * FROM outbox FOR UPDATE", "DELETE FROM outbox",
+    ],
+    "booking-worker": [
+        "SELECT slug, state FROM events LOCK IN SHARE MODE", "SELECT state FROM events FOR UPDATE",
+        "SELECT last FROM line_counters FOR UPDATE", "UPDATE events SET state = 'sold_out', version = version + 1",
+        "INSERT INTO event_log (event_id, at, actor, action) VALUES (1, UTC_TIMESTAMP(6), 'booking-worker', 'sell_out')",
+        "SELECT * FROM tiers FOR UPDATE", "UPDATE tiers SET sold = 1 WHERE code = 'floor'",
+        "SELECT o.choices, b.state, c.booked FROM orders o LEFT JOIN bookings b USING (event_id, place, attempt)"
+        " LEFT JOIN customers c ON c.customer = o.customer",
+        "UPDATE orders SET published = 0, release_no = release_no + 1",
+        "INSERT INTO bookings (event_id, place, attempt, state, revision, currency, customer, created_at, changed_at)"
+        " VALUES (1, 1, 1, 'confirmed', 3, 'EUR', REPEAT('c', 16), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",
+        "UPDATE bookings SET state = 'failed', reason = 'broken', revision = 4, choice = 0, tier = NULL, quantity = 0,"
+        " amount = 0, reference = NULL, changed_at = UTC_TIMESTAMP(6)",
+        "INSERT INTO customers VALUES (1, REPEAT('c', 16), 1) ON DUPLICATE KEY UPDATE booked = VALUES(booked)",
+        "INSERT INTO delivery_attempts VALUES (REPEAT('d', 32), 'q', 1, UTC_TIMESTAMP(6))"
+        " ON DUPLICATE KEY UPDATE attempts = attempts + 1, last_at = VALUES(last_at)",
+        "SELECT attempts FROM delivery_attempts", "DELETE FROM delivery_attempts",
+        "INSERT INTO outbox (queue, type, body, created_at) VALUES ('q', 't', '{}', UTC_TIMESTAMP(6))",
+        "SELECT * FROM outbox FOR UPDATE", "DELETE FROM outbox",
     ],
 }
 
@@ -193,7 +221,20 @@ DENIED = {
         "DELETE FROM leaders", "INSERT INTO leaders VALUES ('other', '', 0, 0, UTC_TIMESTAMP(6))",
         "INSERT INTO turns VALUES (1, 2, UTC_TIMESTAMP(6), 0, 0)", "SELECT * FROM schema_migrations",
         "DROP TABLE served_log",
+        "INSERT INTO orders (event_id, place, attempt) VALUES (1, 1, 1)", "DELETE FROM orders", "UPDATE orders SET email = ''",
+        "UPDATE orders SET quantity = 1", "UPDATE orders SET release_no = 2", "UPDATE orders SET visitor = REPEAT('x', 16)",
+        "UPDATE bookings SET state = 'failed'", "DELETE FROM bookings", "UPDATE tiers SET sold = 0", "SELECT * FROM customers",
+        "DELETE FROM release_fences", "UPDATE outbox SET body = ''", "SELECT * FROM dead_letters", "SELECT * FROM order_log",
         "CREATE TABLE more (x INT)",
+    ],
+    "booking-worker": [
+        "UPDATE events SET pace = '0'", "UPDATE events SET max_per_customer = 100", "UPDATE line_counters SET last = 0",
+        "UPDATE tiers SET capacity = 100000", "DELETE FROM tiers", "INSERT INTO orders (event_id, place, attempt) VALUES (1, 1, 1)",
+        "UPDATE orders SET state = 'released'", "UPDATE orders SET choices = '[]'", "UPDATE orders SET quantity = 1",
+        "DELETE FROM orders", "UPDATE bookings SET customer = REPEAT('x', 16)", "UPDATE bookings SET created_at = UTC_TIMESTAMP(6)",
+        "DELETE FROM bookings", "DELETE FROM customers", "UPDATE outbox SET body = ''", "SELECT * FROM dead_letters",
+        "SELECT * FROM arrivals", "UPDATE line_served SET served = 1", "SELECT * FROM leaders", "SELECT * FROM event_log",
+        "INSERT INTO release_fences VALUES (1, 1)", "SELECT * FROM schema_migrations", "CREATE TABLE more (x INT)",
     ],
 }
 

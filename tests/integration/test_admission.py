@@ -325,6 +325,30 @@ def test_max_active(alone):
     assert served(alone, "gala") == 20
 
 
+def test_who_has_tickets_is_no_longer_inside(alone):
+    alone.event("gala", pace="200/s", max_active=10, turn_seconds=60)
+    arrive(alone, "gala", 100)
+    wait_served(alone, "gala", 10)
+    number = event_id(alone, "gala")
+
+    def book(place, attempt, state):
+        alone.sql("INSERT INTO bookings (event_id, place, attempt, state, revision, currency, customer, created_at, changed_at) "
+                  "VALUES (%s, %s, %s, %s, 3, 'EUR', REPEAT('c', 16), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",
+                  number, place, attempt, state)
+
+    # Who has none may try again; who left is not counted twice.
+    for place, attempt, state in ((1, 1, "sold_out"), (2, 1, "refused"), (3, 1, "failed")):
+        book(place, attempt, state)
+    wait_until(lambda at=now(alone): now(alone) - at > 0.5 * SECOND, "some time to pass", 20)
+    assert served(alone, "gala") == 10
+    book(1, 2, "confirmed")
+    book(4, 1, "confirmed")
+    alone.sql("UPDATE arrivals SET left_at = UTC_TIMESTAMP(6) WHERE number IN (4, 5)")
+    wait_served(alone, "gala", 13)
+    wait_until(lambda at=now(alone): now(alone) - at > 0.5 * SECOND, "some time to pass", 20)
+    assert served(alone, "gala") == 13
+
+
 def test_max_active_counts_by_the_clock_of_the_event(alone):
     alone.event("gala", pace="200/s", max_active=5, turn_seconds=60)
     arrive(alone, "gala", 100)
@@ -566,11 +590,12 @@ def test_a_wrong_password_is_said(stack_factory):
 
 
 @pytest.mark.parametrize("how", ["cut", "hold"])
-def test_the_line_goes_on_without_rabbitmq(stack_factory, how):
+def test_a_line_without_tiers_goes_on_without_rabbitmq(stack_factory, how):
+    """It is only a gate: nobody orders anything. Of events that sell, test_release.py tells."""
     stack = stack_factory(proxied=True).prepare()
     admission = stack.start_admission()
     admission.wait_log("became_leader")
-    stack.event("gala", pace="100/s")
+    stack.event("gala", pace="100/s", tiers=[])
     arrive(stack, "gala", 20000)
     wait_served(stack, "gala", 50)
     since = now(stack)

@@ -220,6 +220,7 @@ void handle_page(struct http_exchange *exchange, const struct http_request *requ
     const struct problem *problem = problem_in_query(request->query);
     visit->problem = is_so(problem, view->event->state) ? problem : NULL;
     read_query(visit, request);
+    room_loop_note_read(view);
     if (visit->visitor)
         visit_with_order(visit, render);
     else

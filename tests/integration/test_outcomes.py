@@ -174,6 +174,19 @@ def test_doubled_and_reordered(stack, voice):
     assert told(stream) == [("placed", 1, 1), ("confirmed", 1, 4), ("cancelled", 1, 5)]
 
 
+def test_no_end_is_skipped(stack, voice):
+    ready_event(stack, "ends")
+    visitor = stack.join("ends")
+    place_orders(stack, "ends", [1])
+    [stream] = open_streams(stack, "ends", [visitor])
+    # All in one message, so that the stream finds several things to tell at once: what lies between may be left out.
+    [confirmed] = book(stack, "ends", [1])
+    own = {key: confirmed[key] for key in ("place", "attempt", "visitor")}
+    voice(stack).outcomes("ends", [own | {"revision": 2, "state": "standby"}, confirmed, own | {"revision": 4, "state": "cancelled"}])
+    stream.wait("order", in_state("cancelled"))
+    assert [state for state in told(stream) if state[0] != "standby"] == [("placed", 1, 1), ("confirmed", 1, 3), ("cancelled", 1, 4)]
+
+
 def test_a_gap_is_read_from_mysql(stack_factory, voice):
     stack = stack_factory().start(rooms=2)
     ready_event(stack, "gap")

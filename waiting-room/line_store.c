@@ -31,6 +31,7 @@ void line_store_register_metrics(void)
     metrics_register(&refused_away);
     metrics_register(&connected);
     store_register_join_metrics();
+    store_register_order_metrics();
     store_register_event_metrics();
     store_register_stock_metrics();
 }
@@ -154,6 +155,20 @@ static void tick(struct line_store *store, bool look_at_events, bool read_line)
     }
 }
 
+// Which requests are worked on together.
+static enum line_store_kind kind_of_work(const struct line_store_request *request)
+{
+    switch (request->kind) {
+    case LINE_STORE_LET_IN:
+        return LINE_STORE_LOOK_UP;
+    case LINE_STORE_LEAVE:
+    case LINE_STORE_TAKE_BACK:
+        return LINE_STORE_ORDER;
+    default:
+        return request->kind;
+    }
+}
+
 static void work_on_group(struct line_store *store, struct line_store_request **requests, size_t count)
 {
     if (!atomic_load(&store->ready)) {
@@ -164,19 +179,14 @@ static void work_on_group(struct line_store *store, struct line_store_request **
         metric_add(&refused_away, (int64_t)count);
     } else if (requests[0]->kind == LINE_STORE_JOIN) {
         store_join(store, requests, count);
-    } else if (requests[0]->kind == LINE_STORE_LEAVE) {
-        store_leave(store, requests, count);
+    } else if (kind_of_work(requests[0]) == LINE_STORE_ORDER) {
+        store_orders(store, requests, count);
     } else {
         store_look_up(store, requests, count);
     }
     if (!db_is_connected(store->db) && atomic_load(&store->ready))
         note_away(store);
     store_answer(store, requests, count);
-}
-
-static int kind_of_work(const struct line_store_request *request)
-{
-    return request->kind == LINE_STORE_LET_IN ? LINE_STORE_LOOK_UP : (int)request->kind;
 }
 
 // Takes the batch apart by kind and event, keeping the order of arrival within each.

@@ -13,7 +13,9 @@
 #include "waiting-room/line_state.h"
 #include "waiting-room/loops.h"
 #include "waiting-room/news.h"
+#include "waiting-room/order_decide.h"
 #include "waiting-room/order_facts.h"
+#include "waiting-room/order_form.h"
 #include "waiting-room/room_config.h"
 #include "waiting-room/snapshot.h"
 
@@ -25,7 +27,9 @@ enum line_store_kind {
     LINE_STORE_JOIN, // a new place
     LINE_STORE_LOOK_UP, // what is known of an arrival whose visitor just turned up
     LINE_STORE_LET_IN, // the same for a visitor who was on a stream when the place was let in
-    LINE_STORE_LEAVE, // gives the place up
+    LINE_STORE_LEAVE, // gives the place up, and an order that was not released with it
+    LINE_STORE_ORDER, // gives or changes an order
+    LINE_STORE_TAKE_BACK, // takes it back
 };
 
 struct line_store_request {
@@ -37,15 +41,19 @@ struct line_store_request {
     uint64_t number; // not for joins, where it is the answer
     uint8_t visitor[TOKEN_VISITOR_BYTES]; // who; for joins the random id to write
     char address[HTTP_ADDRESS_BYTES]; // joins: whose allowance it takes
+    const struct order_form *form; // orders: what is wanted; the asker's, until the answer
 
     // The answer. 0; ERROR_TRANSIENT: MySQL is away, nobody was told anything, try again; ERROR_NOT_FOUND: no such arrival;
-    // ERROR_CONFLICT: nobody can join in this state; ERROR_LIMIT: the address has no allowance left.
+    // ERROR_CONFLICT: nobody can join in this state (orders: order_verdict says why not); ERROR_LIMIT: the address has no allowance
+    // left.
     int error;
     enum lifecycle_state state; // joins: the event's
     bool opened;
     int64_t opens_at_us;
     int64_t retry_after_seconds;
     struct line_facts facts;
+    enum order_verdict order_verdict; // orders
+    bool order_changed; // leaving: an order went with it
     bool has_order_answer; // `order` was read with the answer
     struct order_facts *order; // the visitor's newest, with a reference for the asker; NULL: none
     bool has_line; // the members below were read with the answer

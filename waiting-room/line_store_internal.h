@@ -53,7 +53,7 @@ struct line_store {
     struct snapshot **snapshots; // the newest of each event, by id
 };
 
-#define STORE_VALUES_PER_ROW_MAX 5
+#define STORE_VALUES_PER_ROW_MAX 15
 
 // Answers requests, each on its loop.
 void store_answer(struct line_store *store, struct line_store_request **requests, size_t count);
@@ -63,7 +63,18 @@ void store_roll_back(struct line_store *store);
 // Each works on requests of one kind and event and sets their answers.
 void store_join(struct line_store *store, struct line_store_request **requests, size_t count);
 void store_look_up(struct line_store *store, struct line_store_request **requests, size_t count);
-void store_leave(struct line_store *store, struct line_store_request **requests, size_t count);
+// Orders given, changed and taken back, and places given up: in one transaction, so that for one place they come in their order.
+void store_orders(struct line_store *store, struct line_store_request **requests, size_t count);
+// Reads the newest order of each request's place, and what became of it; sets has_order_answer. Sorted by number. 0 or the class of the
+// failure.
+int store_read_orders(struct line_store *store, struct line_store_request **requests, size_t count) MUST_USE;
+// The numbers of requests that are sorted by number, each once, as a JSON array.
+size_t store_numbers(struct line_store_request **requests, size_t count, struct buffer *ret);
+// Sets the answer of requests that failed, and says so in the log.
+void store_fail(struct line_store *store, struct line_store_request **requests, size_t count, const char *what,
+                int error);
+void store_sort(struct line_store_request **requests,
+                size_t count); // by number; keeps the order of those for one number
 
 // Reads what has changed, and tells the loops. 0 or the class of the failure.
 int store_read_events(struct line_store *store) MUST_USE;
@@ -77,6 +88,7 @@ void store_sweep_presence(struct line_store *store);
 void store_forget_presence(struct line_store *store); // at the end
 
 void store_register_join_metrics(void);
+void store_register_order_metrics(void);
 void store_register_event_metrics(void);
 void store_register_stock_metrics(void);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/json.h"
 
 struct order_facts *order_facts_new(void)
 {
@@ -87,6 +88,44 @@ struct order_facts *order_facts_after(const struct order_facts *known, const str
     return facts;
 }
 
+static int take_choice(struct order_facts *facts, json_t *array, unsigned choice)
+{
+    const json_t *tickets = json_object_get(json_array_get(array, choice), "tickets");
+    if (!json_is_object(tickets))
+        return ERROR_BUG;
+    facts->tickets = json_dumps(tickets, JSON_COMPACT);
+    if (!facts->tickets)
+        return ERROR_MEMORY;
+    if (json_array_size(array) == 1)
+        return 0;
+    json_array_remove(array, 0);
+    facts->alternatives = json_dumps(array, JSON_COMPACT);
+    return facts->alternatives ? 0 : ERROR_MEMORY;
+}
+
+int order_facts_take_choices(struct order_facts *facts, const char *choices, unsigned choice)
+{
+    json_t *array CLEANUP(json_cleanup) = choices ? json_loads(choices, 0, NULL) : NULL;
+    return json_is_array(array) && choice < json_array_size(array) ? take_choice(facts, array, choice) : ERROR_BUG;
+}
+
+struct order_facts *order_facts_ended(const struct order_facts *facts, enum order_state state, uint32_t revision)
+{
+    struct order_facts *ended = order_facts_new();
+    if (!ended)
+        return NULL;
+    *ended = *facts;
+    ended->references = 1;
+    ended->state = state;
+    ended->revision = revision;
+    ended->tickets = ended->alternatives = ended->email = ended->name = NULL;
+    if (copy_text(&ended->tickets, facts->tickets) && copy_text(&ended->alternatives, facts->alternatives) &&
+        copy_text(&ended->email, facts->email) && copy_text(&ended->name, facts->name))
+        return ended;
+    order_facts_unref(ended);
+    return NULL;
+}
+
 static void write_text(struct buffer *text, const char *key, const char *value)
 {
     buffer_text(text, ",\"");
@@ -126,7 +165,7 @@ void order_facts_write(struct buffer *text, const struct order_facts *facts, int
         write_number(text, "amount", facts->amount);
     }
     write_text(text, "currency", facts->currency);
-    if (facts->alternatives) {
+    if (facts->alternatives && !order_is_final(facts->state)) { // then it no longer matters
         buffer_text(text, ",\"alternatives\":");
         buffer_text(text, facts->alternatives);
     }

@@ -43,6 +43,13 @@ bool order_facts_is_news(const struct order_facts *known, uint32_t attempt, uint
 struct order_facts *order_facts_after(const struct order_facts *known, const struct outcome *outcome,
                                       const char *currency);
 
+// Takes tickets and the other choices from orders.choices; `choice` is the one that was given, or wanted first (0). ERROR_MEMORY;
+// ERROR_BUG when the text is not what this program writes.
+int order_facts_take_choices(struct order_facts *facts, const char *choices, unsigned choice) MUST_USE;
+
+// A copy with that state and revision, with one reference. NULL when out of memory.
+struct order_facts *order_facts_ended(const struct order_facts *facts, enum order_state state, uint32_t revision);
+
 // Appends the document of GET /v1/events/SLUG/order and of the stream's `order` frame: one JSON object with `now`.
 void order_facts_write(struct buffer *text, const struct order_facts *facts, int64_t now_us);
 

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Arrivals that exist: looking them up in batches, noting when turns began, and giving places up.
-#include <inttypes.h>
-#include <stdlib.h>
+// Arrivals that exist: looking them up in batches, and noting when turns began.
 #include <string.h>
 
 #include "common/log.h"
@@ -43,25 +41,11 @@ static int read_event(struct line_store *store, uint32_t event_id, struct arriva
     return error;
 }
 
-static int by_number(const void *a, const void *b)
-{
-    const struct line_store_request *x = *(struct line_store_request *const *)a,
-                                    *y = *(struct line_store_request *const *)b;
-    return x->number < y->number ? -1 : x->number > y->number;
-}
-
 static int read_arrivals(struct line_store *store, uint32_t event_id, struct line_store_request **requests,
                          size_t count, struct db_rows **ret)
 {
     struct buffer numbers CLEANUP(buffer_done) = BUFFER_INIT;
-    size_t distinct = 0;
-    buffer_text(&numbers, "[");
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0 && requests[i]->number == requests[i - 1]->number)
-            continue;
-        buffer_format(&numbers, "%s%" PRIu64, distinct++ ? "," : "", requests[i]->number);
-    }
-    buffer_text(&numbers, "]");
+    size_t distinct = store_numbers(requests, count, &numbers);
     if (numbers.failed)
         return ERROR_MEMORY;
     return db_read(store->db,
@@ -198,55 +182,15 @@ static int look_up_once(struct line_store *store, struct line_store_request **re
     return error;
 }
 
-static void fail_all(struct line_store *store, struct line_store_request **requests, size_t count, int error)
-{
-    for (size_t i = 0; i < count; i++) {
-        requests[i]->error = ERROR_TRANSIENT;
-        requests[i]->retry_after_seconds = STORE_RETRY_AFTER_SECONDS;
-        requests[i]->has_line = false;
-    }
-    log_warn("arrivals_failed", LOG_U("event_id", requests[0]->event_id), LOG_U("count", count),
-             LOG_S("class", error_str(error)), LOG_S("error", db_error_text(store->db)));
-}
-
 void store_look_up(struct line_store *store, struct line_store_request **requests, size_t count)
 {
     size_t began = 0;
-    qsort(requests, count, sizeof *requests, by_number);
+    store_sort(requests, count);
     int error = look_up_once(store, requests, count, &began);
     if (error == 0 && began > 0) // what stands in the table counts, whoever wrote it
         error = look_up_once(store, requests, count, &began);
-    if (error < 0)
-        fail_all(store, requests, count, error);
-}
-
-static int leave_in_transaction(struct line_store *store, struct line_store_request **requests, size_t count)
-{
-    int error = db_write(store->db, "START TRANSACTION", NULL, 0, NULL);
-    for (size_t i = 0; i < count && error == 0; i++)
-        error = db_write(store->db,
-                         "UPDATE arrivals SET left_at = COALESCE(left_at, UTC_TIMESTAMP(6))"
-                         " WHERE event_id = ? AND number = ? AND visitor = ?",
-                         (struct db_value[]){DB_U(requests[i]->event_id), DB_U(requests[i]->number),
-                                             DB_B(requests[i]->visitor, sizeof requests[i]->visitor)},
-                         3, NULL);
     if (error == 0)
-        error = db_write(store->db, "COMMIT", NULL, 0, NULL);
+        error = store_read_orders(store, requests, count);
     if (error < 0)
-        store_roll_back(store);
-    return error;
-}
-
-void store_leave(struct line_store *store, struct line_store_request **requests, size_t count)
-{
-    qsort(requests, count, sizeof *requests, by_number); // locks in one order everywhere
-    int error = leave_in_transaction(store, requests, count);
-    if (error < 0) {
-        fail_all(store, requests, count, error);
-        return;
-    }
-    for (size_t i = 0; i < count; i++) {
-        requests[i]->error = 0;
-        requests[i]->facts = (struct line_facts){.number = requests[i]->number, .left = true};
-    }
+        store_fail(store, requests, count, "arrivals_failed", error);
 }

@@ -18,6 +18,15 @@ int command_status(struct context *context);
 int command_watch(struct context *context);
 int command_log(struct context *context);
 int command_audit(struct context *context);
+int command_booking_show(struct context *context);
+int command_booking_find(struct context *context);
+int command_booking_list(struct context *context);
+int command_booking_cancel(struct context *context);
+int command_booking_confirm(struct context *context);
+int command_dead_list(struct context *context);
+int command_dead_show(struct context *context);
+int command_dead_retry(struct context *context);
+int command_dead_discard(struct context *context);
 int command_keys_list(struct context *context);
 int command_keys_rotate(struct context *context);
 

@@ -140,3 +140,30 @@ void notify_changed(const struct context *context, const char *slug, uint64_t ve
     notify_send(notify, slug, version);
     notify_close(notify);
 }
+
+void notify_outbox(const struct context *context, struct outbox *outbox)
+{
+    if (outbox_pending(outbox) == 0)
+        return;
+    const struct bus_options options = {.url = context->config->common.amqp_url,
+                                        .tls_ca = context->config->common.amqp_tls_ca,
+                                        .name = "onsale",
+                                        .rpc_timeout_ms = RPC_TIMEOUT_MS};
+    struct bus *bus = NULL;
+    int r = bus_open(&options, true, &bus);
+    if (r == 0)
+        r = topology_declare_queues(bus);
+    if (r == 0)
+        r = outbox_publish(outbox, bus);
+    if (r == 0)
+        r = bus_wait_confirms(bus, RPC_TIMEOUT_MS);
+    if (r < 0)
+        context_note(context, "the change stands in MySQL, but RabbitMQ is out of reach (%s): visitors hear it later",
+                     bus_error_text(bus));
+    else
+        outbox_confirmed(outbox);
+    bus_close(bus);
+    // What stays is published once more by a sweep, which changes nothing.
+    while (outbox_confirmed_count(outbox) > 0 && outbox_remove(outbox, context->db) == 0)
+        outbox_committed(outbox);
+}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Telling the other programs that an event has changed, after MySQL has it. A courtesy: they look by themselves once a
-// second, so a RabbitMQ out of reach is a note, not a failure.
+// Telling the other programs what has changed, after MySQL has it. A courtesy: they look by themselves once a
+// second, and what stands in the outbox is swept, so a RabbitMQ out of reach is a note, not a failure.
 #ifndef ADMIN_NOTIFY_H
 #define ADMIN_NOTIFY_H
 
@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "admin/context.h"
+#include "common/outbox.h"
 
 struct notify;
 
@@ -25,5 +26,8 @@ bool notify_wait_acted(struct notify *notify, const char *slug, uint64_t version
 
 // All in one, without an answer: for commands that change an event.
 void notify_changed(const struct context *context, const char *slug, uint64_t version);
+
+// Publishes what was committed to the outbox and removes it. What cannot be published now, a sweep tells.
+void notify_outbox(const struct context *context, struct outbox *outbox);
 
 #endif

@@ -4,7 +4,9 @@
 #include "admin/table.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 static size_t width_of(const char *cell)
 {
@@ -50,4 +52,10 @@ void table_write(const char *const *cells, size_t column_count, size_t row_count
         }
         buffer_text(text, "\n");
     }
+}
+
+const char *table_number(uint64_t number, char text[static TABLE_NUMBER_BYTES])
+{
+    snprintf(text, TABLE_NUMBER_BYTES, "%" PRIu64, number);
+    return text;
 }

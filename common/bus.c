@@ -382,6 +382,23 @@ int bus_declare_queue(struct bus *bus, const struct bus_queue *queue, char ret_n
     return 0;
 }
 
+int bus_count_queue(struct bus *bus, const char *name, uint32_t *ret_messages, uint32_t *ret_consumers)
+{
+    int result = begin_sending(bus);
+    if (result)
+        return result;
+    const amqp_queue_declare_ok_t *declared =
+        amqp_queue_declare(bus->connection, CHANNEL, amqp_cstring_bytes(name), 1, 0, 0, 0, amqp_empty_table);
+    const uint32_t messages = declared ? declared->message_count : 0,
+                   consumers = declared ? declared->consumer_count : 0;
+    result = check_last_reply(bus, "count queue");
+    if (result)
+        return result;
+    *ret_messages = messages;
+    *ret_consumers = consumers;
+    return 0;
+}
+
 int bus_bind(struct bus *bus, const char *queue, const char *exchange, const char *routing_key)
 {
     int result = begin_sending(bus);

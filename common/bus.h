@@ -42,6 +42,9 @@ struct bus_queue {
 };
 #define BUS_NAME_BYTES 256
 int bus_declare_queue(struct bus *bus, const struct bus_queue *queue, char ret_name[static BUS_NAME_BYTES]) MUST_USE;
+// How many messages wait in a queue and how many consumers it has, without making it. A queue that is not there is ERROR_PERMANENT, and the
+// connection is then useless.
+int bus_count_queue(struct bus *bus, const char *name, uint32_t *ret_messages, uint32_t *ret_consumers) MUST_USE;
 int bus_bind(struct bus *bus, const char *queue, const char *exchange, const char *routing_key) MUST_USE;
 
 struct bus_message {
@@ -76,6 +79,7 @@ struct bus_delivery {
     char reply_to[BUS_NAME_BYTES];
     char correlation_id[64];
     char exchange[64];
+    char died_in[65]; // the queue in which RabbitMQ gave it up (dead-lettered it); "": it did not
 };
 // Waits up to timeout_ms (0: does not wait) for one delivery, and services heartbeats. 0: *ret is filled, to be freed with
 // bus_delivery_done(). ERROR_NOT_FOUND: none came. ERROR_LIMIT: a body over 1 MiB was dropped (and acknowledged).

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+// onsale booking show, find, cancel: one visitor's order, looked for by what people have at hand (a place, a spoken reference, an
+// e-mail address), and taken back.
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin/booking_story.h"
+#include "admin/command.h"
+#include "admin/commands.h"
+#include "admin/currency.h"
+#include "admin/notify.h"
+#include "admin/order_change.h"
+#include "admin/reference.h"
+#include "admin/table.h"
+#include "common/clock.h"
+#include "common/customer.h"
+
+#define FOUND_MAX 10000
+#define COLUMNS 8
+
+static bool read_place(const char *text, uint64_t *ret)
+{
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (errno || *end || *text < '0' || *text > '9' || value == 0)
+        return false;
+    *ret = value;
+    return true;
+}
+
+static int find_event(struct context *context, const char *slug, uint64_t *ret)
+{
+    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
+    int r =
+        db_read(context->db, "SELECT id FROM events WHERE slug = ?", (struct db_value[]){db_text(slug)}, 1, 1, &rows);
+    if (r < 0)
+        return context_db_failed(context, r, context->command->name);
+    if (db_rows_count(rows) == 0)
+        return context_no_event(context, slug);
+    *ret = db_u64(rows, 0, 0);
+    return EXIT_DONE;
+}
+
+// ---------------------------------------------------------------- show
+
+// The place of a booking by its reference. ERROR_NOT_FOUND: none, or the text cannot be one.
+static int place_of_reference(struct db *db, uint64_t event_id, const char *text, uint64_t *ret)
+{
+    char reference[REFERENCE_BYTES];
+    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
+    if (reference_parse(text, reference) < 0)
+        return ERROR_NOT_FOUND;
+    int r = db_read(db, "SELECT place FROM bookings WHERE reference = ? AND event_id = ?",
+                    (struct db_value[]){db_text(reference), DB_U(event_id)}, 2, 1, &rows);
+    if (r == 0 && db_rows_count(rows) == 0)
+        return ERROR_NOT_FOUND;
+    if (r == 0)
+        *ret = db_u64(rows, 0, 0);
+    return r;
+}
+
+static int read_story(struct context *context, uint64_t event_id, const char *slug, const char *which,
+                      struct story *story)
+{
+    uint64_t place;
+    int r = ERROR_NOT_FOUND;
+    if (read_place(which, &place)) {
+        r = story_read(context->db, event_id, slug, place, story);
+        if (r != ERROR_NOT_FOUND)
+            return r;
+        story_done(story);
+    }
+    // Eight digits may be a reference all the same.
+    r = place_of_reference(context->db, event_id, which, &place);
+    return r < 0 ? r : story_read(context->db, event_id, slug, place, story);
+}
+
+int command_booking_show(struct context *context)
+{
+    const char *slug = context->arguments[0], *which = context->arguments[1];
+    uint64_t event_id;
+    int status = context_database(context);
+    if (status == EXIT_DONE)
+        status = find_event(context, slug, &event_id);
+    if (status != EXIT_DONE)
+        return status;
+    struct story story = {0};
+    int r = read_story(context, event_id, slug, which, &story);
+    if (r == ERROR_NOT_FOUND) {
+        status = context_fail(context, EXIT_NOT_FOUND, "%s has no place and no reference '%.40s'", slug, which);
+    } else if (r < 0) {
+        status = context_db_failed(context, r, "booking show");
+    } else if (context->json) {
+        status = context_print_json(context, story_json(&story));
+    } else {
+        struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
+        story_text(&story, &text);
+        status = context_print_text(context, &text);
+    }
+    story_done(&story);
+    return status;
+}
+
+// ---------------------------------------------------------------- find
+
+#define FIND                                                                                                        \
+    "SELECT o.place, o.attempt, COALESCE(b.state, o.state), IF(b.state IS NULL, o.reason, b.reason), b.reference, " \
+    "COALESCE(b.tier, o.tier), IF(b.tier IS NULL, o.quantity, b.quantity), "                                        \
+    "IF(b.tier IS NULL, o.amount, b.amount), o.currency, o.email, o.name, o.placed_at FROM orders o "               \
+    "LEFT JOIN bookings b ON b.event_id = o.event_id AND b.place = o.place AND b.attempt = o.attempt "              \
+    "WHERE o.event_id = ? AND o.customer = ? ORDER BY o.place, o.attempt LIMIT 10000"
+enum {
+    F_PLACE,
+    F_ATTEMPT,
+    F_STATE,
+    F_REASON,
+    F_REFERENCE,
+    F_TIER,
+    F_QUANTITY,
+    F_AMOUNT,
+    F_CURRENCY,
+    F_EMAIL,
+    F_NAME,
+    F_PLACED_AT
+};
+
+static json_t *found_json(const struct db_rows *rows, size_t row)
+{
+    char at[CLOCK_TEXT_BYTES];
+    return json_pack("{s:I, s:I, s:s, s:s?, s:s?, s:s, s:I, s:I, s:s, s:s, s:s?, s:s}", "place",
+                     (json_int_t)db_u64(rows, row, F_PLACE), "attempt", (json_int_t)db_u64(rows, row, F_ATTEMPT),
+                     "state", db_string(rows, row, F_STATE), "reason", db_string(rows, row, F_REASON), "reference",
+                     db_string(rows, row, F_REFERENCE), "tier", db_string(rows, row, F_TIER), "quantity",
+                     (json_int_t)db_u64(rows, row, F_QUANTITY), "amount", (json_int_t)db_u64(rows, row, F_AMOUNT),
+                     "currency", db_string(rows, row, F_CURRENCY), "email", db_string(rows, row, F_EMAIL), "name",
+                     db_string(rows, row, F_NAME), "placed_at", clock_format(db_time_us(rows, row, F_PLACED_AT), at));
+}
+
+static int print_found(const struct context *context, const struct db_rows *rows)
+{
+    const size_t count = db_rows_count(rows);
+    if (context->json) {
+        json_t *items = json_array();
+        for (size_t i = 0; i < count; i++)
+            json_array_append_new(items, found_json(rows, i));
+        return context_print_json(context, json_pack("{s:o, s:n}", "items", items, "next"));
+    }
+    struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
+    char(*amounts)[CURRENCY_AMOUNT_BYTES] = calloc(count + 1, sizeof(*amounts));
+    char(*numbers)[3][TABLE_NUMBER_BYTES] = calloc(count + 1, sizeof(*numbers));
+    const char **cells = calloc((count + 1) * COLUMNS, sizeof(*cells));
+    text.failed = !amounts || !numbers || !cells;
+    if (!text.failed) {
+        const char *heads[COLUMNS] = {">PLACE",   ">ATTEMPT", "STATE",   "REFERENCE",
+                                      ">TICKETS", "TIER",     ">AMOUNT", "NAME"};
+        memcpy(cells, heads, sizeof(heads));
+        for (size_t i = 0; i < count; i++) {
+            const char **row = &cells[COLUMNS * (i + 1)];
+            row[0] = table_number(db_u64(rows, i, F_PLACE), numbers[i][0]);
+            row[1] = table_number(db_u64(rows, i, F_ATTEMPT), numbers[i][1]);
+            row[2] = db_string(rows, i, F_STATE);
+            row[3] = db_string(rows, i, F_REFERENCE);
+            row[4] = table_number(db_u64(rows, i, F_QUANTITY), numbers[i][2]);
+            row[5] = db_string(rows, i, F_TIER);
+            row[6] = currency_format(db_u64(rows, i, F_AMOUNT), db_string(rows, i, F_CURRENCY), amounts[i]);
+            row[7] = db_string(rows, i, F_NAME);
+        }
+        table_write(cells, COLUMNS, count + 1, &text);
+    }
+    free(amounts);
+    free(numbers);
+    free(cells);
+    return context_print_text(context, &text);
+}
+
+int command_booking_find(struct context *context)
+{
+    const char *slug = context->arguments[0];
+    uint8_t customer[CUSTOMER_BYTES];
+    uint64_t event_id;
+    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
+    int status = context_database(context);
+    if (status == EXIT_DONE)
+        status = find_event(context, slug, &event_id);
+    if (status != EXIT_DONE)
+        return status;
+    customer_of_email(context->arguments[1], customer);
+    int r = db_read(context->db, FIND, (struct db_value[]){DB_U(event_id), DB_B(customer, sizeof(customer))}, 2,
+                    FOUND_MAX, &rows);
+    if (r < 0)
+        return context_db_failed(context, r, "booking find");
+    if (db_rows_count(rows) == 0)
+        return context_fail(context, EXIT_NOT_FOUND, "nobody ordered at %s with the e-mail address '%.254s'", slug,
+                            context->arguments[1]);
+    return print_found(context, rows);
+}
+
+// ---------------------------------------------------------------- cancel
+
+static int say_cancelled(const struct context *context, const struct order_change *change)
+{
+    const bool done = change->before != change->after;
+    if (context->json)
+        return context_print_json(
+            context,
+            json_pack("{s:s, s:I, s:I, s:s, s:s, s:I, s:s?, s:s?, s:I, s:n}", "event", change->slug, "place",
+                      (json_int_t)change->place, "attempt", (json_int_t)change->attempt, "old",
+                      order_state_name(change->before), "new", order_state_name(change->after), "revision",
+                      (json_int_t)change->revision, "reference", *change->reference ? change->reference : NULL, "tier",
+                      *change->tier ? change->tier : NULL, "quantity", (json_int_t)change->quantity, "refund"));
+    struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
+    buffer_format(&text, "%s, place %" PRIu64 ": ", change->slug, change->place);
+    if (!done)
+        buffer_text(&text, "cancelled already\n");
+    else
+        buffer_format(&text, "%s → cancelled, %" PRIu32 " × %s free again\n", order_state_name(change->before),
+                      change->quantity, change->tier);
+    return context_print_text(context, &text);
+}
+
+int command_booking_cancel(struct context *context)
+{
+    const char *slug = context->arguments[0];
+    uint64_t place, event_id;
+    if (!read_place(context->arguments[1], &place))
+        return context_fail(context, EXIT_USAGE, "booking cancel: '%.40s' is no place; a place is a number from 1",
+                            context->arguments[1]);
+    int status = context_database(context);
+    if (status == EXIT_DONE)
+        status = find_event(context, slug, &event_id);
+    if (status != EXIT_DONE)
+        return status;
+    struct outbox *outbox;
+    struct order_change change;
+    char actor[CONTEXT_ACTOR_BYTES];
+    int r = outbox_new(&outbox);
+    if (r < 0)
+        return context_fail(context, EXIT_FAILED, "out of memory");
+    r = order_change_cancel(context->db, outbox, slug, place, context_actor(actor), &change);
+    if (r == ERROR_NOT_FOUND) {
+        status = context_fail(context, EXIT_NOT_FOUND, "%s: nobody ordered at place %" PRIu64, slug, place);
+    } else if (r == ERROR_CONFLICT) {
+        status = context_fail(context, EXIT_FAILED, "booking cancel: impossible at place %" PRIu64 ": %s", place,
+                              change.why);
+    } else if (r < 0) {
+        status = context_db_failed(context, r, "booking cancel");
+    } else {
+        notify_outbox(context, outbox);
+        status = say_cancelled(context, &change);
+    }
+    outbox_free(outbox);
+    return status;
+}
+
+int command_booking_confirm(struct context *context)
+{
+    return context_fail(context, EXIT_FAILED,
+                        "booking confirm is for money taken elsewhere (payment provider `manual`), which is not there "
+                        "yet; without a provider bookings confirm by themselves");
+}

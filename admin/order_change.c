@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "admin/order_change.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/json.h"
+#include "common/topology.h"
+
+#define TRIES_MAX 5 // of a batch that met another in a deadlock
+#define ACTOR_BYTES 160
+#define TIERS_MAX 1000
+#define CHOICES_BYTES_MAX 65536
+
+// The rows, all locked.
+struct locked {
+    struct db *db;
+    uint64_t event_id;
+    uint8_t visitor[OUTCOME_VISITOR_BYTES];
+    uint8_t customer[16];
+    enum order_state order_state;
+    bool has_booking;
+    unsigned choice;
+    char *tickets; // of the choice that was served; NULL: none
+    struct order_change *change;
+};
+
+static int refuse(struct locked *locked, const char *format, ...) PRINTF_LIKE(2, 3);
+
+static int refuse(struct locked *locked, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(locked->change->why, sizeof(locked->change->why), format, arguments);
+    va_end(arguments);
+    return ERROR_CONFLICT;
+}
+
+static void copy_text(const char *text, char *ret, size_t ret_bytes)
+{
+    snprintf(ret, ret_bytes, "%s", text ? text : "");
+}
+
+static void copy_bytes(const struct db_rows *rows, size_t column, uint8_t *ret, size_t ret_bytes)
+{
+    size_t bytes;
+    const void *data = db_bytes(rows, 0, column, &bytes);
+    if (data && bytes == ret_bytes)
+        memcpy(ret, data, bytes);
+}
+
+// ---------------------------------------------------------------- locking
+
+static int lock_event(struct locked *locked)
+{
+    struct db_rows *event CLEANUP(db_rows_cleanup) = NULL;
+    struct db_rows *tiers CLEANUP(db_rows_cleanup) = NULL;
+    const struct db_value id[] = {DB_U(locked->event_id)};
+    int r = db_read(locked->db, "SELECT slug, currency FROM events WHERE id = ? LOCK IN SHARE MODE", id, 1, 1, &event);
+    if (r < 0 || db_rows_count(event) == 0)
+        return r < 0 ? r : ERROR_NOT_FOUND;
+    copy_text(db_string(event, 0, 0), locked->change->slug, sizeof(locked->change->slug));
+    copy_text(db_string(event, 0, 1), locked->change->currency, sizeof(locked->change->currency));
+    return db_read(locked->db, "SELECT code FROM tiers WHERE event_id = ? ORDER BY code FOR UPDATE", id, 1, TIERS_MAX,
+                   &tiers);
+}
+
+// The tickets of the choice that was served, as JSON. What cannot be read has none.
+static char *tickets_of(const char *choices, unsigned choice)
+{
+    json_t *array = choices ? json_loadb(choices, strnlen(choices, CHOICES_BYTES_MAX), 0, NULL) : NULL;
+    const json_t *tickets = json_object_get(json_array_get(array, choice), "tickets");
+    char *text = json_is_object(tickets) ? json_dumps(tickets, JSON_COMPACT) : NULL;
+    json_decref(array);
+    return text;
+}
+
+static int lock_booking(struct locked *locked, const char *choices)
+{
+    struct order_change *change = locked->change;
+    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
+    int r =
+        db_read(locked->db,
+                "SELECT state, revision, choice, tier, quantity, amount, reference FROM bookings "
+                "WHERE event_id = ? AND place = ? AND attempt = ? FOR UPDATE",
+                (struct db_value[]){DB_U(locked->event_id), DB_U(change->place), DB_U(change->attempt)}, 3, 1, &rows);
+    if (r < 0 || db_rows_count(rows) == 0)
+        return r;
+    locked->has_booking = true;
+    change->revision = (uint32_t)db_u64(rows, 0, 1);
+    locked->choice = (unsigned)db_u64(rows, 0, 2);
+    copy_text(db_string(rows, 0, 3), change->tier, sizeof(change->tier));
+    change->quantity = (uint32_t)db_u64(rows, 0, 4);
+    change->amount = db_u64(rows, 0, 5);
+    copy_text(db_string(rows, 0, 6), change->reference, sizeof(change->reference));
+    if (*change->tier)
+        locked->tickets = tickets_of(choices, locked->choice);
+    return order_state_parse(db_string(rows, 0, 0), &change->before) < 0 ? ERROR_BUG : 0;
+}
+
+// The newest attempt of the place, its customer and its booking, after the event and its tiers.
+static int lock_order(struct locked *locked)
+{
+    struct order_change *change = locked->change;
+    const struct db_value key[] = {DB_U(locked->event_id), DB_U(change->place)};
+    struct db_rows *arrival CLEANUP(db_rows_cleanup) = NULL;
+    struct db_rows *order CLEANUP(db_rows_cleanup) = NULL;
+    struct db_rows *customer CLEANUP(db_rows_cleanup) = NULL;
+    int r = lock_event(locked);
+    if (r == 0)
+        r = db_read(locked->db, "SELECT number FROM arrivals WHERE event_id = ? AND number = ? FOR UPDATE", key, 2, 1,
+                    &arrival);
+    if (r == 0)
+        r = db_read(locked->db,
+                    "SELECT attempt, state, revision, visitor, customer, choices FROM orders "
+                    "WHERE event_id = ? AND place = ? ORDER BY attempt DESC LIMIT 1 FOR UPDATE",
+                    key, 2, 1, &order);
+    if (r < 0 || db_rows_count(order) == 0)
+        return r < 0 ? r : ERROR_NOT_FOUND;
+    change->attempt = (uint32_t)db_u64(order, 0, 0);
+    change->revision = (uint32_t)db_u64(order, 0, 2);
+    copy_bytes(order, 3, locked->visitor, sizeof(locked->visitor));
+    copy_bytes(order, 4, locked->customer, sizeof(locked->customer));
+    if (order_state_parse(db_string(order, 0, 1), &locked->order_state) < 0)
+        return ERROR_BUG;
+    change->before = locked->order_state;
+    r = db_read(locked->db, "SELECT booked FROM customers WHERE event_id = ? AND customer = ? FOR UPDATE",
+                (struct db_value[]){DB_U(locked->event_id), DB_B(locked->customer, sizeof(locked->customer))}, 2, 1,
+                &customer);
+    return r < 0 ? r : lock_booking(locked, db_string(order, 0, 5));
+}
+
+// ---------------------------------------------------------------- writing
+
+// A row that must be there and have enough; counters that do not agree are for the audit.
+static int write_one(struct locked *locked, const char *sql, const struct db_value *values, size_t count)
+{
+    struct db_written written;
+    int r = db_write(locked->db, sql, values, count, &written);
+    if (r < 0)
+        return r;
+    return written.affected == 1
+               ? 0
+               : refuse(locked, "the counters do not agree with it: see `onsale audit %.64s`", locked->change->slug);
+}
+
+static int give_places_back(struct locked *locked)
+{
+    const struct order_change *change = locked->change;
+    const struct db_value tier[] = {DB_U(change->quantity), DB_U(locked->event_id), db_text(change->tier),
+                                    DB_U(change->quantity)};
+    int r = 0;
+    if (change->before == ORDER_CONFIRMED)
+        r = write_one(locked, "UPDATE tiers SET sold = sold - ? WHERE event_id = ? AND code = ? AND sold >= ?", tier,
+                      4);
+    else if (order_has_places(change->before))
+        r = write_one(locked, "UPDATE tiers SET held = held - ? WHERE event_id = ? AND code = ? AND held >= ?", tier,
+                      4);
+    if (r < 0)
+        return r;
+    return write_one(locked,
+                     "UPDATE customers SET booked = booked - ? WHERE event_id = ? AND customer = ? AND booked >= ?",
+                     (struct db_value[]){DB_U(change->quantity), DB_U(locked->event_id),
+                                         DB_B(locked->customer, sizeof(locked->customer)), DB_U(change->quantity)},
+                     4);
+}
+
+static int write_booking(struct locked *locked, enum order_state state)
+{
+    struct order_change *change = locked->change;
+    change->after = state;
+    change->revision++;
+    return write_one(locked,
+                     "UPDATE bookings SET state = ?, reason = NULL, revision = ?, changed_at = UTC_TIMESTAMP(6) "
+                     "WHERE event_id = ? AND place = ? AND attempt = ?",
+                     (struct db_value[]){db_text(order_state_name(state)), DB_U(change->revision),
+                                         DB_U(locked->event_id), DB_U(change->place), DB_U(change->attempt)},
+                     5);
+}
+
+static int write_log(struct locked *locked, const char *actor, const char *detail)
+{
+    const struct order_change *change = locked->change;
+    char who[ACTOR_BYTES];
+    snprintf(who, sizeof(who), "onsale %.120s", actor);
+    return db_write(locked->db,
+                    "INSERT INTO order_log (event_id, place, attempt, revision, state, at, actor, detail) "
+                    "VALUES (?, ?, ?, ?, ?, UTC_TIMESTAMP(6), ?, ?)",
+                    (struct db_value[]){DB_U(locked->event_id), DB_U(change->place), DB_U(change->attempt),
+                                        DB_U(change->revision), db_text(order_state_name(change->after)), db_text(who),
+                                        db_text(detail)},
+                    7, NULL);
+}
+
+static int write_outcome(struct locked *locked, struct outbox *outbox)
+{
+    const struct order_change *change = locked->change;
+    struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
+    struct outcome outcome = {.place = change->place,
+                              .attempt = change->attempt,
+                              .revision = change->revision,
+                              .state = change->after,
+                              .quantity = change->quantity,
+                              .amount = change->amount,
+                              .tickets = locked->tickets};
+    memcpy(outcome.visitor, locked->visitor, sizeof(outcome.visitor));
+    memcpy(outcome.reference, change->reference, sizeof(outcome.reference));
+    memcpy(outcome.tier, change->tier, sizeof(outcome.tier));
+    outcomes_begin(&text, change->slug, change->currency, NULL, 0);
+    outcomes_add(&text, &outcome);
+    outcomes_end(&text);
+    return outbox_write(outbox, locked->db, TOPOLOGY_OUTCOMES, OUTCOMES_TYPE, &text);
+}
+
+// ---------------------------------------------------------------- the transactions
+
+// What one of them does between BEGIN and COMMIT. `subject` is the place or the letter.
+typedef int change_function(struct locked *locked, struct outbox *outbox, const char *slug, uint64_t subject,
+                            const char *actor);
+
+static int cancel(struct locked *locked, struct outbox *outbox, const char *slug, uint64_t place, const char *actor)
+{
+    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
+    int r =
+        db_read(locked->db, "SELECT id FROM events WHERE slug = ?", (struct db_value[]){db_text(slug)}, 1, 1, &rows);
+    if (r < 0 || db_rows_count(rows) == 0)
+        return r < 0 ? r : ERROR_NOT_FOUND;
+    locked->event_id = db_u64(rows, 0, 0);
+    locked->change->place = place;
+    r = lock_order(locked);
+    if (r < 0)
+        return r;
+    const enum order_state before = locked->change->before;
+    locked->change->after = before;
+    if (before == ORDER_CANCELLED)
+        return 0;
+    if (!locked->has_booking)
+        return refuse(locked, "there is no booking yet, the order is %s", order_state_name(before));
+    if (!order_may_become(before, ORDER_CANCELLED, ORDER_BY_OPERATOR))
+        return refuse(locked, "the booking is %s", order_state_name(before));
+    r = give_places_back(locked);
+    if (r == 0)
+        r = write_booking(locked, ORDER_CANCELLED);
+    if (r == 0)
+        r = write_log(locked, actor, NULL);
+    return r < 0 ? r : write_outcome(locked, outbox);
+}
+
+static int publish_again(struct locked *locked)
+{
+    return write_one(
+        locked,
+        "UPDATE orders SET published = 0, release_no = release_no + 1 "
+        "WHERE event_id = ? AND place = ? AND attempt = ? AND state = 'released'",
+        (struct db_value[]){DB_U(locked->event_id), DB_U(locked->change->place), DB_U(locked->change->attempt)}, 3);
+}
+
+// All letters of the order: a redelivered message may have left more than one.
+static int resolve_letters(struct locked *locked, const char *actor)
+{
+    struct db_written written;
+    int r = db_write(locked->db,
+                     "UPDATE dead_letters SET state = 'retried', resolved_at = UTC_TIMESTAMP(6), resolved_by = ? "
+                     "WHERE event_id = ? AND place = ? AND attempt = ? AND state IN ('open', 'discarded')",
+                     (struct db_value[]){db_text(actor), DB_U(locked->event_id), DB_U(locked->change->place),
+                                         DB_U(locked->change->attempt)},
+                     4, &written);
+    if (r < 0)
+        return r;
+    return written.affected ? 0 : refuse(locked, "somebody else has just retried it");
+}
+
+// Finds the letter's order. *ret_is_done: there is nothing to do any more.
+static int find_letter(struct locked *locked, uint64_t letter, uint32_t *ret_attempt, bool *ret_is_done)
+{
+    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
+    int r = db_read(locked->db,
+                    "SELECT d.event_id, d.place, d.attempt, d.state, e.slug FROM dead_letters d "
+                    "LEFT JOIN events e ON e.id = d.event_id WHERE d.id = ?",
+                    (struct db_value[]){DB_U(letter)}, 1, 1, &rows);
+    if (r < 0 || db_rows_count(rows) == 0)
+        return r < 0 ? r : ERROR_NOT_FOUND;
+    locked->event_id = db_u64(rows, 0, 0);
+    locked->change->place = db_u64(rows, 0, 1);
+    *ret_attempt = (uint32_t)db_u64(rows, 0, 2);
+    copy_text(db_string(rows, 0, 4), locked->change->slug, sizeof(locked->change->slug));
+    *ret_is_done = strcmp(db_string(rows, 0, 3), "retried") == 0;
+    if (!locked->event_id || !locked->change->place || !*ret_attempt || !*locked->change->slug)
+        return refuse(locked, "it belongs to no order, so there is nothing to book");
+    return 0;
+}
+
+static int retry(struct locked *locked, struct outbox *outbox, const char *slug, uint64_t letter, const char *actor)
+{
+    (void)slug;
+    struct order_change *change = locked->change;
+    uint32_t attempt;
+    bool is_done;
+    char detail[64];
+    int r = find_letter(locked, letter, &attempt, &is_done);
+    if (r < 0)
+        return r;
+    r = lock_order(locked);
+    if (r == ERROR_NOT_FOUND)
+        return refuse(locked, "there is no order of place %" PRIu64, change->place);
+    if (r < 0)
+        return r;
+    change->after = change->before;
+    if (is_done)
+        return 0;
+    if (change->attempt != attempt)
+        return refuse(locked, "the visitor has ordered again since (attempt %" PRIu32 ")", change->attempt);
+    if (!locked->has_booking)
+        return refuse(locked, "the order has not failed, it is %s", order_state_name(change->before));
+    if (change->before != ORDER_FAILED || !order_may_become(change->before, ORDER_RELEASED, ORDER_BY_OPERATOR))
+        return refuse(locked, "the booking has not failed, it is %s", order_state_name(change->before));
+    snprintf(detail, sizeof(detail), "dead letter %" PRIu64 " retried", letter);
+    r = write_booking(locked, ORDER_RELEASED);
+    if (r == 0)
+        r = publish_again(locked);
+    if (r == 0)
+        r = write_log(locked, actor, detail);
+    if (r == 0)
+        r = resolve_letters(locked, actor);
+    return r < 0 ? r : write_outcome(locked, outbox);
+}
+
+static int once(struct db *db, struct outbox *outbox, change_function *function, const char *slug, uint64_t subject,
+                const char *actor, struct order_change *ret)
+{
+    struct locked locked = {.db = db, .change = ret};
+    *ret = (struct order_change){0};
+    int r = db_begin(db);
+    if (r < 0)
+        return r;
+    r = function(&locked, outbox, slug, subject, actor);
+    if (r == 0)
+        r = db_commit(db);
+    if (r == 0) {
+        outbox_committed(outbox);
+    } else {
+        if (db_is_connected(db))
+            db_rollback(db);
+        outbox_rolled_back(outbox);
+    }
+    free(locked.tickets);
+    return r;
+}
+
+// A deadlock has undone everything: the same again, as long as there is a connection. A COMMIT without an answer is not tried
+// again, the operator is; repeating the command changes nothing.
+static int change(struct db *db, struct outbox *outbox, change_function *function, const char *slug, uint64_t subject,
+                  const char *actor, struct order_change *ret)
+{
+    int r = ERROR_TRANSIENT;
+    for (int tries = 0; tries < TRIES_MAX && r == ERROR_TRANSIENT && db_is_connected(db); tries++)
+        r = once(db, outbox, function, slug, subject, actor, ret);
+    return r;
+}
+
+int order_change_cancel(struct db *db, struct outbox *outbox, const char *slug, uint64_t place, const char *actor,
+                        struct order_change *ret)
+{
+    return change(db, outbox, cancel, slug, place, actor, ret);
+}
+
+int order_change_retry(struct db *db, struct outbox *outbox, uint64_t letter, const char *actor,
+                       struct order_change *ret)
+{
+    return change(db, outbox, retry, NULL, letter, actor, ret);
+}

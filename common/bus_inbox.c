@@ -97,6 +97,20 @@ static uint64_t delivery_count(const amqp_basic_properties_t *properties)
     return 0;
 }
 
+// Where a dead-lettered message was first given up.
+static void copy_died_in(const amqp_basic_properties_t *properties, size_t capacity, char *ret)
+{
+    static const char name[] = "x-first-death-queue";
+    if (!(properties->_flags & AMQP_BASIC_HEADERS_FLAG))
+        return;
+    for (int i = 0; i < properties->headers.num_entries; i++) {
+        const amqp_table_entry_t *entry = &properties->headers.entries[i];
+        if (entry->key.len == sizeof(name) - 1 && memcmp(entry->key.bytes, name, sizeof(name) - 1) == 0 &&
+            entry->value.kind == AMQP_FIELD_KIND_UTF8)
+            copy_text(ret, capacity, entry->value.value.bytes);
+    }
+}
+
 static void pop(struct bus_inbox *inbox, struct bus_inbox_entry *ret)
 {
     struct bus_inbox_node *node = inbox->first;
@@ -173,6 +187,7 @@ int bus_inbox_header(struct bus_inbox *inbox, const amqp_basic_properties_t *pro
         if (properties->_flags & AMQP_BASIC_CORRELATION_ID_FLAG)
             copy_text(delivery->correlation_id, sizeof(delivery->correlation_id), properties->correlation_id);
         delivery->delivery_count = delivery_count(properties);
+        copy_died_in(properties, sizeof(delivery->died_in), delivery->died_in);
         inbox->current->entry.is_dropped = body_bytes > BUS_INBOX_BODY_MAX;
         if (!inbox->current->entry.is_dropped) {
             delivery->body = malloc((size_t)body_bytes + 1);

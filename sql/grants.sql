@@ -60,9 +60,10 @@ GRANT SELECT, INSERT, DELETE, UPDATE (created_at) ON outbox;
 
 -- program: notifier
 GRANT SELECT ON events;
-GRANT SELECT ON tiers;
+-- Whoever changes bookings locks the tiers first; MySQL allows that only to who may change some column.
+GRANT SELECT, UPDATE (event_id) ON tiers;
 GRANT SELECT ON orders;
 -- Only for what RabbitMQ itself gave up on: its visitor must be told.
-GRANT SELECT, INSERT ON bookings;
+GRANT SELECT, INSERT, UPDATE (state, reason, revision, changed_at) ON bookings;
 GRANT SELECT, INSERT ON dead_letters;
 GRANT SELECT, INSERT, DELETE, UPDATE (created_at) ON outbox;

@@ -72,3 +72,10 @@ enum accept accept_choose(const char *field)
         return ACCEPT_STREAM;
     return json_fits ? ACCEPT_JSON : ACCEPT_NEITHER;
 }
+
+bool accept_is_json_body(const char *content_type)
+{
+    static const char json[] = "application/json";
+    size_t bytes = sizeof json - 1;
+    return content_type && strncasecmp(content_type, json, bytes) == 0 && strchr(" \t;", content_type[bytes]);
+}

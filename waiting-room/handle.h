@@ -16,6 +16,11 @@ void handle_line_get(struct http_exchange *exchange, const struct http_request *
 void handle_line_join(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
 void handle_line_leave(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
 
+// handle_order.c: one's own order.
+void handle_order_get(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
+void handle_order_put(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
+void handle_order_take_back(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
+
 // handle_page.c: the page, its forms, its files.
 void handle_page(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
 void handle_page_join(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // /v1/events/SLUG/line: joining, one's own state as JSON or as a stream, leaving.
 #include <string.h>
-#include <strings.h>
 
 #include "common/json.h"
 #include "waiting-room/accept.h"
@@ -11,35 +10,6 @@
 #include "waiting-room/joining.h"
 #include "waiting-room/stream.h"
 #include "waiting-room/visit.h"
-
-static void respond_json(struct visit *visit, int status, const struct buffer *text, const struct buffer *set_cookie)
-{
-    struct http_header headers[4] = {
-        {"content-type", "application/json"}, {"cache-control", "no-store"}, {"x-content-type-options", "nosniff"}};
-    size_t count = 3;
-    if (set_cookie->bytes > 0)
-        headers[count++] = (struct http_header){"set-cookie", set_cookie->data};
-    http_respond(visit->exchange, status, headers, count, text->data, text->bytes);
-    visit_free(visit);
-}
-
-static struct visit *begin(struct http_exchange *exchange, const struct http_request *request, struct event_view *view)
-{
-    struct visit *visit = visit_new(exchange, request, view);
-    if (!visit)
-        problem_respond(exchange, &PROBLEM_UNAVAILABLE, &(struct problem_more){.retry_after_seconds = 1});
-    return visit;
-}
-
-// Refuses who has no valid token. False: the visit is over.
-static bool needs_token(struct visit *visit)
-{
-    if (visit->identity == VISIT_VISITOR)
-        return true;
-    visit_refuse(visit, visit->identity == VISIT_NOBODY ? &PROBLEM_NO_TOKEN : visit_problem(visit),
-                 (struct problem_more){0});
-    return false;
-}
 
 static void answer_state(struct visit *visit)
 {
@@ -57,7 +27,7 @@ static void answer_state(struct visit *visit)
         return;
     }
     frames_line(&text, &state, visit->visitor->facts.number, NULL, now_us);
-    respond_json(visit, 200, &text, &cookie);
+    visit_respond(visit, 200, &text, &cookie);
 }
 
 void handle_line_get(struct http_exchange *exchange, const struct http_request *request, struct event_view *view)
@@ -67,11 +37,14 @@ void handle_line_get(struct http_exchange *exchange, const struct http_request *
         problem_respond(exchange, &PROBLEM_NOT_ACCEPTABLE, NULL);
         return;
     }
-    struct visit *visit = begin(exchange, request, view);
-    if (!visit || !needs_token(visit))
+    struct visit *visit = visit_begin(exchange, request, view);
+    if (!visit || !visit_needs_token(visit))
         return;
     visit->wants_stream = accept == ACCEPT_STREAM && request->method != HTTP_HEAD;
-    visit_with_facts(visit, answer_state);
+    if (visit->wants_stream) // a stream begins with the order, if there is one
+        visit_with_order(visit, answer_state);
+    else
+        visit_with_facts(visit, answer_state);
 }
 
 static void answer_join(struct visit *visit)
@@ -93,7 +66,7 @@ static void answer_join(struct visit *visit)
     frames_line(&text, &state, visit->visitor->facts.number, token, now_us);
     cookie_give(&cookie, visit->view->event->slug, token,
                 visit->loop->room->config->common.tokens_queue_lifetime_seconds);
-    respond_json(visit, joining_is_new(visit) ? 201 : 200, &text, &cookie);
+    visit_respond(visit, joining_is_new(visit) ? 201 : 200, &text, &cookie);
 }
 
 // What a body asks for. NULL: it is fine; else the problem, with what to add.
@@ -103,8 +76,7 @@ static const struct problem *read_body(const struct http_request *request, bool 
     static const char *const known[] = {"proof", "member", "again", NULL};
     if (request->body_bytes == 0)
         return NULL;
-    const char *type = request->content_type ? request->content_type : "";
-    if (strncasecmp(type, "application/json", 16) != 0 || !strchr(" ;", type[16]))
+    if (!accept_is_json_body(request->content_type))
         return &PROBLEM_MEDIA_TYPE;
     json_t *body CLEANUP(json_cleanup) = NULL;
     if (json_read_object(request->body, request->body_bytes, HTTP_BODY_BYTES_MAX, detail, detail_bytes, &body) < 0) {
@@ -145,7 +117,7 @@ void handle_line_join(struct http_exchange *exchange, const struct http_request 
         problem_respond(exchange, problem, &more);
         return;
     }
-    struct visit *visit = begin(exchange, request, view);
+    struct visit *visit = visit_begin(exchange, request, view);
     if (!visit)
         return;
     visit->again = again;
@@ -167,7 +139,7 @@ static void answer_leave(struct visit *visit)
 
 void handle_line_leave(struct http_exchange *exchange, const struct http_request *request, struct event_view *view)
 {
-    struct visit *visit = begin(exchange, request, view);
-    if (visit && needs_token(visit))
+    struct visit *visit = visit_begin(exchange, request, view);
+    if (visit && visit_needs_token(visit))
         visit_leave(visit, answer_leave);
 }

@@ -28,6 +28,15 @@ const struct problem
     PROBLEM_SOLD_OUT = {410, "sold-out", "The event is sold out",
                         "Nothing is left, so nobody can join the line any more."},
     PROBLEM_CLOSED = {410, "closed", "The event is closed", "Nobody can join the line any more."},
+    PROBLEM_NO_ORDER = {404, "no-order", "There is no order", "Nothing was ordered with this place yet."},
+    PROBLEM_RELEASED = {409, "released", "The order is being booked",
+                        "It cannot be changed or taken back any more. What becomes of it is told in a moment."},
+    PROBLEM_CONFIRMED = {409, "confirmed", "The tickets are booked",
+                         "There is nothing left to order with this place. Only the seller can cancel a booking."},
+    PROBLEM_LEFT = {409, "left", "The place was given up", "Join again to order."},
+    PROBLEM_TURN_OVER = {410, "turn-over", "The turn is over", "The time to order with this place has passed."},
+    PROBLEM_TOO_OFTEN = {429, "too-many-changes", "The order was changed too often",
+                         "It stays as it is now. It can still be taken back."},
     PROBLEM_MEDIA_TYPE = {415, "media-type", "The body is of a kind that is not understood", "Send application/json."},
     PROBLEM_INVALID = {422, "invalid", "The request is understood but not allowed",
                        "The member errors says what and why."},
@@ -44,7 +53,8 @@ static const struct problem *const all[] = {
     &PROBLEM_MALFORMED, &PROBLEM_BAD_TOKEN,   &PROBLEM_NO_TOKEN,   &PROBLEM_WRONG_EVENT,    &PROBLEM_FOREIGN_ORIGIN,
     &PROBLEM_NOT_FOUND, &PROBLEM_NO_EVENT,    &PROBLEM_METHOD,     &PROBLEM_NOT_ACCEPTABLE, &PROBLEM_DRAFT,
     &PROBLEM_SOLD_OUT,  &PROBLEM_CLOSED,      &PROBLEM_MEDIA_TYPE, &PROBLEM_INVALID,        &PROBLEM_TOO_MANY,
-    &PROBLEM_STOPPED,   &PROBLEM_UNAVAILABLE, &PROBLEM_NO_KEY,
+    &PROBLEM_STOPPED,   &PROBLEM_UNAVAILABLE, &PROBLEM_NO_KEY,     &PROBLEM_NO_ORDER,       &PROBLEM_RELEASED,
+    &PROBLEM_CONFIRMED, &PROBLEM_LEFT,        &PROBLEM_TURN_OVER,  &PROBLEM_TOO_OFTEN,
 };
 
 const struct problem *problem_find(const char *type, size_t type_bytes)
@@ -55,19 +65,29 @@ const struct problem *problem_find(const char *type, size_t type_bytes)
     return NULL;
 }
 
+static void write_fields(struct buffer *text, const struct problem_more *more)
+{
+    const struct problem_field one = {more->field, more->field_detail};
+    const struct problem_field *fields = more->field ? &one : more->fields;
+    size_t count = more->field ? 1 : more->field_count;
+    for (size_t i = 0; i < count; i++) {
+        buffer_text(text, i ? ",{\"field\":" : ",\"errors\":[{\"field\":");
+        buffer_json_string(text, fields[i].field);
+        buffer_text(text, ",\"detail\":");
+        buffer_json_string(text, fields[i].detail);
+        buffer_text(text, "}");
+    }
+    if (count > 0)
+        buffer_text(text, "]");
+}
+
 static void write_body(struct buffer *text, const struct problem *problem, const struct problem_more *more)
 {
     buffer_format(text, "{\"type\":\"/problems/%s\",\"title\":", problem->type);
     buffer_json_string(text, problem->title);
     buffer_format(text, ",\"status\":%d,\"detail\":", problem->status);
     buffer_json_string(text, more->detail ? more->detail : problem->detail);
-    if (more->field) {
-        buffer_text(text, ",\"errors\":[{\"field\":");
-        buffer_json_string(text, more->field);
-        buffer_text(text, ",\"detail\":");
-        buffer_json_string(text, more->field_detail);
-        buffer_text(text, "}]");
-    }
+    write_fields(text, more);
     if (more->with_opens_at && more->opens_at_us == SNAPSHOT_NO_TIME) {
         buffer_text(text, ",\"opens_at\":null");
     } else if (more->with_opens_at) {

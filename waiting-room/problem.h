@@ -18,12 +18,19 @@ struct problem {
 extern const struct problem PROBLEM_MALFORMED, PROBLEM_BAD_TOKEN, PROBLEM_NO_TOKEN, PROBLEM_WRONG_EVENT,
     PROBLEM_FOREIGN_ORIGIN, PROBLEM_NOT_FOUND, PROBLEM_NO_EVENT, PROBLEM_METHOD, PROBLEM_NOT_ACCEPTABLE, PROBLEM_DRAFT,
     PROBLEM_SOLD_OUT, PROBLEM_CLOSED, PROBLEM_MEDIA_TYPE, PROBLEM_INVALID, PROBLEM_TOO_MANY, PROBLEM_STOPPED,
-    PROBLEM_UNAVAILABLE, PROBLEM_NO_KEY;
+    PROBLEM_UNAVAILABLE, PROBLEM_NO_KEY, PROBLEM_NO_ORDER, PROBLEM_RELEASED, PROBLEM_CONFIRMED, PROBLEM_LEFT,
+    PROBLEM_TURN_OVER, PROBLEM_TOO_OFTEN;
+
+struct problem_field {
+    const char *field, *detail;
+};
 
 // What one answer adds to its problem. All may be left zero.
 struct problem_more {
     const char *field; // 422: errors [{field, field_detail}]
     const char *field_detail;
+    const struct problem_field *fields; // 422: more of them, field_count
+    size_t field_count;
     const char *detail; // instead of the problem's own
     bool with_opens_at; // 409 draft: opens_at
     int64_t opens_at_us; // may be SNAPSHOT_NO_TIME, then null

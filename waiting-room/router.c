@@ -15,6 +15,7 @@ enum {
     CAN_GET = 1,
     CAN_POST = 2,
     CAN_DELETE = 4,
+    CAN_PUT = 8,
 };
 
 static const struct {
@@ -29,6 +30,7 @@ static const struct {
     {"/e/*/leave", ROUTE_PAGE_LEAVE, CAN_POST, "POST"},
     {"/v1/events/*", ROUTE_EVENT, CAN_GET, "GET, HEAD"},
     {"/v1/events/*/line", ROUTE_LINE, CAN_GET | CAN_POST | CAN_DELETE, "GET, HEAD, POST, DELETE"},
+    {"/v1/events/*/order", ROUTE_ORDER, CAN_GET | CAN_PUT | CAN_DELETE, "GET, HEAD, PUT, DELETE"},
     {"/assets/onsale.css", ROUTE_CSS, CAN_GET, "GET, HEAD"},
     {"/assets/order.js", ROUTE_ORDER_JS, CAN_GET, "GET, HEAD"},
     {"/assets/onsale.js", ROUTE_JS, CAN_GET, "GET, HEAD"},
@@ -62,6 +64,8 @@ static unsigned method_bit(enum http_method method)
         return CAN_POST;
     case HTTP_DELETE:
         return CAN_DELETE;
+    case HTTP_PUT:
+        return CAN_PUT;
     default:
         return 0;
     }
@@ -104,6 +108,16 @@ static void handle_line(struct http_exchange *exchange, const struct http_reques
         handle_line_get(exchange, request, view);
 }
 
+static void handle_order(struct http_exchange *exchange, const struct http_request *request, struct event_view *view)
+{
+    if (request->method == HTTP_PUT)
+        handle_order_put(exchange, request, view);
+    else if (request->method == HTTP_DELETE)
+        handle_order_take_back(exchange, request, view);
+    else
+        handle_order_get(exchange, request, view);
+}
+
 // Programs get the document; a browser, which names text/html (others ask for it by wildcard only), something to look at.
 static void refuse(struct http_exchange *exchange, const struct http_request *request, const struct problem *problem,
                    int64_t retry_after_seconds)
@@ -142,6 +156,9 @@ static void handle_event_route(struct http_exchange *exchange, const struct http
         break;
     case ROUTE_EVENT:
         handle_event(exchange, request, view);
+        break;
+    case ROUTE_ORDER:
+        handle_order(exchange, request, view);
         break;
     default:
         handle_line(exchange, request, view);

@@ -15,6 +15,7 @@ enum route {
     ROUTE_PAGE_ORDER,
     ROUTE_EVENT,
     ROUTE_LINE,
+    ROUTE_ORDER,
     ROUTE_CSS,
     ROUTE_JS,
     ROUTE_ORDER_JS,

@@ -122,10 +122,20 @@ struct visit *visit_new(struct http_exchange *exchange, const struct http_reques
     return visit;
 }
 
+struct visit *visit_begin(struct http_exchange *exchange, const struct http_request *request, struct event_view *view)
+{
+    struct visit *visit = visit_new(exchange, request, view);
+    if (!visit)
+        problem_respond(exchange, &PROBLEM_UNAVAILABLE, &(struct problem_more){.retry_after_seconds = 1});
+    return visit;
+}
+
 void visit_free(struct visit *visit)
 {
     if (visit->free_data)
         visit->free_data(visit->data);
+    order_facts_unref(visit->order);
+    order_form_done(&visit->form);
     visitor_unref(visit->visitor);
     free(visit);
 }
@@ -138,7 +148,11 @@ static struct visit *visit_of(struct line_store_request *request)
 // The loop is gone, and with it everything that the visit points to.
 static void on_dropped(struct line_store_request *request)
 {
-    free(visit_of(request));
+    struct visit *visit = visit_of(request);
+    order_facts_unref(request->order);
+    order_facts_unref(visit->order);
+    order_form_done(&visit->form);
+    free(visit);
 }
 
 static void take_joined(struct visit *visit)
@@ -153,12 +167,45 @@ static void take_joined(struct visit *visit)
         visit->error = ERROR_TRANSIENT;
         return;
     }
-    visit->visitor->known = true;
+    visit->visitor->known = visit->visitor->order_known = true;
     log_info("joined", LOG_S("slug", visit->view->event->slug), LOG_U("place", request->number));
+}
+
+// Takes what the answer says of the order into the visit and, for everybody who asks or listens here, into the visitor.
+static void take_order(struct visit *visit)
+{
+    struct line_store_request *request = &visit->request;
+    order_facts_unref(visit->order);
+    visit->order = request->order;
+    request->order = NULL;
+    if (visit->error == 0 && request->has_order_answer)
+        visitor_take_order(visit->visitor, visit->order);
+}
+
+static void tell_others(struct visit *visit)
+{
+    uint64_t number = visit->visitor->facts.number;
+    room_tell_ordered(visit->loop->room, visit->view->event->slug, number, number <= visit->request.served);
+}
+
+static void take_ordered(struct visit *visit)
+{
+    const struct line_store_request *request = &visit->request;
+    event_view_take_line(visit->view, request->served, request->last);
+    if (request->order_verdict != ORDER_WRITE || !visit->order)
+        return;
+    log_info(request->kind == LINE_STORE_ORDER ? "ordered" : "order_taken_back",
+             LOG_S("slug", visit->view->event->slug), LOG_U("place", visit->order->place),
+             LOG_U("attempt", visit->order->attempt), LOG_U("revision", visit->order->revision));
+    tell_others(visit);
+    if (visit->visitor->streams)
+        stream_tell_visitor(visit->loop, visit->visitor);
 }
 
 static void take_left(struct visit *visit)
 {
+    if (visit->request.order_changed)
+        tell_others(visit);
     bool before = visit->visitor->facts.left;
     visit->visitor->facts.left = true;
     visit->visitor->known = true;
@@ -182,10 +229,13 @@ static void on_answered(struct line_store_request *request)
 {
     struct visit *visit = visit_of(request);
     visit->error = request->error;
+    take_order(visit);
     if (visit->error == 0 && request->kind == LINE_STORE_JOIN)
         take_joined(visit);
     else if (visit->error == 0 && request->kind == LINE_STORE_LEAVE)
         take_left(visit);
+    else if (visit->error == 0 && (request->kind == LINE_STORE_ORDER || request->kind == LINE_STORE_TAKE_BACK))
+        take_ordered(visit);
     else if (visit->error == 0)
         take_facts(visit);
     if (!visit->exchange) {
@@ -200,6 +250,8 @@ static void ask(struct visit *visit, enum line_store_kind kind, void (*then)(str
 {
     struct line_store_request *request = &visit->request;
     request->kind = kind;
+    request->has_order_answer = false;
+    request->form = &visit->form;
     request->loop = visit->loop->http;
     request->answered = on_answered;
     request->dropped = on_dropped;
@@ -251,6 +303,30 @@ void visit_join(struct visit *visit, const char *address, void (*then)(struct vi
 void visit_leave(struct visit *visit, void (*then)(struct visit *visit))
 {
     ask(visit, LINE_STORE_LEAVE, then);
+}
+
+void visit_with_order(struct visit *visit, void (*then)(struct visit *visit))
+{
+    visit->error = 0;
+    if (visit->visitor->order_known && visitor_is_settled(visit->visitor, room_loop_now_us(visit->loop)))
+        then(visit);
+    else
+        ask(visit, LINE_STORE_LOOK_UP, then);
+}
+
+void visit_read_order(struct visit *visit, void (*then)(struct visit *visit))
+{
+    ask(visit, LINE_STORE_LOOK_UP, then);
+}
+
+void visit_order(struct visit *visit, void (*then)(struct visit *visit))
+{
+    ask(visit, LINE_STORE_ORDER, then);
+}
+
+void visit_take_back(struct visit *visit, void (*then)(struct visit *visit))
+{
+    ask(visit, LINE_STORE_TAKE_BACK, then);
 }
 
 // A join may know sooner than the view that the event was opened.
@@ -324,5 +400,25 @@ void visit_refuse(struct visit *visit, const struct problem *problem, struct pro
     if (problem->status == 503 && more.retry_after_seconds == 0)
         more.retry_after_seconds = RETRY_AFTER_SECONDS;
     problem_respond(visit->exchange, problem, &more);
+    visit_free(visit);
+}
+
+bool visit_needs_token(struct visit *visit)
+{
+    if (visit->identity == VISIT_VISITOR)
+        return true;
+    visit_refuse(visit, visit->identity == VISIT_NOBODY ? &PROBLEM_NO_TOKEN : visit_problem(visit),
+                 (struct problem_more){0});
+    return false;
+}
+
+void visit_respond(struct visit *visit, int status, const struct buffer *text, const struct buffer *set_cookie)
+{
+    struct http_header headers[4] = {
+        {"content-type", "application/json"}, {"cache-control", "no-store"}, {"x-content-type-options", "nosniff"}};
+    size_t count = 3;
+    if (set_cookie->bytes > 0)
+        headers[count++] = (struct http_header){"set-cookie", set_cookie->data};
+    http_respond(visit->exchange, status, headers, count, text->data, text->bytes);
     visit_free(visit);
 }

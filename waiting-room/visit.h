@@ -28,6 +28,8 @@ struct visit {
     int error; // of the last question; as in struct line_store_request
     struct line_store_request request;
     void (*then)(struct visit *visit);
+    struct order_facts *order; // of the last answer about it; NULL: none
+    struct order_form form; // what is wanted; freed with the visit
     // Left to the handlers.
     void (*joined)(struct visit *visit);
     bool again, wants_stream;
@@ -38,12 +40,23 @@ struct visit {
 
 // Reads and verifies the request's token (once per connection while it stays the same). NULL when out of memory.
 struct visit *visit_new(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
+// The same, but answered already when it returns NULL.
+struct visit *visit_begin(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
 void visit_free(struct visit *visit);
+// Refuses who has no valid token. False: the visit is over.
+bool visit_needs_token(struct visit *visit);
 
 // Each calls `then` with visit->error set, now or later, unless the client has gone: then the visit is freed.
 void visit_with_facts(struct visit *visit, void (*then)(struct visit *visit)); // asks MySQL only if it must
 void visit_join(struct visit *visit, const char *address, void (*then)(struct visit *visit)); // sets visit->visitor
 void visit_leave(struct visit *visit, void (*then)(struct visit *visit));
+// The same, with visitor->order_known afterwards if visit->error is 0.
+void visit_with_order(struct visit *visit, void (*then)(struct visit *visit)); // asks MySQL only if it must
+void visit_read_order(struct visit *visit, void (*then)(struct visit *visit)); // asks MySQL
+// Gives or changes the order that visit->form says; ERROR_CONFLICT: visit->request.order_verdict says why not. On success
+// visit->order is the order as this request left it.
+void visit_order(struct visit *visit, void (*then)(struct visit *visit));
+void visit_take_back(struct visit *visit, void (*then)(struct visit *visit)); // the same for taking it back
 
 // Where the visitor stands. False: MySQL is away and the token alone does not tell.
 bool visit_state(const struct visit *visit, struct line_state *ret, int64_t *ret_now_us);
@@ -53,6 +66,8 @@ int visit_sign(struct visit *visit, char ret[static TOKEN_BYTES_MAX]) MUST_USE;
 // Appends a Set-Cookie value with a fresh token when the visitor's cookie is older than an hour; else nothing.
 void visit_renew(struct visit *visit, struct buffer *set_cookie);
 
+// Answers with a JSON document and ends the visit. `set_cookie` may be empty.
+void visit_respond(struct visit *visit, int status, const struct buffer *text, const struct buffer *set_cookie);
 // Answers with a problem and ends the visit. A cookie that did not verify is taken away with it.
 void visit_refuse(struct visit *visit, const struct problem *problem, struct problem_more more);
 // The problem of a failed question or of the token; NULL: there is none.

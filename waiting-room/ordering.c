@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// The turn is judged by the loop, which knows its time; everything else by the rows that the store holds locked.
+#include "waiting-room/ordering.h"
+
+static const struct problem *problem_of_turn(const struct visit *visit)
+{
+    struct line_state state;
+    int64_t now_us;
+    enum lifecycle_state event = visit->view->event->state;
+    // Once nothing is sold any more that is the reason, not the turn which ended with it; the store says so.
+    if (event == LIFECYCLE_SOLD_OUT || event == LIFECYCLE_CLOSED)
+        return NULL;
+    if (visit->error < 0 || !visit_state(visit, &state, &now_us))
+        return visit_problem(visit);
+    if (state.line == LINE_LEFT)
+        return &PROBLEM_LEFT;
+    return state.line == LINE_OVER ? &PROBLEM_TURN_OVER : NULL;
+}
+
+static void after_facts(struct visit *visit)
+{
+    visit->problem = problem_of_turn(visit);
+    if (visit->problem)
+        visit->joined(visit);
+    else
+        visit_order(visit, visit->joined);
+}
+
+void ordering_begin(struct visit *visit, void (*then)(struct visit *visit))
+{
+    visit->joined = then;
+    visit_with_facts(visit, after_facts);
+}
+
+void ordering_take_back(struct visit *visit, void (*then)(struct visit *visit))
+{
+    visit_take_back(visit, then);
+}
+
+static const struct problem *problem_of_verdict(const struct visit *visit, struct problem_more *more)
+{
+    const struct line_store_request *request = &visit->request;
+    switch (request->order_verdict) {
+    case ORDER_LEFT:
+        return &PROBLEM_LEFT;
+    case ORDER_NOT_YET:
+        more->with_opens_at = true;
+        more->opens_at_us = visit->view->event->opens_at_us;
+        return &PROBLEM_DRAFT;
+    case ORDER_STOPPED:
+        more->retry_after_seconds = request->retry_after_seconds;
+        return &PROBLEM_STOPPED;
+    case ORDER_EVENT_SOLD_OUT:
+        return &PROBLEM_SOLD_OUT;
+    case ORDER_EVENT_OVER:
+        return &PROBLEM_CLOSED;
+    case ORDER_TOO_LATE:
+        return &PROBLEM_RELEASED;
+    case ORDER_HAS_TICKETS:
+        return &PROBLEM_CONFIRMED;
+    case ORDER_TOO_OFTEN:
+        more->retry_after_seconds = 3600;
+        return &PROBLEM_TOO_OFTEN;
+    default:
+        return &PROBLEM_NO_ORDER;
+    }
+}
+
+const struct problem *ordering_problem(const struct visit *visit, struct problem_more *ret_more)
+{
+    *ret_more = (struct problem_more){0};
+    if (visit->problem)
+        return visit->problem;
+    if (visit->error == ERROR_CONFLICT)
+        return problem_of_verdict(visit, ret_more);
+    if (visit->error == 0 && visit->order)
+        return NULL;
+    ret_more->retry_after_seconds = visit->error == ERROR_TRANSIENT ? visit->request.retry_after_seconds : 0;
+    const struct problem *problem = visit_problem(visit);
+    return problem ? problem : &PROBLEM_UNAVAILABLE;
+}

@@ -14,7 +14,7 @@
 #include "common/slug.h"
 
 struct order_facts {
-    unsigned references; // shared by request, visitor and streams of one loop; never changed once shared
+    _Atomic unsigned references; // two requests of one batch may share it on two loops; never changed once shared
     uint64_t place;
     uint32_t attempt;
     uint32_t revision; // the booking's once there is one, else the order's

@@ -230,6 +230,24 @@ fuzz:
 fuzz-programs: $(FUZZ:%=$(ROOT)/bin/fuzz-%)
 # --- end of fuzzing
 
+# --- The simulation: the pure modules of all programs in one small world, 100,000 schedules by their seeds. Linked with these
+# modules alone: the programs' other files share names.
+SCHEDULES ?= 100000
+simulation_modules := admission/line.c admission/count.c admission/gate.c admission/forecast.c admission/timetable.c admission/release.c \
+	booking-worker/allocate.c booking-worker/choices.c waiting-room/order_decide.c waiting-room/order_facts.c
+.PHONY: simulation
+ifneq ($(wildcard waiting-room/order_decide.c),)
+test-programs: $(ROOT)/tests/simulation
+unit: simulation
+endif
+$(ROOT)/tests/simulation: $(call objects_of,$(wildcard tests/simulation/*.c) $(simulation_modules)) $(common_objects)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+simulation: $(ROOT)/tests/simulation
+	@$(ROOT)/tests/simulation $(SCHEDULES)
+# --- end of the simulation
+
 # --- The crowd: many simulated visitors, for the tests and `make run CROWD=500`. Not installed.
 .PHONY: crowd
 crowd: $(ROOT)/bench/crowd

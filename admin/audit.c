@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The checks that one statement can make: each gives a row of text for each violation. Those that go along the line row
-// by row are in audit_served.c.
+// by row are in audit_served.c and audit_orders.c.
 #include "admin/audit.h"
 
 #include <stdarg.h>
@@ -17,11 +17,18 @@ static const struct {
     int n;
     const char *name;
 } names[AUDIT_COUNT] = {
-    [AUDIT_STOCK] = {1, "held and sold never above capacity, for every tier"},
-    [AUDIT_OPENED] = {3, "nobody is let in before the event opened, nor while it is paused, stopped or closed"},
+    [AUDIT_STOCK] = {1, "held and sold never above capacity, and just what the bookings say, for every tier"},
+    [AUDIT_CUSTOMERS] = {2, "one open or confirmed booking a place; no customer has more than the event allows"},
+    [AUDIT_RELEASES] = {3, "nobody is let in while the event is not open; nothing is released before its place was let "
+                           "in, out of order, or booked without"},
     [AUDIT_LINE] = {4, "served never goes back and never passes the last place; each place is given once"},
+    [AUDIT_ENDS] = {5, "every order comes to one end, by the table of states"},
     [AUDIT_PACE] = {7, "since the count began anew, let in is at most pace x elapsed + 1"},
+    [AUDIT_LETTERS] = {8, "no dead letter is lost, and its visitor is told"},
 };
+
+#define HAS_PLACES "('confirmed', 'held', 'paying', 'action_required', 'declined')"
+#define COUNTS "('confirmed', 'held', 'paying', 'action_required', 'declined', 'standby')"
 
 // Every ? is the event's id.
 static const struct {
@@ -37,6 +44,42 @@ static const struct {
      "SELECT t.code, t.capacity, COALESCE(SUM(s.blocked = 0), 0) AS seats FROM tiers t "
      "LEFT JOIN seats s ON s.event_id = t.event_id AND s.tier = t.code WHERE t.event_id = ? AND t.kind = 'seated' "
      "GROUP BY t.code, t.capacity) AS counted WHERE capacity <> seats"},
+    {AUDIT_STOCK, 2,
+     "SELECT CONCAT('tier ', t.code, ': ', t.held, ' held and ', t.sold, ' sold, but its bookings have ', "
+     "COALESCE(b.held, 0), ' and ', COALESCE(b.sold, 0)) FROM tiers t LEFT JOIN ("
+     "SELECT tier, SUM(IF(state = 'confirmed', quantity, 0)) AS sold, SUM(IF(state = 'confirmed', 0, quantity)) AS held "
+     "FROM bookings WHERE event_id = ? AND state IN " HAS_PLACES " GROUP BY tier) AS b ON b.tier = t.code "
+     "WHERE t.event_id = ? AND (t.sold <> COALESCE(b.sold, 0) OR t.held <> COALESCE(b.held, 0))"},
+    {AUDIT_STOCK, 1,
+     "SELECT CONCAT('place ', b.place, ' has places of the tier ', COALESCE(b.tier, 'NULL'), ', which is not there') "
+     "FROM bookings b LEFT JOIN tiers t ON t.event_id = b.event_id AND t.code = b.tier "
+     "WHERE b.event_id = ? AND b.state IN " HAS_PLACES " AND t.code IS NULL"},
+    {AUDIT_CUSTOMERS, 2,
+     "SELECT CONCAT('customer ', LOWER(HEX(customer)), ': ', SUM(booked), ' tickets are counted, the bookings have ', "
+     "SUM(has)) FROM (SELECT customer, booked, 0 AS has FROM customers WHERE event_id = ? UNION ALL "
+     "SELECT customer, 0, quantity FROM bookings WHERE event_id = ? AND state IN " COUNTS ") AS parts "
+     "GROUP BY customer HAVING SUM(booked) <> SUM(has)"},
+    // The limit may have been lowered since: then only what was booked later is judged by it.
+    {AUDIT_CUSTOMERS, 2,
+     "SELECT CONCAT('customer ', LOWER(HEX(b.customer)), ' has ', SUM(b.quantity), ' tickets, and ', "
+     "e.max_per_customer, ' are allowed') FROM bookings b JOIN events e ON e.id = b.event_id WHERE b.event_id = ? "
+     "AND b.state IN " COUNTS " GROUP BY b.customer, e.max_per_customer HAVING SUM(b.quantity) > e.max_per_customer "
+     "AND MAX(b.created_at) > COALESCE((SELECT MAX(l.at) FROM event_log l WHERE l.event_id = ? AND l.action = 'apply' "
+     "AND (l.detail LIKE '%max_per_customer%' OR l.detail LIKE '%; and % more')), '1970-01-01 00:00:00')"},
+    {AUDIT_ENDS, 1,
+     "SELECT CONCAT('place ', o.place, ': the order is not that of the visitor who has the place') FROM orders o "
+     "LEFT JOIN arrivals a ON a.event_id = o.event_id AND a.number = o.place "
+     "WHERE o.event_id = ? AND (a.visitor IS NULL OR a.visitor <> o.visitor)"},
+    {AUDIT_ENDS, 1,
+     "SELECT CONCAT('place ', o.place, ' was given up, and its order is still placed') FROM orders o "
+     "JOIN arrivals a ON a.event_id = o.event_id AND a.number = o.place "
+     "WHERE o.event_id = ? AND o.state = 'placed' AND a.left_at IS NOT NULL"},
+    {AUDIT_LETTERS, 1,
+     "SELECT CONCAT('dead letter ', d.id, ': the order of place ', d.place, ' was released, and nothing became of it') "
+     "FROM dead_letters d JOIN orders o ON o.event_id = d.event_id AND o.place = d.place AND o.attempt = d.attempt "
+     "LEFT JOIN bookings b ON b.event_id = d.event_id AND b.place = d.place AND b.attempt = d.attempt "
+     "WHERE d.event_id = ? AND d.state = 'open' AND d.reason IN ('broken_order', 'crashed', 'returned') "
+     "AND o.state = 'released' AND b.place IS NULL"},
     {AUDIT_LINE, 1,
      "SELECT CONCAT('served is ', s.served, ' and the last place given is ', c.last) FROM line_served s "
      "JOIN line_counters c ON c.event_id = s.event_id WHERE s.event_id = ? AND s.served > c.last"},
@@ -111,7 +154,7 @@ static int check_standstill(struct audit *audit, int64_t from_us, int64_t to_us,
     if (r < 0 || db_u64(rows, 0, 0) == 0)
         return r;
     char at[CLOCK_TEXT_BYTES];
-    audit_violation(audit, AUDIT_OPENED, "%llu steps while the event was %s, the first to place %llu at %s",
+    audit_violation(audit, AUDIT_RELEASES, "%llu steps while the event was %s, the first to place %llu at %s",
                     (unsigned long long)db_u64(rows, 0, 0), lifecycle_state_name(state),
                     (unsigned long long)db_u64(rows, 0, 1), clock_format(db_time_us(rows, 0, 2), at));
     return 0;
@@ -151,22 +194,27 @@ static int check_opened(struct audit *audit)
         state = next;
         since_us = at_us;
     }
+    audit->over_since_us = since_us;
     return state == LIFECYCLE_OPEN ? 0 : check_standstill(audit, since_us, INT64_MAX, state);
 }
 
 static int find_event(struct audit *audit, const char *slug)
 {
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
-    int r = db_read(audit->db, "SELECT id FROM events WHERE slug = ?", (struct db_value[]){db_text(slug)}, 1, 1, &rows);
+    int r =
+        db_read(audit->db, "SELECT id, state IN ('closed', 'sold_out'), UTC_TIMESTAMP(6) FROM events WHERE slug = ?",
+                (struct db_value[]){db_text(slug)}, 1, 1, &rows);
     if (r < 0 || db_rows_count(rows) == 0)
         return r < 0 ? r : ERROR_NOT_FOUND;
     audit->event_id = db_u64(rows, 0, 0);
+    audit->is_over = db_u64(rows, 0, 1) != 0;
+    audit->now_us = db_time_us(rows, 0, 2);
     return 0;
 }
 
-int audit_run(struct audit *audit, struct db *db, const char *slug)
+int audit_run(struct audit *audit, struct db *db, const char *slug, const struct audit_options *options)
 {
-    *audit = (struct audit){.db = db};
+    *audit = (struct audit){.db = db, .options = *options};
     for (int i = 0; i < AUDIT_COUNT; i++)
         audit->checks[i] = (struct audit_check){.n = names[i].n, .name = names[i].name, .samples = json_array()};
     // One snapshot for everything, so that a line that moves meanwhile does not look broken.
@@ -181,6 +229,10 @@ int audit_run(struct audit *audit, struct db *db, const char *slug)
         r = check_opened(audit);
     if (r == 0)
         r = audit_served_log(audit);
+    if (r == 0)
+        r = audit_orders(audit);
+    if (r == 0)
+        r = audit_letters(audit);
     if (db_is_connected(db))
         db_rollback(db);
     return r;

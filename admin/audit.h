@@ -1,20 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 // What must always hold (the numbered list in docs/invariants.md), checked against one consistent snapshot of the
-// database. A check finds all violations and keeps the first few as samples.
+// database. A check finds all violations and keeps the first few as samples. What is merely on its way is counted apart.
 #ifndef ADMIN_AUDIT_H
 #define ADMIN_AUDIT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "common/db.h"
 #include "common/error.h"
+#include "common/order_state.h"
 
 #define AUDIT_SAMPLES_MAX 10
+#define AUDIT_OVERDUE_US \
+    (60 * INT64_C(1000000)) // on its way for longer than this is a violation where nothing stands in its way
+#define AUDIT_SETTLED_US (15 * INT64_C(1000000)) // the same for letters and news when everything is said to be settled
 
 // The checks, in the order of their numbers.
-enum audit_index { AUDIT_STOCK, AUDIT_OPENED, AUDIT_LINE, AUDIT_PACE, AUDIT_COUNT };
+enum audit_index {
+    AUDIT_STOCK,
+    AUDIT_CUSTOMERS,
+    AUDIT_RELEASES,
+    AUDIT_LINE,
+    AUDIT_ENDS,
+    AUDIT_PACE,
+    AUDIT_LETTERS,
+    AUDIT_COUNT
+};
 
 struct audit_check {
     int n;
@@ -23,15 +37,29 @@ struct audit_check {
     json_t *samples; // texts
 };
 
+struct audit_options {
+    bool settled; // nothing may be on its way any more
+    // Asked, at most once, when letters are missing: how many wait in RabbitMQ for the notifier. NULL: nobody can say.
+    uint64_t (*count_letters)(void *subject);
+    void *subject;
+};
+
 struct audit {
     struct db *db;
+    struct audit_options options;
     uint64_t event_id;
+    int64_t now_us;
+    bool is_over; // the event is closed or sold out …
+    int64_t over_since_us; // … since then
+    uint64_t open[ORDER_STATE_COUNT]; // orders and bookings by the state that their visitors see, where it is not final
+    uint64_t news_waiting; // messages of the event in the outbox
+    uint64_t letters_waiting; // failed bookings whose dead letter is on its way
     struct audit_check checks[AUDIT_COUNT];
 };
 
 // Runs all checks on an event. ERROR_NOT_FOUND: there is none of that name. The caller ends with audit_done() either
 // way.
-int audit_run(struct audit *audit, struct db *db, const char *slug) MUST_USE;
+int audit_run(struct audit *audit, struct db *db, const char *slug, const struct audit_options *options) MUST_USE;
 void audit_done(struct audit *audit);
 
 // For the parts of the audit: notes a violation.
@@ -39,5 +67,9 @@ void audit_violation(struct audit *audit, enum audit_index check, const char *fo
 
 // Goes through served_log and pace_log, row by row (audit_served.c).
 int audit_served_log(struct audit *audit) MUST_USE;
+// Goes along the places: orders, what became of them, and the steps that let them in (audit_orders.c).
+int audit_orders(struct audit *audit) MUST_USE;
+// Failed bookings and their letters, and what is left in the outbox (audit_letters.c).
+int audit_letters(struct audit *audit) MUST_USE;
 
 #endif

@@ -8,21 +8,12 @@
 
 #include "admin/audit.h"
 #include "admin/audit_pace.h"
+#include "admin/audit_pages.h"
 #include "common/clock.h"
-
-#define PAGE_ROWS 5000
-
-// A table read in pages, in the order of its first column.
-struct pages {
-    const char *sql; // with the event's id, what the first column must be above, and how many rows
-    struct db_rows *rows;
-    size_t row; // the next one
-    uint64_t after; // the first column of the last row that was taken
-};
 
 struct walk {
     struct audit *audit;
-    struct pages stretches, turns;
+    struct audit_pages stretches, turns;
     bool has_stretch;
     struct audit_pace stretch; // the one that counts now
     // The step before.
@@ -40,31 +31,10 @@ enum {
     STRETCH_SECONDS,
 };
 
-// Makes the next row available at pages->row, if there is one.
-static int look_ahead(const struct audit *audit, struct pages *pages, bool *ret_is_there)
-{
-    if (!pages->rows || pages->row == db_rows_count(pages->rows)) {
-        if (pages->rows && db_rows_count(pages->rows) < PAGE_ROWS) {
-            *ret_is_there = false;
-            return 0;
-        }
-        db_rows_free(pages->rows);
-        pages->rows = NULL;
-        int r = db_read(audit->db, pages->sql,
-                        (struct db_value[]){DB_U(audit->event_id), DB_U(pages->after), DB_U(PAGE_ROWS)}, 3, PAGE_ROWS,
-                        &pages->rows);
-        if (r < 0)
-            return r;
-        pages->row = 0;
-    }
-    *ret_is_there = pages->row < db_rows_count(pages->rows);
-    return 0;
-}
-
 static void begin_stretch(struct walk *walk)
 {
     const struct db_rows *rows = walk->stretches.rows;
-    size_t row = walk->stretches.row++;
+    const size_t row = walk->stretches.row;
     struct audit_pace next = {.served = db_u64(rows, row, STRETCH_SERVED),
                               .at_us = db_time_us(rows, row, STRETCH_AT),
                               .rate_count = db_u64(rows, row, STRETCH_COUNT),
@@ -77,7 +47,7 @@ static void begin_stretch(struct walk *walk)
     if (walk->has_step && next.at_us < walk->at_us)
         audit_violation(walk->audit, AUDIT_PACE, "the count began anew at %s, before place %" PRIu64 " was let in",
                         clock_format(next.at_us, at), walk->served);
-    walk->stretches.after = db_u64(rows, row, STRETCH_ID);
+    audit_pages_take(&walk->stretches);
     walk->stretch = next;
     walk->has_stretch = true;
 }
@@ -87,7 +57,7 @@ static int find_stretch(struct walk *walk, uint64_t served)
 {
     for (;;) {
         bool is_there;
-        int r = look_ahead(walk->audit, &walk->stretches, &is_there);
+        int r = audit_pages_look(walk->audit->db, walk->audit->event_id, &walk->stretches, &is_there);
         if (r < 0 || !is_there || db_u64(walk->stretches.rows, walk->stretches.row, STRETCH_SERVED) >= served)
             return r;
         begin_stretch(walk);
@@ -97,16 +67,16 @@ static int find_stretch(struct walk *walk, uint64_t served)
 // The turns of the places up to `served`, which were let in at `at_us`.
 static int check_turns(struct walk *walk, uint64_t served, int64_t at_us)
 {
-    struct pages *turns = &walk->turns;
+    struct audit_pages *turns = &walk->turns;
     for (;;) {
         bool is_there;
-        int r = look_ahead(walk->audit, turns, &is_there);
+        int r = audit_pages_look(walk->audit->db, walk->audit->event_id, turns, &is_there);
         if (r < 0 || !is_there || db_u64(turns->rows, turns->row, 0) > served)
             return r;
-        turns->after = db_u64(turns->rows, turns->row, 0);
         if (db_time_us(turns->rows, turns->row, 1) < at_us)
-            audit_violation(walk->audit, AUDIT_LINE, "place %" PRIu64 " had a turn before it was let in", turns->after);
-        turns->row++;
+            audit_violation(walk->audit, AUDIT_LINE, "place %" PRIu64 " had a turn before it was let in",
+                            db_u64(turns->rows, turns->row, 0));
+        audit_pages_take(turns);
     }
 }
 
@@ -186,13 +156,13 @@ int audit_served_log(struct audit *audit)
                             "ORDER BY served LIMIT ?"
                           : "SELECT served, at, epoch, stopped_us FROM served_log WHERE event_id = ? AND served > ? "
                             "ORDER BY served LIMIT ?",
-                    (struct db_value[]){DB_U(audit->event_id), DB_U(walk.served), DB_U(PAGE_ROWS)}, 3, PAGE_ROWS,
-                    &rows);
+                    (struct db_value[]){DB_U(audit->event_id), DB_U(walk.served), DB_U(AUDIT_PAGE_ROWS)}, 3,
+                    AUDIT_PAGE_ROWS, &rows);
         if (r == 0)
             r = walk_page(&walk, rows);
-        more = r == 0 && db_rows_count(rows) == PAGE_ROWS;
+        more = r == 0 && db_rows_count(rows) == AUDIT_PAGE_ROWS;
     }
-    db_rows_free(walk.stretches.rows);
-    db_rows_free(walk.turns.rows);
+    audit_pages_done(&walk.stretches);
+    audit_pages_done(&walk.turns);
     return r;
 }

@@ -5,8 +5,41 @@
 #include "admin/audit.h"
 #include "admin/commands.h"
 #include "common/buffer.h"
+#include "common/bus.h"
+#include "common/topology.h"
 
 #define READ_TIMEOUT_SECONDS 600 // a million arrivals are read more than once
+
+// Orders that their visitors still wait for, by state, and what is on its way to them.
+static json_t *open_json(const struct audit *audit)
+{
+    json_t *open = json_object();
+    for (int state = 0; state < ORDER_STATE_COUNT; state++)
+        if (!order_is_final((enum order_state)state))
+            json_object_set_new(open, order_state_name((enum order_state)state),
+                                json_integer((json_int_t)audit->open[state]));
+    json_object_set_new(open, "outbox", json_integer((json_int_t)audit->news_waiting));
+    json_object_set_new(open, "dead_letters", json_integer((json_int_t)audit->letters_waiting));
+    return open;
+}
+
+static void write_open(const struct audit *audit, struct buffer *text)
+{
+    json_t *open = open_json(audit);
+    const char *name;
+    json_t *count;
+    bool first = true;
+    json_object_foreach(open, name, count)
+    {
+        if (json_integer_value(count) == 0)
+            continue;
+        buffer_format(text, "%s%" JSON_INTEGER_FORMAT " %s", first ? "still on its way: " : ", ",
+                      json_integer_value(count), name);
+        first = false;
+    }
+    buffer_text(text, first ? "" : "\n");
+    json_decref(open);
+}
 
 static int report_json(const struct context *context, const struct audit *audit, const char *slug, bool ok)
 {
@@ -23,7 +56,8 @@ static int report_json(const struct context *context, const struct audit *audit,
         json_array_append_new(checks, json_pack("{s:i, s:s, s:b, s:o}", "n", check->n, "name", check->name, "ok",
                                                 (int)(check->violation_count == 0), "violations", violations));
     }
-    return context_print_json(context, json_pack("{s:s, s:b, s:o}", "event", slug, "ok", (int)ok, "checks", checks));
+    return context_print_json(context, json_pack("{s:s, s:b, s:o, s:o}", "event", slug, "ok", (int)ok, "open",
+                                                 open_json(audit), "checks", checks));
 }
 
 static int report_text(const struct context *context, const struct audit *audit)
@@ -38,7 +72,24 @@ static int report_text(const struct context *context, const struct audit *audit)
             buffer_format(&text, "             and %" PRIu64 " more\n",
                           check->violation_count - json_array_size(check->samples));
     }
+    write_open(audit, &text);
     return context_print_text(context, &text);
+}
+
+// How many dead letters wait for a notifier.
+static uint64_t count_letters(void *subject)
+{
+    const struct context *context = subject;
+    const struct bus_options options = {.url = context->config->common.amqp_url,
+                                        .tls_ca = context->config->common.amqp_tls_ca,
+                                        .name = "onsale audit",
+                                        .rpc_timeout_ms = 1000};
+    struct bus *bus = NULL;
+    uint32_t messages = 0, consumers;
+    if (bus_open(&options, false, &bus) < 0 || bus_count_queue(bus, TOPOLOGY_DEAD, &messages, &consumers) < 0)
+        context_note(context, "RabbitMQ cannot say how many dead letters are on their way: %s", bus_error_text(bus));
+    bus_close(bus);
+    return messages;
 }
 
 int command_audit(struct context *context)
@@ -50,7 +101,9 @@ int command_audit(struct context *context)
     if (status != EXIT_DONE)
         return status;
     struct audit audit;
-    int r = audit_run(&audit, context->db, slug);
+    const struct audit_options how = {
+        .settled = context_option(context, "settled") != NULL, .count_letters = count_letters, .subject = context};
+    int r = audit_run(&audit, context->db, slug, &how);
     if (r == ERROR_NOT_FOUND) {
         status = context_no_event(context, slug);
     } else if (r < 0) {

@@ -54,7 +54,8 @@ GRANT SELECT, UPDATE (sold) ON tiers;
 GRANT SELECT, UPDATE (published, release_no) ON orders;
 -- Whose a booking is never changes.
 GRANT SELECT, INSERT, UPDATE (state, reason, revision, choice, tier, quantity, amount, reference, changed_at) ON bookings;
-GRANT SELECT, INSERT, UPDATE (booked) ON customers;
+-- Whole, because MariaDB asks for it when many rows are upserted by a prepared statement.
+GRANT SELECT, INSERT, UPDATE ON customers;
 GRANT SELECT, INSERT, UPDATE, DELETE ON delivery_attempts;
 GRANT SELECT, INSERT, DELETE, UPDATE (created_at) ON outbox;
 

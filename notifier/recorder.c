@@ -26,8 +26,9 @@ struct recorder {
     struct outbox *outbox;
     struct message *scratch;
     bool is_subscribed;
-    struct bus_delivery delivery; // the one at hand
-    bool has_delivery;
+    // The ring: `count` deliveries from `first` on.
+    struct bus_delivery ring[PREFETCH];
+    size_t first, count;
 };
 
 bool recorder_has_mysql(const struct recorder *recorder)
@@ -42,10 +43,17 @@ bool recorder_has_rabbitmq(const struct recorder *recorder)
 
 // ---------------------------------------------------------------- RabbitMQ
 
-static void drop_delivery(struct recorder *recorder)
+static void drop_first(struct recorder *recorder)
 {
-    bus_delivery_done(&recorder->delivery);
-    recorder->has_delivery = false;
+    bus_delivery_done(&recorder->ring[recorder->first]);
+    recorder->first = (recorder->first + 1) % PREFETCH;
+    recorder->count--;
+}
+
+static void drop_all(struct recorder *recorder)
+{
+    while (recorder->count > 0)
+        drop_first(recorder);
 }
 
 static void lose_bus(struct recorder *recorder, int error)
@@ -53,7 +61,7 @@ static void lose_bus(struct recorder *recorder, int error)
     link_lose_bus(&recorder->link, error);
     outbox_lost_bus(recorder->outbox);
     recorder->is_subscribed = false;
-    drop_delivery(recorder); // it comes again
+    drop_all(recorder); // they come again
 }
 
 static void subscribe(struct recorder *recorder)
@@ -69,26 +77,29 @@ static void subscribe(struct recorder *recorder)
     log_info("subscribed", LOG_S("queue", TOPOLOGY_DEAD));
 }
 
-static void receive(struct recorder *recorder)
+// Takes what has arrived into the ring, and serves heartbeats. False when there is no connection (any more).
+static bool receive(struct recorder *recorder)
 {
-    if (!recorder->link.bus)
-        return;
-    int result = bus_receive(recorder->link.bus, 0, &recorder->delivery);
-    if (result == 0)
-        recorder->has_delivery = true;
-    else if (result == ERROR_LIMIT)
-        log_error("message_dropped", LOG_S("queue", TOPOLOGY_DEAD), LOG_S("text", bus_error_text(recorder->link.bus)));
-    else if (result != ERROR_NOT_FOUND)
-        lose_bus(recorder, result);
-}
-
-// What stands behind the one at hand is kept by the bus; waiting for confirms only serves the connection here.
-static bool serve_bus(struct recorder *recorder)
-{
-    int result = bus_wait_confirms(recorder->link.bus, CONFIRM_TIMEOUT_MS);
-    if (result)
-        lose_bus(recorder, result);
-    return result == 0;
+    while (recorder->link.bus) {
+        struct bus_delivery delivery = {0};
+        int result = bus_receive(recorder->link.bus, 0, &delivery);
+        if (result == ERROR_NOT_FOUND)
+            return true;
+        if (result == ERROR_LIMIT) {
+            log_error("message_dropped", LOG_S("queue", TOPOLOGY_DEAD),
+                      LOG_S("text", bus_error_text(recorder->link.bus)));
+            continue;
+        }
+        if (result == 0 && recorder->count == PREFETCH)
+            result = ERROR_BUG; // more than the prefetch
+        if (result) {
+            bus_delivery_done(&delivery);
+            lose_bus(recorder, result);
+            return false;
+        }
+        recorder->ring[(recorder->first + recorder->count++) % PREFETCH] = delivery;
+    }
+    return false;
 }
 
 static void publish(struct recorder *recorder)
@@ -115,7 +126,7 @@ static bool wait_for_mysql(struct recorder *recorder, int error)
         if (left_ms <= 0)
             return !stop_was_asked(recorder->stop);
         stop_wait(recorder->stop, -1, left_ms);
-        if (stop_was_asked(recorder->stop) || !serve_bus(recorder))
+        if (stop_was_asked(recorder->stop) || !receive(recorder))
             return false;
     }
 }
@@ -167,7 +178,7 @@ static void work(struct recorder *recorder)
 {
     struct letter letter = {0};
     struct store_result done = {0};
-    int result = letter_read(&recorder->delivery, recorder->scratch, &letter);
+    int result = letter_read(&recorder->ring[recorder->first], recorder->scratch, &letter);
     if (result) {
         lose_bus(recorder, result);
         return;
@@ -176,16 +187,13 @@ static void work(struct recorder *recorder)
     if (is_recorded)
         log_letter(&letter, &done);
     letter_done(&letter);
-    if (!is_recorded) {
-        if (recorder->link.bus)
-            drop_delivery(recorder); // ends: unacknowledged, it goes to the next
-        return;
-    }
-    result = bus_ack(recorder->link.bus, recorder->delivery.tag, false);
+    if (!is_recorded)
+        return; // unacknowledged, it goes to the next
+    result = bus_ack(recorder->link.bus, recorder->ring[recorder->first].tag, false);
     if (result)
         lose_bus(recorder, result);
     else
-        drop_delivery(recorder);
+        drop_first(recorder);
     publish(recorder);
 }
 
@@ -213,8 +221,8 @@ static void *run(void *context)
     struct recorder *recorder = context;
     while (!stop_was_asked(recorder->stop)) {
         subscribe(recorder);
-        receive(recorder);
-        if (recorder->has_delivery) {
+        (void)receive(recorder);
+        if (recorder->count > 0) {
             work(recorder);
             continue;
         }
@@ -228,7 +236,7 @@ static void *run(void *context)
 
 static void recorder_free(struct recorder *recorder)
 {
-    drop_delivery(recorder);
+    drop_all(recorder);
     link_done(&recorder->link);
     outbox_free(recorder->outbox);
     free(recorder->scratch);

@@ -307,8 +307,10 @@ void visit_leave(struct visit *visit, void (*then)(struct visit *visit))
 
 void visit_with_order(struct visit *visit, void (*then)(struct visit *visit))
 {
+    // Without RabbitMQ nobody tells of what was ordered elsewhere.
+    bool is_told = visit->visitor->order_known && feed_is_connected(visit->loop->room->feed);
     visit->error = 0;
-    if (visit->visitor->order_known && visitor_is_settled(visit->visitor, room_loop_now_us(visit->loop)))
+    if (is_told && visitor_is_settled(visit->visitor, room_loop_now_us(visit->loop)))
         then(visit);
     else
         ask(visit, LINE_STORE_LOOK_UP, then);

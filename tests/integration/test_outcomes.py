@@ -302,21 +302,24 @@ def test_three_hundred_are_told_at_once(stack_factory, voice):
 def test_rabbitmq_away(stack_factory, voice):
     stack = stack_factory(proxied=True).start()
     ready_event(stack, "norabbit")
-    visitors = [stack.join("norabbit") for _ in range(3)]
-    place_orders(stack, "norabbit", [1, 2])
+    visitors = [stack.join("norabbit") for _ in range(4)]
+    place_orders(stack, "norabbit", [1, 2, 4])
     streams = open_streams(stack, "norabbit", visitors)
     say = voice(stack)
     stack.amqp_proxy.cut()
     stack.rooms[0].wait_log("feed_away", 10 * PATIENCE)
-    say.outcomes("norabbit", book(stack, "norabbit", [1]))
+    say.outcomes("norabbit", book(stack, "norabbit", [1, 4]))
     place_orders(stack, "norabbit", [3])
     say.ordered("norabbit", 3)
+    late = streams[3].pool.event_stream("norabbit", visitors[3])  # on a connection that has known the order
+    late.wait("served")
+    assert told(late) == [("confirmed", 1, 3)]
     stack.amqp_proxy.mend()
     streams[0].wait("order", in_state("confirmed"), 10 * PATIENCE)
     streams[2].wait("order", in_state("placed"), 10 * PATIENCE)
     say.outcomes("norabbit", book(stack, "norabbit", [2]))
     streams[1].wait("order", in_state("confirmed"), 10 * PATIENCE)
-    assert [len(told(stream)) for stream in streams] == [2, 2, 1]
+    assert [len(told(stream)) for stream in streams] == [2, 2, 1, 2]
 
 
 def test_a_stream_that_opens_while_mysql_is_away(stack_factory, voice):

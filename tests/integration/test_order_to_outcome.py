@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One visitor's way through all programs: an order given while waiting, the release, the booking, the outcome on the stream."""
+
+import pytest
+
+EMAIL = "anna@example.org"
+
+
+@pytest.fixture(scope="module")
+def shop(module_stack_factory):
+    return module_stack_factory().start(rooms=2, admissions=1, workers=1, notifiers=1)
+
+
+def order(shop, visitor, body, slug, room=0, expect=202):
+    answer = shop.client(room=room).put(f"/v1/events/{slug}/order", headers=visitor.headers, json=body)
+    assert answer.status_code == expect, answer.text
+    return answer.json()
+
+
+def final(stream, seconds=10):
+    return stream.wait("order", lambda told: told["state"] not in ("placed", "released"), seconds=seconds).data
+
+
+def test_given_while_waiting(shop):
+    shop.event("waits", pace="0")
+    visitor = shop.join("waits")
+    stream = shop.pool().event_stream("waits", visitor)
+    placed = order(shop, visitor, {"tier": "floor", "quantity": 2, "email": EMAIL}, "waits", room=1)
+    assert placed | {"state": "placed", "amount": 9000, "currency": "EUR", "revision": 1} == placed
+    # The order was given to the other waiting room.
+    stream.wait("order", lambda told: told["state"] == "placed" and told["email"] == EMAIL, seconds=5)
+    shop.onsale("rate", "waits", "10/s", expect=0)
+    told = final(stream)
+    assert (told["state"], told["tier"], told["tickets"], told["amount"]) == ("confirmed", "floor", {"full": 2}, 9000)
+    assert len(told["reference"]) == 9
+    assert shop.client(room=1).get("/v1/events/waits/order", headers=visitor.headers).json()["reference"] == told["reference"]
+    stream.wait("stock", lambda stock: stock["tiers"]["floor"]["left"] == 1998, seconds=5)
+
+
+def test_given_in_the_turn(shop):
+    shop.event("turn", pace="10/s")
+    visitor = shop.join("turn")
+    stream = shop.pool().event_stream("turn", visitor)
+    stream.wait("line", lambda line: line["line"] == "turn", seconds=10)
+    order(shop, visitor, {"tier": "floor", "tickets": {"full": 1}, "email": EMAIL}, "turn")
+    assert final(stream)["state"] == "confirmed"
+    again = order(shop, visitor, {"tier": "floor", "quantity": 1, "email": EMAIL}, "turn", expect=409)
+    assert again["type"] == "/problems/confirmed"
+
+
+def test_the_last_tickets(shop):
+    floor = {"code": "floor", "name": "Floor", "price": 1000, "capacity": 3}
+    shop.event("few", pace="0", tiers=[floor])
+    visitors = [shop.join("few") for _ in range(4)]
+    streams = [shop.pool().event_stream("few", visitor) for visitor in visitors]
+    for visitor, quantity in zip(visitors, (2, 2, 1, 1)):
+        order(shop, visitor, {"tier": "floor", "quantity": quantity, "email": f"v{visitor.place}@example.org"}, "few")
+    shop.onsale("rate", "few", "5/s", expect=0)
+    assert [final(stream)["state"] for stream in streams] == ["confirmed", "sold_out", "confirmed", "sold_out"]
+    streams[0].wait("event", lambda event: event["state"] == "sold_out", seconds=5)
+    assert shop.onsale_json("audit", "few")["ok"]
+
+
+def test_nobody_waits_for_a_no(shop):
+    floor = {"code": "floor", "name": "Floor", "price": 1000, "capacity": 1}
+    shop.event("no", pace="0", tiers=[floor])
+    visitors = [shop.join("no") for _ in range(30)]
+    streams = [shop.pool().event_stream("no", visitor) for visitor in visitors]
+    for visitor in visitors:
+        order(shop, visitor, {"tier": "floor", "quantity": 1, "email": f"v{visitor.place}@example.org"}, "no")
+    shop.onsale("rate", "no", "1/min", expect=0)  # at this pace the last one would wait for half an hour
+    states = [final(stream)["state"] for stream in streams]
+    assert states == ["confirmed"] + ["sold_out"] * 29
+    assert shop.onsale_json("audit", "no")["ok"]
+
+
+def test_closing(shop):
+    shop.event("closes", pace="0")
+    visitor = shop.join("closes")
+    stream = shop.pool().event_stream("closes", visitor)
+    order(shop, visitor, {"tier": "floor", "quantity": 1, "email": EMAIL}, "closes")
+    shop.onsale("close", "closes", expect=0)
+    told = final(stream)
+    assert (told["state"], told["reason"]) == ("refused", "event_closed")
+    late = order(shop, visitor, {"tier": "floor", "quantity": 1, "email": EMAIL}, "closes", expect=410)
+    assert late["type"] == "/problems/closed"

@@ -196,6 +196,17 @@ ALLOWED = {
         "INSERT INTO outbox (queue, type, body, created_at) VALUES ('q', 't', '{}', UTC_TIMESTAMP(6))",
         "SELECT * FROM outbox FOR UPDATE", "DELETE FROM outbox",
     ],
+    "notifier": [
+        "SELECT slug FROM events", "SELECT code FROM tiers ORDER BY code FOR UPDATE", "SELECT * FROM orders",
+        "SELECT state FROM bookings",
+        "INSERT INTO bookings (event_id, place, attempt, state, reason, revision, currency, customer, created_at, changed_at)"
+        " VALUES (1, 9, 1, 'failed', 'crashed', 3, 'EUR', REPEAT('c', 16), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",
+        "UPDATE bookings SET state = 'failed', reason = 'crashed', revision = 3, changed_at = UTC_TIMESTAMP(6) WHERE place = 9",
+        "INSERT INTO dead_letters (digest, queue, reason, detail, body, died_at)"
+        " VALUES (REPEAT('d', 32), 'q', 'crashed', '', '', UTC_TIMESTAMP(6))", "SELECT * FROM dead_letters",
+        "INSERT INTO outbox (queue, type, body, created_at) VALUES ('q', 't', '{}', UTC_TIMESTAMP(6))",
+        "SELECT * FROM outbox FOR UPDATE SKIP LOCKED", "DELETE FROM outbox",
+    ],
 }
 
 DENIED = {
@@ -235,6 +246,14 @@ DENIED = {
         "DELETE FROM bookings", "DELETE FROM customers", "UPDATE outbox SET body = ''", "SELECT * FROM dead_letters",
         "SELECT * FROM arrivals", "UPDATE line_served SET served = 1", "SELECT * FROM leaders", "SELECT * FROM event_log",
         "INSERT INTO release_fences VALUES (1, 1)", "SELECT * FROM schema_migrations", "CREATE TABLE more (x INT)",
+    ],
+    "notifier": [
+        "UPDATE events SET state = 'closed'", "UPDATE tiers SET sold = 0", "UPDATE tiers SET held = 0",
+        "UPDATE orders SET state = 'placed'", "DELETE FROM orders", "DELETE FROM bookings", "UPDATE bookings SET quantity = 1",
+        "UPDATE bookings SET customer = REPEAT('x', 16)", "SELECT * FROM customers", "SELECT * FROM arrivals",
+        "UPDATE dead_letters SET state = 'discarded'", "DELETE FROM dead_letters", "UPDATE outbox SET body = ''",
+        "INSERT INTO event_log (event_id, at, actor, action) VALUES (1, UTC_TIMESTAMP(6), 'x', 'open')",
+        "SELECT * FROM schema_migrations", "CREATE TABLE more (x INT)",
     ],
 }
 

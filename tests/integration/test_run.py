@@ -129,7 +129,7 @@ def test_ready_then_joining_dialling_and_ctrl_c_leaves_nothing(run):
     first = run().wait_ready()
     said = first.said()
     assert first.url == first.ready["url"] and first.url.startswith(URL) and first.url.endswith("/e/spring-gala")
-    assert {"run", "waiting-room", "admission-1", "admission-2", "mariadbd", "rabbitmq", "epmd"} <= set(first.pids)
+    assert {"run", "waiting-room", "admission-1", "admission-2", "booking-worker", "notifier", "mariadbd", "rabbitmq", "epmd"} <= set(first.pids)
     everything = first.everything()
     assert set(first.pids.values()) <= everything
 
@@ -161,7 +161,7 @@ def test_ready_then_joining_dialling_and_ctrl_c_leaves_nothing(run):
     wait_gone(everything)
     assert not first.ready_file.exists()
     wait_until(lambda: all(port_is_free(port) for port in ports), "the ports to be free", 20)
-    for name in ("waiting-room", "admission-1", "admission-2"):
+    for name in ("waiting-room", "admission-1", "admission-2", "booking-worker", "notifier"):
         assert (first.var / "log" / f"{name}.log").stat().st_size > 0
 
     # A second run finds its data again.
@@ -210,7 +210,7 @@ def test_a_taken_port_and_a_second_run_beside_the_first(run, tmp_path):
 
 def test_what_dies_is_started_again(run):
     here = run().wait_ready()
-    for name in ("waiting-room", "admission-1", "mariadbd", "rabbitmq"):
+    for name in ("waiting-room", "admission-1", "booking-worker", "notifier", "mariadbd", "rabbitmq"):
         before = here.ready["pids"][name]
         os.kill(before, signal.SIGKILL)
         wait_until(lambda name=name, before=before: here.ready["pids"][name] != before, f"{name} to be started again", 40)

@@ -103,11 +103,13 @@ static enum check_rule judge_change(const struct check_order *order, const struc
                                     const struct complaint *to)
 {
     const char *from = order_state_name(order->state), *state = order_state_name(told->state);
-    if (told->attempt > order->told.attempt && !order_allows_another(order->state))
-        return complain(to, CHECK_FINAL_CHANGED, "attempt %" PRIu32 " was %s, and now there is attempt %" PRIu32,
-                        order->told.attempt, from, told->attempt);
-    if (told->attempt != order->told.attempt)
-        return CHECK_RULE_COUNT;
+    if (told->attempt != order->told.attempt) {
+        // An order may have ended without its visitor knowing, when a change came and became the next attempt.
+        bool may = order_is_final(order->state) ? order_allows_another(order->state) : order->asked_again;
+        return may ? CHECK_RULE_COUNT
+                   : complain(to, CHECK_FINAL_CHANGED, "attempt %" PRIu32 " was %s, and now there is attempt %" PRIu32,
+                              order->told.attempt, from, told->attempt);
+    }
     if (order_is_final(order->state) && told->state != order->state)
         return complain(to, CHECK_FINAL_CHANGED, "was told %s, and now %s", from, state);
     if (told->revision == order->told.revision && (told->state != order->state || print != order->print))
@@ -137,6 +139,8 @@ static enum check_rule take_told(struct check_order *order, const struct told_or
         return broken;
     if (!order->known)
         order->changed_us = at_us;
+    if (!order->known || told->attempt != order->told.attempt)
+        order->asked_again = false;
     order->known = true;
     order->state = told->state;
     order->quantity = told->quantity;
@@ -172,7 +176,7 @@ static enum check_rule take_refusal(struct check_order *order, const struct told
     // A refusal is certain: this PUT will never be done. An earlier one of the same may have been.
     if (told->verb == TOLD_PUT && order->wish_count > 0 && !order->wishes[order->wish_count - 1].again)
         order->wish_count--;
-    if (told->status == 404 && order->known)
+    if (told->verb == TOLD_GET && told->status == 404 && order->known)
         return complain(to, CHECK_ORDER_LOST, "has an order (%s), and is told that there is none",
                         order_state_name(order->state));
     return CHECK_RULE_COUNT;
@@ -184,7 +188,7 @@ enum check_rule check_order_take(struct check_order *order, const struct told *t
     switch (told->kind) {
     case TOLD_ORDER_ASKED:
         if (told->verb == TOLD_PUT) {
-            order->asked = true;
+            order->asked = order->asked_again = true;
             add_wish(order, told);
         }
         order->under_way = true;

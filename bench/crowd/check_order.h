@@ -27,6 +27,7 @@ struct check_version { // of an order; a higher one is newer
 
 struct check_order {
     bool asked, under_way; // a PUT, ever; a request, now
+    bool asked_again; // a PUT, since there is this attempt
     bool known; // there is an order, and `state` says what was last told of it
     enum order_state state;
     uint64_t quantity, print;

@@ -122,7 +122,7 @@ TICKETS = 800
 
 def test_a_thousand_visitors_for_eight_hundred_tickets(stack_factory):
     stack = stack_factory().start(rooms=2, admissions=2, workers=2, notifiers=2)
-    stack.event("sale", pace="100/s", max_per_customer=4, tiers=[
+    stack.event("sale", pace="100/s", max_per_order=4, max_per_customer=4, tiers=[
         {"code": "floor", "name": "Floor", "price": 4500, "capacity": TICKETS - 100},
         {"code": "side", "name": "Side", "capacity": 100,
          "prices": [{"code": "adult", "name": "Adult", "amount": 3000}, {"code": "child", "name": "Child", "amount": 1000}]}])
@@ -136,7 +136,7 @@ def test_a_thousand_visitors_for_eight_hundred_tickets(stack_factory):
     assert stack.onsale_json("event", "show", "sale")["state"] == "sold_out"
     states = {order["state"] for order in crowd.orders().values()}
     assert {"confirmed", "sold_out", "refused", "cancelled"} <= states <= {"confirmed", "sold_out", "refused", "cancelled"}
-    audit = stack.onsale_json("audit", "--final", "sale")
+    audit = stack.onsale_json("audit", "sale", "--settled")
     assert audit["ok"], audit
     notices_what_was_tampered_with(crowd)
 

@@ -79,7 +79,7 @@ def finish(stack, crowd):
     assert "all are done" in crowd.said
     tiers = assert_sold_as_told(stack, "sale", crowd)
     assert sum(tiers.values()) > 300
-    audit = stack.onsale_json("audit", "--final", "sale")
+    audit = stack.onsale_json("audit", "sale", "--settled")
     assert audit["ok"], audit
 
 

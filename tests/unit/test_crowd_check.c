@@ -298,6 +298,16 @@ static void test_orders_never_go_back(void **state)
                  PUTS(4, 1, CHOICE(1, 4500)), ANSWER(4, 1, "PUT", 202, DOCUMENT("placed", 2, 1, 1, 4500)), END(5));
 }
 
+// The change came when the order had just ended without tickets, and its visitor did not know yet.
+static void test_a_change_becomes_the_next_attempt(void **state)
+{
+    (void)state;
+    assert_sound(BEGIN, JOIN(1, 1, 7, 2), ORDERS(2, 1), LET_IN(3), PUTS(3, 1, CHOICE(1, 4500)),
+                 ANSWER(4, 1, "PUT", 202, DOCUMENT("placed", 2, 1, 1, 4500)), END(5));
+    assert_breaks(CHECK_FINAL_CHANGED, BEGIN, JOIN(1, 1, 7, 2), ORDERS(2, 1), LET_IN(3),
+                  HEARS(4, 1, DOCUMENT("placed", 2, 1, 2, 9000)), END(5));
+}
+
 static void test_everybody_hears_an_end(void **state)
 {
     (void)state;
@@ -550,6 +560,7 @@ int main(void)
         cmocka_unit_test(test_orders),
         cmocka_unit_test(test_what_an_order_says),
         cmocka_unit_test(test_orders_never_go_back),
+        cmocka_unit_test(test_a_change_becomes_the_next_attempt),
         cmocka_unit_test(test_everybody_hears_an_end),
         cmocka_unit_test(test_menu),
         cmocka_unit_test(test_the_record_itself),

@@ -11,13 +11,20 @@ static bool is_set(const char *text)
     return text && *text;
 }
 
-const char *page_outcome(const struct page_order *order)
+// In its turn an order is handed over within moments, and nobody is told of that alone: so it counts as being booked.
+static bool is_due(const struct page_view *view)
 {
+    return view->line == PAGE_LINE_TURN && view->state && strcmp(view->state, "stopped") != 0;
+}
+
+const char *page_outcome(const struct page_view *view)
+{
+    const struct page_order *order = view->order;
     if (!order)
         return NULL;
     switch (order->state) {
     case ORDER_PLACED:
-        return NULL;
+        return is_due(view) ? order_state_name(ORDER_RELEASED) : NULL;
     case ORDER_CANCELLED:
         return is_set(order->reference) ? "cancelled" : NULL; // one that never became a booking was taken back
     case ORDER_REFUSED: {
@@ -35,14 +42,14 @@ const char *page_outcome(const struct page_order *order)
     }
 }
 
-bool page_outcome_stands_alone(const struct page_order *order)
+bool page_outcome_stands_alone(const struct page_view *view)
 {
-    return page_outcome(order) && !order_allows_another(order->state);
+    return page_outcome(view) && !order_allows_another(view->order->state);
 }
 
-bool page_order_is_moving(const struct page_order *order)
+bool page_order_is_moving(const struct page_view *view)
 {
-    return order && order->state != ORDER_PLACED && !order_is_final(order->state);
+    return page_outcome(view) && !order_is_final(view->order->state);
 }
 
 // What the section about the order shows.
@@ -100,7 +107,7 @@ static bool has_problem(const struct page_view *view, const char *field)
 
 static bool outcome_part(const struct page_view *view, const char *panel, const char *name, bool *ret_shown)
 {
-    const char *outcome = page_outcome(view->order);
+    const char *outcome = page_outcome(view);
     if (strcmp(name, "outcome_again") == 0)
         *ret_shown = outcome && section_of(view, panel) == SECTION_FORM;
     else if (strncmp(name, "outcome_", strlen("outcome_")) == 0)
@@ -116,21 +123,21 @@ bool page_order_part(const struct page_view *view, const char *panel, const char
         return true;
     const struct page_order *order = view->order;
     enum section section = section_of(view, panel);
-    bool is_due = order && is_set(order->amount_text);
+    bool costs = order && is_set(order->amount_text);
     const struct {
         const char *name;
         bool shown;
     } parts[] = {
         {"other_choice", order && order->other_choice},
-        {"order_due", is_due},
-        {"order_free", !is_due},
+        {"order_due", costs},
+        {"order_free", !costs},
         {"order_email", order && is_set(order->email)},
         {"order_others", order && order->alternative_count > 0},
         {"order", section != SECTION_NONE},
         {"order_placed", section == SECTION_PLACED},
         {"order_later", !is_turn_of(view, panel)},
         {"order_soon", is_turn_of(view, panel)},
-        {"order_note", order && order->state == ORDER_CANCELLED && !page_outcome(order)},
+        {"order_note", order && order->state == ORDER_CANCELLED && !page_outcome(view)},
         {"order_form", section == SECTION_FORM && view->choosing},
         {"order_link", section == SECTION_FORM && !view->choosing},
         {"order_why", !is_turn_of(view, panel)},

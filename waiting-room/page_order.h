@@ -8,13 +8,13 @@
 
 // Which section tells what became of the order ("confirmed", "customer_limit", …). NULL: none, because there is no order, it
 // still waits, or its visitor took it back.
-const char *page_outcome(const struct page_order *order);
+const char *page_outcome(const struct page_view *view);
 
 // Whether nothing but the outcome is to be shown: the line no longer matters to this visitor.
-bool page_outcome_stands_alone(const struct page_order *order);
+bool page_outcome_stands_alone(const struct page_view *view);
 
 // Whether the visitor's next look at the page may show something new within moments.
-bool page_order_is_moving(const struct page_order *order);
+bool page_order_is_moving(const struct page_view *view);
 
 // Appends what stands for a placeholder. False: it is not one of the order's.
 bool page_order_append(struct buffer *html, const struct page_view *view, const char *panel, const char *name);

@@ -33,7 +33,7 @@ static bool is_state(const struct page_view *view, const char *state)
 static const char *page_panel(const struct page_view *view)
 {
     bool ended = is_state(view, "closed") || is_state(view, "sold_out");
-    if (page_outcome_stands_alone(view->order) || (ended && page_outcome(view->order)))
+    if (page_outcome_stands_alone(view) || (ended && page_outcome(view)))
         return "outcome";
     if (view->line == PAGE_LINE_TURN && (!ended || view->tier_count == 0))
         return "turn";
@@ -242,7 +242,7 @@ static void append_refresh(struct buffer *html, const struct page_view *view)
     if (view->choosing)
         return;
     buffer_format(html, "<noscript><meta http-equiv=\"refresh\" content=\"%d; url=/e/",
-                  page_order_is_moving(view->order) ? REFRESH_SOON_SECONDS : REFRESH_SECONDS);
+                  page_order_is_moving(view) ? REFRESH_SOON_SECONDS : REFRESH_SECONDS);
     buffer_html(html, view->slug);
     buffer_text(html, "\"></noscript>");
 }
@@ -299,7 +299,7 @@ static bool is_shown(const struct page *page, const char *name)
         {"keep", has_place},
         {"keep_until", view->line != PAGE_LINE_TURN && (!view->order || view->order->state != ORDER_PLACED)},
         {"still_paused", is_state(view, "paused") && view->line == PAGE_LINE_WAITING},
-        {"still_stopped", is_state(view, "stopped") && (has_place || page_order_is_moving(view->order))},
+        {"still_stopped", is_state(view, "stopped") && (has_place || page_order_is_moving(view))},
         {"turn_still", is_state(view, "stopped")},
         {"join_lobby", is_state(view, "lobby")},
         {"join_line", !is_state(view, "lobby")},

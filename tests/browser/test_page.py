@@ -158,7 +158,10 @@ def test_everything_is_reached_by_keyboard(module_stack, browser, event):
     press(Keys.ENTER)
     browser.wait_for("section[data-panel=waiting]")
     assert run(browser, "return document.activeElement.id") == "now"  # not lost with the button
-    press(Keys.TAB)
+    for _ in range(12):  # past the fields of the order
+        press(Keys.TAB)
+        if browser.switch_to.active_element.text == "Leave the line":
+            break
     assert browser.switch_to.active_element.text == "Leave the line"
     press(Keys.ENTER)
     press(Keys.TAB)

@@ -585,6 +585,17 @@ static void a_placed_order_is_repeated(void **state)
     assert_has(html, "<div id=\"order-placed\" hidden>");
     assert_has(html, "id=\"order-keep-old\">");
     free(html);
+    view.line = PAGE_LINE_TURN; // it is handed over within moments, and nobody tells of that alone
+    html = render(&view);
+    assert_outcome(html, "released");
+    assert_has(html, "aria-labelledby=\"order-title\" hidden>");
+    free(html);
+    view.state = "stopped";
+    view.choosing = false;
+    html = render(&view);
+    assert_outcome(html, "");
+    assert_has(html, "id=\"order-soon\">Your order is booked as soon as the sale goes on.");
+    free(html);
 }
 
 static void every_end_is_told(void **state)

@@ -98,7 +98,8 @@ export function paceText(pace) {
 // Which panel the page shows; page_panel() in page_render.c is the same rule.
 export function panelOf(eventState, line, isGate, order) {
     const ended = eventState === 'closed' || eventState === 'sold_out';
-    if (standsAlone(order) || (ended && outcomeOf(order))) return 'outcome';
+    const outcome = outcomeOf(order, line, eventState);
+    if (standsAlone(outcome) || (ended && outcome)) return 'outcome';
     if (line === 'turn' && (!ended || isGate)) return 'turn';
     if (ended) return eventState;
     if (line) return line;
@@ -287,7 +288,7 @@ function render() {
     const {event, mine, problem, lost} = known;
     const panel = panelOf(event.state, mine?.line, isGate, ordering.order);
     const hasPlace = ['lobby', 'waiting', 'turn'].includes(panel);
-    const isMoving = ['released', 'progress'].includes(outcomeOf(ordering.order));
+    const isMoving = ['released', 'progress'].includes(ordering.outcome);
     if (document.documentElement.dataset.panel !== panel) changePanel(panel);
     document.title = titleText(panel);
 

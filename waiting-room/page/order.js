@@ -88,12 +88,14 @@ export function sameIn(tier, tickets) {
     return countOf(tickets) > 0 ? {[tier.prices[0].code]: countOf(tickets)} : {};
 }
 
-// Which section tells what became of an order; page_outcome() in page_order.c is the same rule.
-export function outcomeOf(order) {
+// Which section tells what became of an order; page_outcome() in page_order.c is the same rule. In its turn an order is handed
+// over within moments, and nobody is told of that alone: so it counts as being booked.
+export function outcomeOf(order, line, eventState) {
     switch (order?.state) {
     case undefined:
-    case 'placed':
         return null;
+    case 'placed':
+        return line === 'turn' && eventState !== 'stopped' ? 'released' : null;
     case 'cancelled':
         return order.reference ? 'cancelled' : null;
     case 'refused':
@@ -110,7 +112,7 @@ export function outcomeOf(order) {
 }
 
 // Whether nothing but the outcome is to be shown.
-export const standsAlone = order => ['released', 'progress', 'confirmed'].includes(outcomeOf(order));
+export const standsAlone = outcome => ['released', 'progress', 'confirmed'].includes(outcome);
 
 // Attempts and, within one, revisions only grow; what is not higher was known before.
 export const isNews = (known, order) => !known || order.attempt > known.attempt ||
@@ -140,6 +142,8 @@ export function problemsOf(draft, event) {
     else if (!/^[^\s@]+@[^\s@]+$/.test(draft.email)) problems.push({field: 'email', detail: words.emailWrong});
     return problems;
 }
+
+const typeOf = problem => String(problem.type ?? '').replace('/problems/', '');
 
 // Where on the page a field's problem is told.
 export function placeOf(field) {
@@ -348,7 +352,7 @@ export class Ordering {
         this.#draftKey = `onsale-draft:${slug}`;
         this.#isUnknown = order === false;
         this.#order = order || null;
-        this.#shown = outcomeOf(this.#order);
+        this.#shown = this.outcome;
         this.#fields = new Fields(() => page.known.event, () => this.#onEdit());
         this.#fields.form.addEventListener('submit', submit => this.#onSubmit(submit));
         $('order-change').addEventListener('click', click => this.#edit(click, true));
@@ -362,6 +366,11 @@ export class Ordering {
         return this.#order;
     }
 
+    get outcome() {
+        const {event, mine} = this.#page.known;
+        return outcomeOf(this.#order, mine?.line, event.state);
+    }
+
     // Nothing more is to be expected of it. An order that failed may yet be booked by the organiser.
     get isOver() {
         return !this.#order || ['confirmed', 'sold_out', 'refused', 'expired', 'cancelled'].includes(this.#order.state);
@@ -370,6 +379,7 @@ export class Ordering {
     // An order from the stream or an answer. False: nothing new.
     hear(order) {
         this.#page.clock.hear(order.now);
+        this.#isUnknown = false;
         if (!isNews(this.#order, order)) return false;
         const isOwn = this.#sending !== null || this.#takingBack;
         const before = this.#order;
@@ -413,7 +423,7 @@ export class Ordering {
         show($('order-soon'), isTurn);
         show($('order-why'), !isTurn);
         show($('order-keep-old'), isPlaced);
-        const isTakenBack = order?.state === 'cancelled' && outcomeOf(order) === null;
+        const isTakenBack = order?.state === 'cancelled' && this.outcome === null;
         const note = this.#note ?? (isTakenBack ? words.note : null);
         show($('order-note'), note !== null);
         setText($('order-note'), note ?? '');
@@ -466,7 +476,7 @@ export class Ordering {
     }
 
     #renderOutcome(section) {
-        const outcome = outcomeOf(this.#order);
+        const {outcome} = this;
         for (const element of all('.outcome')) show(element, element.dataset.outcome === outcome);
         show($('outcome-again'), outcome !== null && section === 'form');
         if (outcome === this.#shown) return;
@@ -576,7 +586,8 @@ export class Ordering {
             if (answer?.ok && reply) this.hear(reply);
             return this.#page.render();
         }
-        const isBusy = reply === null || [429, 502, 503, 504].includes(answer.status);
+        const isBusy = reply === null ||
+            ([429, 502, 503, 504].includes(answer.status) && typeOf(reply) !== 'too-many-changes');
         if (isBusy) return this.#sendAgain(sending, answer);
         this.#sending = null;
         if (answer.ok) this.#onPlaced(reply);
@@ -597,13 +608,13 @@ export class Ordering {
         this.#problem = this.#note = null;
         this.#dropDraft();
         this.#page.render();
-        if (this.#order.state !== 'placed') return; // released already: the outcome's section has come forward
+        if (this.outcome) return; // in the turn: its section has come forward
         this.#page.say(words.heardPlaced(this.#text(this.#order), this.#order.email));
         this.#comeHere();
     }
 
     #onRefused(status, problem) {
-        const type = String(problem.type ?? '').replace('/problems/', '');
+        const type = typeOf(problem);
         if (status === 401) return this.#page.forgetPlace();
         if (status === 422 && problem.errors?.length > 0) {
             this.#fields.tell(problem.errors);
@@ -612,9 +623,19 @@ export class Ordering {
         const said = {released: words.released, confirmed: words.confirmed, left: words.left, 'turn-over': words.over,
                       'sold-out': words.ended, closed: words.ended};
         this.#page.tell(said[type] ?? problem.detail ?? words.refused);
-        if (type === 'released' || type === 'confirmed') this.#isEditing = false;
+        if (type === 'released' || type === 'confirmed') {
+            this.#isEditing = false;
+            this.#look();
+        }
         this.#page.render();
         this.#page.restart(); // the line, the event or the order are not what this page took them for
+    }
+
+    // What became of it meanwhile. No answer is no harm: the stream says it too.
+    async #look() {
+        const answer = await fetch(this.#url, {cache: 'no-store'}).catch(() => null);
+        const order = answer?.ok ? await answer.json().catch(() => null) : null;
+        if (order && this.hear(order)) this.#page.render();
     }
 
     async #onTakeBack(submit) {

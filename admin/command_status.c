@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// onsale status and watch: the line, the pace that was asked for and the one that was had, who is there, what is left,
-// who leads. Everything is read from MySQL, so it is the truth also while RabbitMQ or admission is away.
+// onsale status and watch: the line, the pace that was asked for and the one that was had, who is there, who leads, orders and
+// bookings, what is left. All but the depth of the queues is read from MySQL, so it is the truth also while RabbitMQ or admission is
+// away.
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 
 #include "admin/commands.h"
 #include "admin/event_file.h"
+#include "admin/status_orders.h"
 #include "admin/table.h"
 #include "common/buffer.h"
 #include "common/bus.h"
@@ -19,6 +21,7 @@
 
 #define LEASE_US 2000000 // what the leader's row is renewed by
 #define WATCH_INTERVAL_MS 1000
+#define WATCH_SHARE 10 // counting the orders takes at most one part in so many of the time
 #define WATCH_COUNT_MAX 1000000000
 #define BAR_WIDTH 50
 
@@ -57,7 +60,10 @@ struct status {
     struct db_rows *line; // STATUS_COLUMNS
     struct db_rows *tiers; // code, name, capacity, held, sold
     struct db_rows *leader; // holder, epoch, alive, microseconds since it expired
-    const char *broker; // "reachable", "away", NULL: not asked
+    struct status_orders orders;
+    const char *broker; // "reachable", "away"
+    bool has_queues;
+    struct status_queues queues;
 };
 
 static void status_done(struct status *status)
@@ -65,9 +71,11 @@ static void status_done(struct status *status)
     db_rows_free(status->line);
     db_rows_free(status->tiers);
     db_rows_free(status->leader);
+    status_orders_done(&status->orders);
     *status = (struct status){0};
 }
 
+// All but the orders, which may be dear to count.
 static int status_read(struct db *db, const char *slug, struct status *ret)
 {
     int r = db_read(db, STATUS_COLUMNS "WHERE e.slug = ?", (struct db_value[]){db_text(slug)}, 1, 1, &ret->line);
@@ -129,10 +137,12 @@ static json_t *status_json(const struct status *status)
     for (size_t i = 0; i < db_rows_count(status->tiers); i++) {
         uint64_t capacity = db_u64(status->tiers, i, 2), held = db_u64(status->tiers, i, 3),
                  sold = db_u64(status->tiers, i, 4);
-        json_array_append_new(tiers, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "code", db_string(status->tiers, i, 0),
-                                               "name", db_string(status->tiers, i, 1), "capacity", (json_int_t)capacity,
-                                               "held", (json_int_t)held, "sold", (json_int_t)sold, "left",
-                                               (json_int_t)(capacity - held - sold)));
+        const char *code = db_string(status->tiers, i, 0);
+        json_array_append_new(tiers, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "code", code, "name",
+                                               db_string(status->tiers, i, 1), "capacity", (json_int_t)capacity, "held",
+                                               (json_int_t)held, "sold", (json_int_t)sold, "left",
+                                               (json_int_t)(capacity - held - sold), "asked",
+                                               (json_int_t)status_orders_asked(&status->orders, code)));
     }
     json_object_set_new(json, "now", json_string(clock_format(db_time_us(line, 0, STATUS_NOW), now)));
     json_object_set_new(json, "seconds_per_place",
@@ -147,8 +157,8 @@ static json_t *status_json(const struct status *status)
                                                            : json_string(db_string(line, 0, STATUS_NOTICE)));
     json_object_set_new(json, "tiers", tiers);
     json_object_set_new(json, "leader", leader_json(status->leader));
-    if (status->broker)
-        json_object_set_new(json, "broker", json_string(status->broker));
+    json_object_set_new(json, "broker", json_string(status->broker));
+    status_orders_json(&status->orders, status->has_queues ? &status->queues : NULL, json);
     return json;
 }
 
@@ -161,27 +171,30 @@ static void write_bar(uint64_t part, uint64_t whole, struct buffer *text)
     buffer_text(text, "]\n");
 }
 
-static void write_tiers(const struct db_rows *tiers, struct buffer *text)
+static void write_tiers(const struct status *status, struct buffer *text)
 {
+    const struct db_rows *tiers = status->tiers;
     size_t count = db_rows_count(tiers);
-    char(*numbers)[4][24] = calloc(count + 1, sizeof(*numbers));
-    const char **cells = calloc((count + 1) * 6, sizeof(*cells));
+    char(*numbers)[5][24] = calloc(count + 1, sizeof(*numbers));
+    const char **cells = calloc((count + 1) * 7, sizeof(*cells));
     if (count && numbers && cells) {
-        const char *heads[] = {"TIER", ">LEFT", ">HELD", ">SOLD", ">CAPACITY", "NAME"};
+        const char *heads[] = {"TIER", ">LEFT", ">ASKED", ">HELD", ">SOLD", ">CAPACITY", "NAME"};
         memcpy(cells, heads, sizeof(heads));
         for (size_t i = 0; i < count; i++) {
             uint64_t capacity = db_u64(tiers, i, 2), held = db_u64(tiers, i, 3), sold = db_u64(tiers, i, 4);
-            const uint64_t values[] = {capacity - held - sold, held, sold, capacity};
-            const char **row = &cells[6 * (i + 1)];
+            const uint64_t values[] = {capacity - held - sold,
+                                       status_orders_asked(&status->orders, db_string(tiers, i, 0)), held, sold,
+                                       capacity};
+            const char **row = &cells[7 * (i + 1)];
             row[0] = db_string(tiers, i, 0);
-            for (size_t v = 0; v < 4; v++) {
+            for (size_t v = 0; v < 5; v++) {
                 snprintf(numbers[i][v], sizeof(numbers[i][v]), "%" PRIu64, values[v]);
                 row[1 + v] = numbers[i][v];
             }
-            row[5] = db_string(tiers, i, 1);
+            row[6] = db_string(tiers, i, 1);
         }
         buffer_text(text, "\n");
-        table_write(cells, 6, count + 1, text);
+        table_write(cells, 7, count + 1, text);
     }
     free(numbers);
     free(cells);
@@ -211,31 +224,49 @@ static void status_text(const struct status *status, bool bar, struct buffer *te
         buffer_format(text, "admission     %s%s, epoch %" PRIu64 ", heard of %.1f s ago\n", db_string(leader, 0, 0),
                       db_u64(leader, 0, 2) ? " leads" : " led and is away", db_u64(leader, 0, 1),
                       (double)leader_age_us(leader) / 1e6);
-    if (status->broker)
-        buffer_format(text, "RabbitMQ      %s\n", status->broker);
+    buffer_format(text, "RabbitMQ      %s\n", status->broker);
+    status_orders_text(&status->orders, status->has_queues ? &status->queues : NULL, text);
     if (!db_is_null(line, 0, STATUS_NOTICE))
         buffer_format(text, "notice        %s\n", db_string(line, 0, STATUS_NOTICE));
-    write_tiers(status->tiers, text);
+    write_tiers(status, text);
 }
 
-static const char *ask_broker(const struct context *context)
+// Counts the queues over a connection that is kept, and made anew when it is gone. A queue that is missing costs it.
+static void ask_broker(const struct context *context, struct bus **bus, struct status *status)
 {
     const struct bus_options options = {.url = context->config->common.amqp_url,
                                         .tls_ca = context->config->common.amqp_tls_ca,
                                         .name = "onsale status",
                                         .rpc_timeout_ms = 1000};
-    struct bus *bus;
-    if (bus_open(&options, false, &bus) < 0)
-        return "away";
-    bus_close(bus);
-    return "reachable";
+    status->broker = "away";
+    if (!*bus && bus_open(&options, false, bus) < 0) {
+        *bus = NULL;
+        return;
+    }
+    int r = status_queues_read(*bus, db_u64(status->line, 0, STATUS_ID), &status->queues);
+    if (r == ERROR_TRANSIENT) { // it went away meanwhile
+        bus_close(*bus);
+        *bus = NULL;
+        return;
+    }
+    status->broker = "reachable";
+    status->has_queues = true;
+    if (r < 0) {
+        bus_close(*bus);
+        *bus = NULL;
+    }
 }
 
 static int show_one(struct context *context, const char *slug)
 {
     struct status status = {0};
+    struct bus *bus = NULL;
     int r = status_read(context->db, slug, &status), result;
-    status.broker = ask_broker(context);
+    if (r == 0)
+        r = status_orders_read(context->db, db_u64(status.line, 0, STATUS_ID), &status.orders);
+    if (r == 0)
+        ask_broker(context, &bus, &status);
+    bus_close(bus);
     if (r == ERROR_NOT_FOUND) {
         result = context_no_event(context, slug);
     } else if (r < 0) {
@@ -312,13 +343,41 @@ int command_status(struct context *context)
     return context->argument_count ? show_one(context, context->arguments[0]) : show_all(context, limit);
 }
 
-static int watch_once(struct context *context, const char *slug, bool terminal)
+// What is kept from one drawing to the next.
+struct watch {
+    struct bus *bus;
+    struct status_orders orders;
+    int64_t orders_until_ns; // they are good enough until then
+};
+
+// Counting a million orders takes its time: it may take a tenth of it, so that who watches does not slow down what is watched.
+static int watch_orders(struct context *context, struct watch *watch, uint64_t event_id)
+{
+    struct status_orders orders;
+    if (clock_monotonic_ns() < watch->orders_until_ns)
+        return 0;
+    int r = status_orders_read(context->db, event_id, &orders);
+    if (r < 0)
+        return r;
+    status_orders_done(&watch->orders);
+    watch->orders = orders;
+    watch->orders_until_ns = clock_monotonic_ns() + orders.cost_us * 1000 * WATCH_SHARE;
+    return 0;
+}
+
+static int watch_once(struct context *context, struct watch *watch, const char *slug, bool terminal)
 {
     struct status status = {0};
     struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
     int result = EXIT_DONE, r = db_ensure(context->db);
     if (r == 0)
         r = status_read(context->db, slug, &status);
+    if (r == 0)
+        r = watch_orders(context, watch, db_u64(status.line, 0, STATUS_ID));
+    if (r == 0) {
+        status.orders = watch->orders; // lent
+        ask_broker(context, &watch->bus, &status);
+    }
     if (terminal)
         buffer_text(&text, "\033[H\033[J"); // home, and clear from there
     if (r == ERROR_NOT_FOUND) {
@@ -336,6 +395,7 @@ static int watch_once(struct context *context, const char *slug, bool terminal)
             buffer_text(&text, "\n");
         result = context_print_text(context, &text);
     }
+    status.orders = (struct status_orders){0};
     status_done(&status);
     return result;
 }
@@ -363,11 +423,14 @@ int command_watch(struct context *context)
     int signals = signalfd(-1, &ends, SFD_CLOEXEC);
     struct pollfd wait = {.fd = signals, .events = POLLIN};
     bool terminal = !context->json && isatty(STDOUT_FILENO);
+    struct watch watch = {0};
     for (unsigned long i = 0; result == EXIT_DONE && i < count; i++) {
         if (i && poll(&wait, 1, WATCH_INTERVAL_MS) != 0)
             break;
-        result = watch_once(context, context->arguments[0], terminal);
+        result = watch_once(context, &watch, context->arguments[0], terminal);
     }
+    bus_close(watch.bus);
+    status_orders_done(&watch.orders);
     close(signals);
     return result;
 }

@@ -1,0 +1,339 @@
+# SPDX-License-Identifier: Apache-2.0
+"""onsale booking and dead: finding a visitor, the door list, cancelling, and sending on what had died."""
+
+import csv
+import io
+import json
+
+import pytest
+from processes import wait_until
+
+from integration.test_audit_orders import Rows
+from integration.test_schemas import check
+
+FORMULA = "=HYPERLINK(\"http://evil\")"
+
+
+@pytest.fixture(scope="module")
+def prepared(module_stack_factory):
+    return module_stack_factory().prepare()
+
+
+@pytest.fixture
+def rows(prepared, request):
+    """Places 1 to 9 were let in at 10:00:01 and on; 1 confirmed, 2 held, 3 sold out, 4 failed with a letter, 5 released,
+    6 placed, 7 confirmed from an alternative, 8 never ordered."""
+    slug = "b-" + "".join(c if c.isalnum() else "-" for c in request.node.name)[-60:].strip("-").lower()
+    prepared.event(slug, tiers=[{"code": "floor", "name": "Floor", "price": 4500, "capacity": 2000},
+                                {"code": "back", "name": "Back", "price": 2000, "capacity": 20}])
+    rows = Rows(prepared, slug)
+    rows.run("UPDATE line_counters SET last = 9 WHERE event_id = {e}",
+             *(f"INSERT INTO arrivals (event_id, number, visitor, joined_at) VALUES ({{e}}, {n}, "
+               f"UNHEX(MD5(CONCAT({{e}}, ':', {n}))), '2026-11-23 10:00:00.7')" for n in range(1, 10)),
+             *(f"INSERT INTO served_log VALUES ({{e}}, {n}, '2026-11-23 10:00:{n:02}', 3, 0)" for n in range(1, 10)),
+             "INSERT INTO turns VALUES ({e}, 1, '2026-11-23 10:00:01', 0, 0)")
+    for place in (1, 2, 3, 4, 5, 7):
+        rows.order(place)
+    rows.order(6, "placed")
+    rows.booking(1)
+    rows.booking(2, "held")
+    rows.booking(3, "sold_out")
+    rows.booking(4, "failed", reason="broken")
+    rows.letter(4)
+    rows.booking(7, tier="back", choice=1, quantity=1, amount=2000)
+    yield rows
+    prepared.sql("DELETE FROM dead_letters")
+    prepared.sql("DELETE FROM outbox")
+
+
+def reference(rows, place):
+    (text,), = rows.stack.sql("SELECT reference FROM bookings WHERE event_id = %s AND place = %s", rows.event, place)
+    return text
+
+
+def steps(story):
+    return [step["step"] for step in story["steps"]]
+
+
+# One visitor
+
+def test_show_tells_every_step(rows):
+    story = rows.stack.onsale_json("booking", "show", rows.slug, "1")
+    check("booking show", story)
+    assert steps(story) == ["joined", "ordered", "let in", "turn began", "released", "confirmed"]
+    assert [step["at"] for step in story["steps"]] == sorted(step["at"] for step in story["steps"])
+    attempt, = story["attempts"]
+    assert attempt["email"] == "v1@example.org" and attempt["booking"]["tickets"] == {"full": 2}
+    text = rows.stack.onsale("booking", "show", rows.slug, "1", expect=0).out
+    assert f"{rows.slug}, place 1: confirmed, reference {reference(rows, 1)}\n" in text
+    assert "has 2 × floor (2 full), 90.00 EUR\nv1@example.org, Ada\n" in text and "turn began" in text
+
+
+def test_show_of_those_who_have_less(rows):
+    assert steps(rows.stack.onsale_json("booking", "show", rows.slug, "8")) == ["joined", "let in"]
+    assert "no order" in rows.stack.onsale("booking", "show", rows.slug, "8", expect=0).out
+    story = rows.stack.onsale_json("booking", "show", rows.slug, "4")
+    check("booking show", story)
+    assert steps(story)[-2:] == ["failed", "dead letter"]
+    assert "wanted 2 × floor" in rows.stack.onsale("booking", "show", rows.slug, "3", expect=0).out
+    assert rows.stack.onsale_json("booking", "show", rows.slug, "7")["attempts"][0]["booking"]["tickets"] == {"full": 1}
+    for which in ("10", "0", "-1", "ABCD", "K7QM-4WDP", "K7QM-4WDPX", "K7QM-4WD*"):
+        rows.stack.onsale("booking", "show", rows.slug, "--", which, expect=3)
+    rows.stack.onsale("booking", "show", "nobody", "1", expect=3)
+
+
+def test_show_by_a_reference_as_it_was_heard(rows):
+    rows.run("UPDATE bookings SET reference = 'K0QM-41DP' WHERE event_id = {e} AND place = 7",
+             "UPDATE bookings SET reference = '1234-5678' WHERE event_id = {e} AND place = 1")
+    for heard in ("K0QM-41DP", "koqm4ldp", "koqm 4idp"):
+        assert rows.stack.onsale_json("booking", "show", rows.slug, heard)["place"] == 7
+    assert rows.stack.onsale_json("booking", "show", rows.slug, "12345678")["place"] == 1
+    rows.run("UPDATE bookings SET reference = NULL WHERE event_id = {e}")
+
+
+def test_a_log_tells_what_the_rows_do_not(rows):
+    rows.run("INSERT INTO order_log (event_id, place, attempt, revision, state, at, actor, detail) VALUES "
+             "({e}, 1, 1, 1, 'placed', '2026-11-23 10:00:00.8', 'visitor', NULL), "
+             "({e}, 1, 1, 2, 'placed', '2026-11-23 10:00:00.9', 'visitor', '2 × floor')",
+             "UPDATE orders SET revision = 3 WHERE event_id = {e} AND place = 1",
+             "UPDATE bookings SET revision = 4 WHERE event_id = {e} AND place = 1")
+    assert steps(rows.stack.onsale_json("booking", "show", rows.slug, "1")) == [
+        "joined", "ordered", "changed", "let in", "turn began", "released", "confirmed"]
+
+
+def test_find_by_an_address_however_it_is_written(rows):
+    for email in ("v1@example.org", " V1@Example.ORG\t"):
+        found = rows.stack.onsale_json("booking", "find", rows.slug, email)
+        check("booking find", found)
+        assert [item["place"] for item in found["items"]] == [1] and found["items"][0]["state"] == "confirmed"
+    placed, = rows.stack.onsale_json("booking", "find", rows.slug, "v6@example.org")["items"]
+    assert placed["state"] == "placed" and placed["reference"] is None and placed["quantity"] == 2
+    assert reference(rows, 1) in rows.stack.onsale("booking", "find", rows.slug, "v1@example.org", expect=0).out
+    rows.stack.onsale("booking", "find", rows.slug, "nobody@example.org", expect=3)
+
+
+# The door list
+
+def test_the_door_list(rows):
+    listed = rows.stack.onsale_json("booking", "list", rows.slug)
+    check("booking list", listed)
+    assert [(item["place"], item["state"]) for item in listed["items"]] == [(1, "confirmed"), (2, "held"), (7, "confirmed")]
+    assert listed["next"] is None and listed["items"][2]["tickets"] == {"full": 1}
+    first = rows.stack.onsale_json("booking", "list", rows.slug, "--limit", "2")
+    assert [item["place"] for item in first["items"]] == [1, 2] and first["next"] == "2"
+    rest = rows.stack.onsale_json("booking", "list", rows.slug, "--limit", "2", "--after", first["next"])
+    assert [item["place"] for item in rest["items"]] == [7] and rest["next"] is None
+    text = rows.stack.onsale("booking", "list", rows.slug, "--limit", "2", expect=0).out
+    assert reference(rows, 1) in text and "--after 2" in text
+    rows.stack.onsale("booking", "list", rows.slug, "--after", "x", expect=2)
+    rows.stack.onsale("booking", "list", rows.slug, "--csv", as_json=True, expect=2)
+    rows.stack.onsale("booking", "list", "nobody", expect=3)
+
+
+def test_the_csv_is_by_the_rfc_and_runs_nothing(rows):
+    names = [FORMULA, "O\"Hara, Ada", "+49 30"]
+    for place, name in zip((1, 2, 7), names):
+        rows.stack.sql("UPDATE orders SET name = %s WHERE event_id = %s AND place = %s", name, rows.event, place)
+    rows.run("UPDATE orders SET email = '@x' WHERE event_id = {e} AND place = 2; "
+             "UPDATE orders SET email = '-a@b' WHERE event_id = {e} AND place = 7")
+    out = rows.stack.onsale("booking", "list", rows.slug, "--csv", expect=0).out
+    records = list(csv.DictReader(io.StringIO(out)))
+    assert [record["name"] for record in records] == ["'" + FORMULA, names[1], "'" + names[2]]
+    assert [record["email"] for record in records] == ["v1@example.org", "'@x", "'-a@b"]
+    assert records[2] == {"reference": reference(rows, 7), "place": "7", "name": "'+49 30", "email": "'-a@b", "tier": "back",
+                          "tickets": "1 full", "quantity": "1", "amount": "20.00", "currency": "EUR", "state": "confirmed"}
+
+
+def test_the_csv_of_many(rows):
+    """More than a few pages; as fast as a door needs it."""
+    rows.stack.sql(
+        "INSERT INTO orders (event_id, place, attempt, visitor, state, revision, tier, quantity, amount, currency, choices, email, "
+        "customer, placed_at, changed_at, released_at) SELECT event_id, 1000 + seq, 1, visitor, state, revision, tier, quantity, "
+        "amount, currency, choices, email, customer, placed_at, changed_at, released_at FROM orders JOIN "
+        "(WITH RECURSIVE s AS (SELECT 1 AS seq UNION ALL SELECT seq + 1 FROM s WHERE seq < 1000) SELECT a.seq + 1000 * (b.seq - 1) "
+        "AS seq FROM s a JOIN s b ON b.seq <= 5) AS many WHERE event_id = %s AND place = 1", rows.event)
+    rows.stack.sql(
+        "INSERT INTO bookings (event_id, place, attempt, state, revision, tier, quantity, amount, currency, customer, created_at, "
+        "changed_at) SELECT event_id, place, 1, 'confirmed', 3, tier, quantity, amount, currency, customer, placed_at, placed_at "
+        "FROM orders WHERE event_id = %s AND place > 1000", rows.event)
+    places = [int(record["place"]) for record in csv.DictReader(io.StringIO(
+        rows.stack.onsale("booking", "list", rows.slug, "--csv", expect=0).out))]
+    assert places == [1, 2, 7, *range(1001, 6001)]
+    short = rows.stack.onsale("booking", "list", rows.slug, "--csv", "--limit", "4", "--after", "2", expect=0).out
+    assert [record["place"] for record in csv.DictReader(io.StringIO(short))] == ["7", "1001", "1002", "1003"]
+
+
+# Cancelling
+
+def numbers(rows):
+    return rows.stack.sql("SELECT code, held, sold FROM tiers WHERE event_id = %s ORDER BY code", rows.event)
+
+
+@pytest.mark.parametrize("place, after", [(1, (("back", 0, 1), ("floor", 2, 0))), (2, (("back", 0, 1), ("floor", 0, 2))),
+                                          (7, (("back", 0, 0), ("floor", 2, 2)))])
+def test_cancel_gives_the_places_back(rows, place, after):
+    answer = rows.stack.onsale_json("booking", "cancel", rows.slug, str(place))
+    check("booking cancel", answer)
+    assert numbers(rows) == after and answer["revision"] == 4
+    (state, revision, refund), = rows.stack.sql("SELECT state, revision, refund FROM bookings WHERE event_id = %s AND place = %s",
+                                                rows.event, place)
+    assert (state, revision, refund) == ("cancelled", 4, None)
+    (booked,), = rows.stack.sql("SELECT booked FROM customers c JOIN bookings b USING (event_id, customer) WHERE event_id = %s AND "
+                                "place = %s", rows.event, place)
+    assert booked == 0
+    (actor, logged), = rows.stack.sql("SELECT actor, state FROM order_log WHERE event_id = %s", rows.event)
+    assert actor.startswith("onsale ") and "@" in actor and logged == "cancelled"
+    assert steps(rows.stack.onsale_json("booking", "show", rows.slug, str(place)))[-1] == "cancelled"
+    # Once more changes nothing, and tells nobody.
+    again = rows.stack.onsale_json("booking", "cancel", rows.slug, str(place))
+    assert (again["old"], again["revision"]) == ("cancelled", 4) and numbers(rows) == after
+    assert "cancelled already" in rows.stack.onsale("booking", "cancel", rows.slug, str(place), expect=0).out
+    assert rows.stack.sql("SELECT COUNT(*) FROM outbox") == ((0,),)
+
+
+@pytest.mark.parametrize("place, words", [(3, "sold_out"), (4, "failed"), (5, "no booking yet, the order is released"),
+                                          (6, "the order is placed")])
+def test_what_cannot_be_cancelled(rows, place, words):
+    before = numbers(rows)
+    assert words in rows.stack.onsale("booking", "cancel", rows.slug, str(place), expect=1).err
+    assert numbers(rows) == before
+
+
+def test_cancelling_nothing(rows):
+    rows.stack.onsale("booking", "cancel", rows.slug, "8", expect=3)
+    rows.stack.onsale("booking", "cancel", rows.slug, "99", expect=3)
+    rows.stack.onsale("booking", "cancel", "nobody", "1", expect=3)
+    rows.stack.onsale("booking", "cancel", rows.slug, "x", expect=2)
+    assert "provider" in rows.stack.onsale("booking", "confirm", rows.slug, "1", expect=1).err
+
+
+def test_counters_that_do_not_agree_stop_a_cancellation(rows):
+    rows.run("UPDATE tiers SET sold = 1 WHERE event_id = {e} AND code = 'floor'")
+    assert "onsale audit" in rows.stack.onsale("booking", "cancel", rows.slug, "1", expect=1).err
+    assert rows.stack.sql("SELECT state FROM bookings WHERE event_id = %s AND place = 1", rows.event) == (("confirmed",),)
+    assert rows.stack.sql("SELECT COUNT(*) FROM order_log WHERE event_id = %s", rows.event) == ((0,),)
+
+
+def test_prices_that_change_concern_later_orders_only(rows):
+    before = rows.stack.sql("SELECT place, amount, choices FROM orders WHERE event_id = %s", rows.event)
+    rows.stack.event(rows.slug, state="open", tiers=[{"code": "floor", "name": "Floor", "price": 9900, "capacity": 2000},
+                                                     {"code": "back", "name": "Back", "price": 2000, "capacity": 20}])
+    assert rows.stack.sql("SELECT place, amount, choices FROM orders WHERE event_id = %s", rows.event) == before
+    refused = rows.stack.apply(json.loads((rows.stack.folder / f"event-{rows.slug}.json").read_text()) | {
+        "tiers": [{"code": "floor", "name": "Floor", "price": 9900, "capacity": 3},
+                  {"code": "back", "name": "Back", "price": 2000, "capacity": 20}]}, 1)
+    assert "floor" in refused.err  # two held, two sold
+
+
+# Dead letters
+
+def letter_of(rows, place):
+    (letter,), = rows.stack.sql("SELECT MAX(id) FROM dead_letters WHERE event_id = %s AND place = %s", rows.event, place)
+    return str(letter)
+
+
+def test_dead_letters_are_listed_and_shown(rows):
+    rows.stack.sql("INSERT INTO dead_letters (digest, queue, reason, detail, body, died_at) VALUES (UNHEX(SHA2('x', 256)), "
+                   "'onsale.bookings.2', 'not_json', 'no JSON: \\'[\\' expected', %s, '2026-11-23 10:00:31')", b"\xff\x00\x1b[2Jhello")
+    listed = rows.stack.onsale_json("dead", "list")
+    check("dead list", listed)
+    assert [(item["event"], item["place"], item["order_state"]) for item in listed["items"]] == [
+        (rows.slug, 4, "failed"), (None, None, None)]
+    page = rows.stack.onsale_json("dead", "list", "--limit", "1")
+    assert page["next"] == str(page["items"][0]["id"])
+    rest = rows.stack.onsale_json("dead", "list", "--limit", "1", "--after", page["next"])
+    assert [item["reason"] for item in rest["items"]] == ["not_json"] and rest["next"] is None
+    shown = rows.stack.onsale_json("dead", "show", str(rest["items"][0]["id"]))
+    check("dead show", shown)
+    assert "hello" in shown["body"] and "\x1b" not in shown["body"]
+    text = rows.stack.onsale("dead", "show", letter_of(rows, 4), expect=0).out
+    assert f"{rows.slug}, place 4, attempt 1: failed" in text
+    assert "broken_order" in rows.stack.onsale("dead", "list", expect=0).out
+    rows.stack.onsale("dead", "show", "999999", expect=3)
+    rows.stack.onsale("dead", "show", "x", expect=2)
+
+
+def test_retry_releases_the_order_again(rows):
+    letter = letter_of(rows, 4)
+    answer = rows.stack.onsale_json("dead", "retry", letter)
+    check("dead retry", answer)
+    assert answer == {"retried": [int(letter)], "refused": []}
+    assert rows.stack.sql("SELECT state, reason, revision FROM bookings WHERE event_id = %s AND place = 4", rows.event) == (
+        ("released", None, 4),)
+    assert rows.stack.sql("SELECT state, published, release_no, revision FROM orders WHERE event_id = %s AND place = 4",
+                          rows.event) == (("released", 0, 2, 2),)
+    (state, by, at), = rows.stack.sql("SELECT state, resolved_by, resolved_at FROM dead_letters WHERE id = %s", letter)
+    assert state == "retried" and "@" in by and at
+    assert steps(rows.stack.onsale_json("booking", "show", rows.slug, "4"))[-2:] in (["released", "retried"],
+                                                                                    ["retried", "released"])
+    # Once more: it is on its way.
+    assert "retried already" in rows.stack.onsale("dead", "retry", letter, expect=0).out
+    assert rows.stack.sql("SELECT release_no FROM orders WHERE event_id = %s AND place = 4", rows.event) == ((2,),)
+    assert rows.stack.onsale_json("dead", "list")["items"] == []
+    rows.stack.onsale("dead", "discard", letter, expect=1)
+
+
+def test_what_cannot_be_retried(rows):
+    rows.letter(1, reason="returned")
+    rows.letter(5, reason="returned")
+    rows.stack.sql("INSERT INTO dead_letters (digest, queue, reason, detail, body, died_at) VALUES (UNHEX(SHA2('x', 256)), "
+                   "'onsale.bookings.2', 'not_json', '', '', '2026-11-23 10:00:31')")
+    (orphan,), = rows.stack.sql("SELECT id FROM dead_letters WHERE event_id IS NULL")
+    assert "is confirmed" in rows.stack.onsale("dead", "retry", letter_of(rows, 1), expect=1).out
+    assert "belongs to no order" in rows.stack.onsale("dead", "retry", str(orphan), expect=1).out
+    assert "there is none" in rows.stack.onsale("dead", "retry", "999999", expect=3).out
+    for words in ([], ["--all", "1"], ["x"]):
+        rows.stack.onsale("dead", "retry", *words, expect=2)
+    rows.order(4, "placed", attempt=2, placed="00:30")
+    assert "attempt 2" in rows.stack.onsale("dead", "retry", letter_of(rows, 4), expect=1).out
+    rows.run("DELETE FROM orders WHERE event_id = {e} AND attempt = 2")
+    result = rows.stack.onsale("dead", "retry", "--all", expect=0)
+    assert result.out.endswith("1 retried, 3 skipped\n")
+    assert rows.stack.sql("SELECT state FROM bookings WHERE event_id = %s AND place = 4", rows.event) == (("released",),)
+
+
+def test_discard(rows):
+    letter = letter_of(rows, 4)
+    answer = rows.stack.onsale_json("dead", "discard", letter)
+    check("dead discard", answer)
+    assert answer == {"discarded": [int(letter)], "refused": []}
+    rows.stack.onsale("dead", "discard", letter, expect=0)
+    assert rows.stack.onsale_json("dead", "list")["items"] == []
+    assert rows.stack.sql("SELECT state FROM bookings WHERE event_id = %s AND place = 4", rows.event) == (("failed",),)
+    rows.stack.onsale("dead", "discard", "999999", expect=3)
+    rows.stack.onsale("dead", "retry", letter, expect=0)  # on second thoughts
+    assert rows.stack.sql("SELECT state FROM dead_letters WHERE id = %s", letter) == (("retried",),)
+
+
+# Status
+
+def test_status_counts_orders(rows):
+    status = rows.stack.onsale_json("status", rows.slug)
+    check("status", status)
+    assert status["orders"] == {"placed": 1, "released": 1, "sold_out": 0, "refused": 0, "cancelled": 0}
+    assert {state: count for state, count in status["bookings"].items() if count} == {"confirmed": 2, "held": 1, "sold_out": 1,
+                                                                                      "failed": 1}
+    assert status["dead_letters"] == {"event": 1, "no_event": 0} and status["oldest_unbooked_ms"] > 0
+    floor = next(tier for tier in status["tiers"] if tier["code"] == "floor")
+    assert (floor["capacity"], floor["held"], floor["sold"], floor["left"], floor["asked"]) == (2000, 2, 2, 1996, 2)
+    text = rows.stack.onsale("status", rows.slug, expect=0).out
+    assert "orders        1 placed, 1 released and not booked yet, the oldest for" in text
+    assert "bookings      1 held, 2 confirmed, 1 sold_out, 1 failed\ndead letters  1 open\n" in text
+    check("status", rows.stack.onsale_json("watch", rows.slug, "--count", "1"))
+    rows.run("DELETE FROM orders WHERE event_id = {e} AND place = 5")
+    assert rows.stack.onsale_json("status", rows.slug)["oldest_unbooked_ms"] is None
+
+
+def test_status_without_rabbitmq(rows):
+    status = rows.stack.onsale("status", rows.slug, as_json=True, expect=0,
+                               environment={"ONSALE_AMQP_URL": "amqp://guest:guest@127.0.0.1:1/"}).json
+    check("status", status)
+    assert status["broker"] == "away" and status["queues"] is None
+    rows.stack.onsale("booking", "cancel", rows.slug, "1", expect=0,
+                      environment={"ONSALE_AMQP_URL": "amqp://guest:guest@127.0.0.1:1/"})
+    assert rows.stack.sql("SELECT queue FROM outbox") == (("onsale.outcomes",),)  # a sweep tells it
+
+
+def test_selling_out_is_in_the_log(rows):
+    rows.run("INSERT INTO event_log (event_id, at, actor, action) VALUES ({e}, UTC_TIMESTAMP(6), 'booking-worker', 'sell_out')")
+    assert "sell_out booking-worker\n" in rows.stack.onsale("log", rows.slug, expect=0).out

@@ -197,7 +197,7 @@ void page_build(struct page_build *build, const struct snapshot *event, const st
     }
     if (form_value(query, "tier"))
         begin_with_query(build, event, query, ret);
-    else if (order && (order->state == ORDER_PLACED || order->state == ORDER_CANCELLED))
+    else if (order && order->state == ORDER_PLACED)
         begin_with_order(build, event, order, tickets, others, ret);
 }
 

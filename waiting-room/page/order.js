@@ -343,6 +343,7 @@ export class Ordering {
     #takingBack = false;
     #problem = null;
     #note = null;
+    #isOther = !document.querySelector('.other-choice').hidden; // booked was not what was wanted first
     #shown = null; // the outcome that is shown
 
     constructor(page, order) {
@@ -384,6 +385,7 @@ export class Ordering {
         const isOwn = this.#sending !== null || this.#takingBack;
         const before = this.#order;
         this.#order = order;
+        if (before?.attempt === order.attempt && before.tier !== order.tier) this.#isOther = order.state === 'confirmed';
         if (order.state !== 'placed') this.#isEditing = false;
         else if (this.#isEditing && !isOwn) this.#note = words.changed;
         if (before?.state !== order.state) this.#problem = null;
@@ -456,8 +458,7 @@ export class Ordering {
         fill('.order-spelled', spelled(order.reference));
         show(document.querySelector('div.order-others'), others.length > 0);
         setText($('order-alternatives'), others.map(other => this.#text(other)).join(words.then));
-        const isOther = order.state === 'confirmed' && others.some(other => other.tier === order.tier);
-        show(document.querySelector('.other-choice'), isOther);
+        show(document.querySelector('.other-choice'), order.state === 'confirmed' && this.#isOther);
         setText($('refund'), words.refund[order.refund] ?? '');
     }
 

@@ -404,7 +404,8 @@ static void end_order(struct check *check, const struct visitor *visitor, uint32
     if (order->under_way && order->asked_us < late_us && !check->interrupted)
         violation(check, CHECK_NOT_ANSWERED, number,
                   "asked for something about the order at %.3f s, and was not answered", (double)order->asked_us / 1e6);
-    if (order->known && order_has_places(order->state) && visitor->place > check->served_max)
+    if (order->known && order_has_places(order->state) && visitor->place > check->served_max &&
+        order->told_us < check->last_us - CHECK_GRACE_US)
         violation(check, CHECK_TOO_EARLY, number,
                   "was booked with place %" PRIu64 " when served was %" PRIu64 " at most", visitor->place,
                   check->served_max);

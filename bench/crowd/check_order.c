@@ -141,6 +141,8 @@ static enum check_rule take_told(struct check_order *order, const struct told_or
         order->changed_us = at_us;
     if (!order->known || told->attempt != order->told.attempt)
         order->asked_again = false;
+    if (!order->known || is_below(order->told, version))
+        order->told_us = at_us;
     order->known = true;
     order->state = told->state;
     order->quantity = told->quantity;

@@ -35,6 +35,7 @@ struct check_order {
     struct check_version framed; // the newest on a stream
     struct check_version stream_floor, answer_floor; // what was known when the stream, the answer was asked for
     int64_t asked_us; // when it was last asked for something
+    int64_t told_us; // when something new was told of it
     int64_t changed_us; // when the visitor's PUT was acknowledged, or an order was told of first
     uint8_t wish_count;
     bool forgot; // more wishes than there is room for: what the order says cannot be judged any more

@@ -15,8 +15,8 @@ from harness.stack import PATIENCE, Stack
 VISITORS = 300
 FROZEN_SECONDS = 20
 TIERS = [
-    {"code": "floor", "name": "Floor", "price": 4500, "capacity": 400},
-    {"code": "side", "name": "Side", "capacity": 150,
+    {"code": "floor", "name": "Floor", "price": 4500, "capacity": 370},
+    {"code": "side", "name": "Side", "capacity": 120,
      "prices": [{"code": "adult", "name": "Adult", "amount": 3000}, {"code": "child", "name": "Child", "amount": 1000}]},
 ]
 # What may be said while something is away. Anything else of level error is a fault, also here.

@@ -69,7 +69,7 @@ struct order_decision order_decide_take_back(const struct order_rows *rows)
     if (state == ORDER_CONFIRMED)
         return answer(ORDER_HAS_TICKETS);
     if (state != ORDER_PLACED)
-        return answer(order_is_final(state) ? ORDER_NONE : ORDER_TOO_LATE);
+        return answer(order_is_final(state) ? ORDER_ENDED : ORDER_TOO_LATE);
     return write_row(rows->attempt, rows->revision + 1, ORDER_CANCELLED);
 }
 

@@ -36,6 +36,7 @@ enum order_verdict {
     ORDER_TOO_LATE, // released already
     ORDER_HAS_TICKETS, // confirmed: there is nothing to order any more
     ORDER_NONE, // nothing to take back
+    ORDER_ENDED, // nor any more: it ended without tickets
     ORDER_TOO_OFTEN,
 };
 

@@ -2,12 +2,12 @@
 // One pass over the document; every problem that it has is noted, so that a visitor mends all of them at once.
 #include "waiting-room/order_form.h"
 
-#include <openssl/sha.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/customer.h"
 #include "common/json.h"
 #include "common/utf8.h"
 #include "waiting-room/http.h"
@@ -320,17 +320,6 @@ static int read_person(struct reading *reading, const json_t *body)
     return error;
 }
 
-void order_form_customer(const char *email, uint8_t ret[static ORDER_CUSTOMER_BYTES])
-{
-    char folded[ORDER_FORM_EMAIL_BYTES_MAX + 1];
-    unsigned char digest[SHA256_DIGEST_LENGTH];
-    size_t bytes = strnlen(email, ORDER_FORM_EMAIL_BYTES_MAX);
-    for (size_t i = 0; i < bytes; i++)
-        folded[i] = email[i] >= 'A' && email[i] <= 'Z' ? (char)(email[i] - 'A' + 'a') : email[i];
-    SHA256((const unsigned char *)folded, bytes, digest);
-    memcpy(ret, digest, ORDER_CUSTOMER_BYTES);
-}
-
 static int take_choices(struct order_form *form, struct priced *first, struct buffer *alternatives)
 {
     struct buffer choices = BUFFER_INIT;
@@ -391,7 +380,7 @@ int order_form_read(const char *body, size_t bytes, const struct snapshot *event
         return error;
     }
     memcpy(form.currency, event->currency, sizeof form.currency);
-    order_form_customer(form.email, form.customer);
+    customer_of_email(form.email, form.customer);
     *ret = form;
     return 0;
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "common/buffer.h"
+#include "common/customer.h"
 #include "common/error.h"
 #include "common/slug.h"
 #include "waiting-room/snapshot.h"
@@ -15,7 +16,6 @@
 #define ORDER_FORM_EMAIL_BYTES_MAX 254 // RFC 5321, 4.5.3.1.3: a path of 256 with its angle brackets
 #define ORDER_FORM_NAME_BYTES_MAX 200
 #define ORDER_FORM_LANG_BYTES_MAX 35 // RFC 5646, 4.4.1
-#define ORDER_CUSTOMER_BYTES 16
 #define ORDER_FORM_PROBLEMS_MAX 16
 
 struct order_form {
@@ -27,7 +27,7 @@ struct order_form {
     char *choices; // JSON array of all choices, the first one too, as orders.choices has it
     char *alternatives; // JSON array of the others; NULL: none
     char *email, *name, *lang; // name, lang NULL: not given
-    uint8_t customer[ORDER_CUSTOMER_BYTES]; // who, by e-mail
+    uint8_t customer[CUSTOMER_BYTES]; // who, by e-mail
 };
 
 struct order_form_problem {
@@ -46,8 +46,5 @@ struct order_form_problems {
 int order_form_read(const char *body, size_t bytes, const struct snapshot *event, struct order_form *ret,
                     struct order_form_problems *ret_problems) MUST_USE;
 void order_form_done(struct order_form *form); // accepts NULL and an empty one
-
-// Which customer an e-mail stands for: ASCII letters count in either case, everything else to the byte.
-void order_form_customer(const char *email, uint8_t ret[static ORDER_CUSTOMER_BYTES]);
 
 #endif

@@ -58,6 +58,8 @@ static const struct problem *problem_of_verdict(const struct visit *visit, struc
         return &PROBLEM_RELEASED;
     case ORDER_HAS_TICKETS:
         return &PROBLEM_CONFIRMED;
+    case ORDER_ENDED:
+        return &PROBLEM_ENDED;
     case ORDER_TOO_OFTEN:
         more->retry_after_seconds = 3600;
         return &PROBLEM_TOO_OFTEN;

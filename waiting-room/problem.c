@@ -33,6 +33,7 @@ const struct problem
                         "It cannot be changed or taken back any more. What becomes of it is told in a moment."},
     PROBLEM_CONFIRMED = {409, "confirmed", "The tickets are booked",
                          "There is nothing left to order with this place. Only the seller can cancel a booking."},
+    PROBLEM_ENDED = {409, "ended", "The order has ended", "It brought no tickets, so there is nothing to take back."},
     PROBLEM_LEFT = {409, "left", "The place was given up", "Join again to order."},
     PROBLEM_TURN_OVER = {410, "turn-over", "The turn is over", "The time to order with this place has passed."},
     PROBLEM_TOO_OFTEN = {429, "too-many-changes", "The order was changed too often",
@@ -54,7 +55,7 @@ static const struct problem *const all[] = {
     &PROBLEM_NOT_FOUND, &PROBLEM_NO_EVENT,    &PROBLEM_METHOD,     &PROBLEM_NOT_ACCEPTABLE, &PROBLEM_DRAFT,
     &PROBLEM_SOLD_OUT,  &PROBLEM_CLOSED,      &PROBLEM_MEDIA_TYPE, &PROBLEM_INVALID,        &PROBLEM_TOO_MANY,
     &PROBLEM_STOPPED,   &PROBLEM_UNAVAILABLE, &PROBLEM_NO_KEY,     &PROBLEM_NO_ORDER,       &PROBLEM_RELEASED,
-    &PROBLEM_CONFIRMED, &PROBLEM_LEFT,        &PROBLEM_TURN_OVER,  &PROBLEM_TOO_OFTEN,
+    &PROBLEM_CONFIRMED, &PROBLEM_LEFT,        &PROBLEM_TURN_OVER,  &PROBLEM_TOO_OFTEN,      &PROBLEM_ENDED,
 };
 
 const struct problem *problem_find(const char *type, size_t type_bytes)

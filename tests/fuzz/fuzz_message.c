@@ -16,6 +16,17 @@ static void check_served(const struct message *message)
     }
 }
 
+static void check_orders(const struct message *message)
+{
+    if (message->type == MESSAGE_BOOK)
+        FUZZ_CHECK(message->book.event_id >= 1 && message->book.place >= 1 && message->book.attempt >= 1 &&
+                   message->book.attempt <= UINT16_MAX && message->book.release >= 1);
+    if (message->type == MESSAGE_ORDERED)
+        FUZZ_CHECK(message->ordered.number_count <= MESSAGE_NUMBERS_MAX);
+    if (message->type == MESSAGE_STOCK)
+        FUZZ_CHECK(message->stock.tier_count <= MESSAGE_TIERS_MAX && message->stock.at_us >= 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     static struct message message, again;
@@ -26,6 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     }
     if (message.type == MESSAGE_SERVED)
         check_served(&message);
+    check_orders(&message);
     struct buffer first = BUFFER_INIT, second = BUFFER_INIT;
     message_write(&message, &first);
     FUZZ_CHECK(!first.failed);

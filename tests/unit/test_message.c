@@ -194,6 +194,82 @@ static void garbage_in_an_event_is_refused(void **state)
     }
 }
 
+static void those_of_orders_go_there_and_back(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "{\"v\":1,\"type\":\"book\",\"slug\":\"gala\",\"event_id\":4294967295,\"place\":4211,\"attempt\":65535,"
+        "\"release\":4294967295}",
+        "{\"v\":1,\"type\":\"ordered\",\"slug\":\"gala\",\"due\":true,\"numbers\":[4211,4212]}",
+        "{\"v\":1,\"type\":\"ordered\",\"slug\":\"gala\",\"due\":false,\"numbers\":[]}",
+        "{\"v\":1,\"type\":\"stock\",\"slug\":\"gala\",\"at_us\":1795470000000000,\"tiers\":[{\"code\":\"floor\",\"left\":1200,"
+        "\"asked\":800},{\"code\":\"b\",\"left\":0,\"asked\":0}]}",
+        "{\"v\":1,\"type\":\"stock\",\"slug\":\"gala\",\"at_us\":0,\"tiers\":[]}",
+    };
+    static const enum message_type types[] = {MESSAGE_BOOK, MESSAGE_ORDERED, MESSAGE_ORDERED, MESSAGE_STOCK,
+                                              MESSAGE_STOCK};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct message message;
+        assert_int_equal(read_text(texts[i], &message), 0);
+        assert_int_equal(message.type, types[i]);
+        assert_written(&message, texts[i]);
+    }
+}
+
+static void garbage_about_orders_is_refused(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"\"book\",\"event_id\":1,\"place\":1,\"attempt\":1,\"release\":1", "slug"},
+        {"\"book\",\"slug\":\"a\",\"event_id\":0,\"place\":1,\"attempt\":1,\"release\":1", "event_id"},
+        {"\"book\",\"slug\":\"a\",\"event_id\":4294967296,\"place\":1,\"attempt\":1,\"release\":1", "event_id"},
+        {"\"book\",\"slug\":\"a\",\"event_id\":1,\"place\":0,\"attempt\":1,\"release\":1", "place"},
+        {"\"book\",\"slug\":\"a\",\"event_id\":1,\"place\":1,\"attempt\":65536,\"release\":1", "attempt"},
+        {"\"book\",\"slug\":\"a\",\"event_id\":1,\"place\":1,\"attempt\":1.5,\"release\":1", "attempt"},
+        {"\"book\",\"slug\":\"a\",\"event_id\":1,\"place\":1,\"attempt\":1", "release"},
+        {"\"ordered\",\"slug\":\"a\",\"numbers\":[1]", "due"},
+        {"\"ordered\",\"slug\":\"a\",\"due\":true", "numbers"},
+        {"\"ordered\",\"slug\":\"a\",\"due\":true,\"numbers\":[0]", "numbers"},
+        {"\"ordered\",\"slug\":\"a\",\"due\":true,\"numbers\":[\"1\"]", "numbers"},
+        {"\"stock\",\"slug\":\"a\",\"tiers\":[]", "at_us"},
+        {"\"stock\",\"slug\":\"a\",\"at_us\":-1,\"tiers\":[]", "at_us"},
+        {"\"stock\",\"slug\":\"a\",\"at_us\":1", "tiers"},
+        {"\"stock\",\"slug\":\"a\",\"at_us\":1,\"tiers\":[{\"code\":\"A\",\"left\":1,\"asked\":1}]", "tiers"},
+        {"\"stock\",\"slug\":\"a\",\"at_us\":1,\"tiers\":[{\"code\":\"a\",\"left\":-1,\"asked\":1}]", "tiers"},
+        {"\"stock\",\"slug\":\"a\",\"at_us\":1,\"tiers\":[{\"code\":\"a\",\"left\":1}]", "tiers"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[512];
+        snprintf(text, sizeof(text), "{\"v\":1,\"type\":%s}", cases[i][0]);
+        assert_refused(text, cases[i][1]);
+    }
+}
+
+static void too_many_numbers_and_tiers_are_refused(void **state)
+{
+    (void)state;
+    struct buffer text = BUFFER_INIT;
+    struct message message;
+    for (unsigned count = MESSAGE_NUMBERS_MAX; count <= MESSAGE_NUMBERS_MAX + 1; count++) {
+        buffer_clear(&text);
+        buffer_text(&text,
+                    "{\"v\":1,\"type\":\"ordered\",\"slug\":\"a\",\"due\":true,\"numbers\":[9223372036854775807");
+        for (unsigned i = 1; i < count; i++)
+            buffer_text(&text, ",9223372036854775807");
+        buffer_text(&text, "]}");
+        assert_int_equal(read_text(text.data, &message), count > MESSAGE_NUMBERS_MAX ? ERROR_INVALID : 0);
+    }
+    for (unsigned count = MESSAGE_TIERS_MAX; count <= MESSAGE_TIERS_MAX + 1; count++) {
+        buffer_clear(&text);
+        buffer_text(&text, "{\"v\":1,\"type\":\"stock\",\"slug\":\"a\",\"at_us\":1,\"tiers\":[");
+        for (unsigned i = 0; i < count; i++)
+            buffer_format(&text, "%s{\"code\":\"tier%u\",\"left\":9223372036854775807,\"asked\":0}", i ? "," : "", i);
+        buffer_text(&text, "]}");
+        assert_int_equal(read_text(text.data, &message), count > MESSAGE_TIERS_MAX ? ERROR_INVALID : 0);
+    }
+    buffer_done(&text);
+}
+
 static void too_much_is_refused(void **state)
 {
     (void)state;
@@ -216,10 +292,16 @@ static void too_much_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(served_goes_there_and_back), cmocka_unit_test(the_small_ones_go_there_and_back),
-        cmocka_unit_test(the_largest_fits),           cmocka_unit_test(unknown_members_are_ignored),
-        cmocka_unit_test(garbage_is_refused),         cmocka_unit_test(garbage_in_an_event_is_refused),
+        cmocka_unit_test(served_goes_there_and_back),
+        cmocka_unit_test(the_small_ones_go_there_and_back),
+        cmocka_unit_test(the_largest_fits),
+        cmocka_unit_test(unknown_members_are_ignored),
+        cmocka_unit_test(garbage_is_refused),
+        cmocka_unit_test(garbage_in_an_event_is_refused),
         cmocka_unit_test(too_much_is_refused),
+        cmocka_unit_test(those_of_orders_go_there_and_back),
+        cmocka_unit_test(garbage_about_orders_is_refused),
+        cmocka_unit_test(too_many_numbers_and_tiers_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

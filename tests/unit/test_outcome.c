@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// Outcomes: what is written is read back the same, and garbage is refused whole.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/outcome.h"
+
+static const char example[] =
+    "{\"v\":1,\"type\":\"outcomes\",\"slug\":\"spring-gala\",\"currency\":\"EUR\",\"sender\":\"abc\",\"seq\":17,\"outcomes\":["
+    "{\"place\":4211,\"attempt\":1,\"revision\":3,\"visitor\":\"00112233445566778899aabbccddeeff\",\"state\":\"confirmed\","
+    "\"reference\":\"K7QM-4WDP\",\"tier\":\"floor\",\"quantity\":2,\"amount\":9000,\"tickets\":{\"full\":2}},"
+    "{\"place\":1,\"attempt\":65535,\"revision\":4294967295,\"visitor\":\"ffffffffffffffffffffffffffffffff\",\"state\":"
+    "\"refused\",\"reason\":\"customer_limit\"}]}";
+
+static void write(const struct outcomes *outcomes, struct buffer *text)
+{
+    outcomes_begin(text, outcomes->slug, outcomes->currency, outcomes->sender[0] ? outcomes->sender : NULL,
+                   outcomes->seq);
+    for (size_t i = 0; i < outcomes->count; i++)
+        outcomes_add(text, &outcomes->items[i]);
+    outcomes_end(text);
+    assert_false(text->failed);
+}
+
+static void they_go_there_and_back(void **state)
+{
+    (void)state;
+    struct outcomes outcomes;
+    struct buffer text = BUFFER_INIT;
+    assert_int_equal(outcomes_read(example, strlen(example), &outcomes, NULL, 0), 0);
+    assert_string_equal(outcomes.slug, "spring-gala");
+    assert_string_equal(outcomes.currency, "EUR");
+    assert_string_equal(outcomes.sender, "abc");
+    assert_int_equal(outcomes.seq, 17);
+    assert_int_equal(outcomes.count, 2);
+    const struct outcome *first = &outcomes.items[0], *second = &outcomes.items[1];
+    assert_int_equal(first->place, 4211);
+    assert_int_equal(first->visitor[1], 0x11);
+    assert_int_equal(first->state, ORDER_CONFIRMED);
+    assert_int_equal(first->reason, ORDER_NO_REASON);
+    assert_string_equal(first->reference, "K7QM-4WDP");
+    assert_string_equal(first->tickets, "{\"full\":2}");
+    assert_int_equal(second->attempt, UINT16_MAX);
+    assert_int_equal(second->revision, UINT32_MAX);
+    assert_int_equal(second->reason, ORDER_CUSTOMER_LIMIT);
+    assert_string_equal(second->tier, "");
+    assert_null(second->tickets);
+    write(&outcomes, &text);
+    assert_string_equal(text.data, example);
+    buffer_done(&text);
+    outcomes_done(&outcomes);
+    outcomes_done(&outcomes);
+    outcomes_done(NULL);
+}
+
+static void build(struct buffer *text, size_t count)
+{
+    const struct outcome outcome = {.place = INT64_MAX, .attempt = 1, .revision = 1, .state = ORDER_SOLD_OUT};
+    buffer_clear(text);
+    outcomes_begin(text, "a", "EUR", NULL, 0);
+    for (size_t i = 0; i < count; i++)
+        outcomes_add(text, &outcome);
+    outcomes_end(text);
+}
+
+static void the_most_fits_and_one_more_does_not(void **state)
+{
+    (void)state;
+    struct outcomes outcomes = {0};
+    struct buffer text = BUFFER_INIT;
+    const size_t counts[] = {0, 1, OUTCOMES_MAX};
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        build(&text, counts[i]);
+        assert_int_equal(outcomes_read(text.data, text.bytes, &outcomes, NULL, 0), 0);
+        assert_int_equal(outcomes.count, counts[i]);
+        assert_string_equal(outcomes.sender, "");
+        outcomes_done(&outcomes);
+    }
+    build(&text, OUTCOMES_MAX + 1);
+    assert_int_equal(outcomes_read(text.data, text.bytes, &outcomes, NULL, 0), ERROR_INVALID);
+    buffer_done(&text);
+}
+
+// The example with one piece in place of another.
+static void assert_refused(const char *piece, const char *other)
+{
+    const char *at = strstr(example, piece);
+    char text[2048], problem[128] = "";
+    struct outcomes outcomes = {.count = 77};
+    assert_non_null(at);
+    snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - example), example, other, at + strlen(piece));
+    if (outcomes_read(text, strlen(text), &outcomes, problem, sizeof(problem)) != ERROR_INVALID)
+        fail_msg("was read: %s", text);
+    assert_true(problem[0] != '\0');
+    assert_int_equal(outcomes.count, 77);
+}
+
+static void garbage_is_refused(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"{\"v\":1", "{\"v\":2"},
+        {"\"outcomes\",", "\"outcome\","},
+        {"\"spring-gala\"", "\"Spring\""},
+        {"\"EUR\"", "\"EURO\""},
+        {"\"EUR\"", "\"EU\""},
+        {"\"abc\"", "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\""},
+        {"\"seq\":17", "\"seq\":-1"},
+        {"\"place\":4211", "\"place\":0"},
+        {"\"place\":4211", "\"place\":\"4211\""},
+        {"\"attempt\":65535", "\"attempt\":65536"},
+        {"\"revision\":4294967295", "\"revision\":4294967296"},
+        {"\"revision\":3", "\"revision\":0"},
+        {"eeff", "eefg"},
+        {"eeff", "EEFF"},
+        {"eeff", "eef"},
+        {"\"confirmed\"", "\"happy\""},
+        {"\"confirmed\"", "null"},
+        {"\"customer_limit\"", "\"because\""},
+        {"\"K7QM-4WDP\"", "\"K7QM-4WDPX\""},
+        {"\"quantity\":2", "\"quantity\":-2"},
+        {"\"amount\":9000", "\"amount\":9000.5"},
+        {"{\"full\":2}", "[2]"},
+        {"{\"full\":2}", "{\"full\":-2}"},
+        {"{\"full\":2}", "{\"FULL\":2}"},
+        {"{\"full\":2}}", "{\"full\":2}},7"},
+        {"\"outcomes\":[", "\"outcome\":["},
+        {"]}", "]"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_refused(cases[i][0], cases[i][1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(they_go_there_and_back),
+        cmocka_unit_test(the_most_fits_and_one_more_does_not),
+        cmocka_unit_test(garbage_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -156,7 +156,7 @@ packages:
 	@tools/packages install build run test lint fuzz
 
 # Each measurement prints its summary and keeps its raw runs in bench/results/.
-bench: bench-joins
+bench: bench-joins bench-bookings
 
 .PHONY: bench-joins
 bench-joins: export BUILD := $(BUILD)
@@ -164,6 +164,13 @@ bench-joins:
 	@tools/packages install build run test bench
 	$(again) all
 	@$(PYTHON) -B bench/joins.py
+
+.PHONY: bench-bookings
+bench-bookings: export BUILD := $(BUILD)
+bench-bookings:
+	@tools/packages install build run test bench
+	$(again) all $(ROOT)/bench/one-by-one
+	@$(PYTHON) -B bench/bookings.py
 
 # The command line is for people; the servers are started by systemd and need not be in anybody's PATH.
 install: all
@@ -257,3 +264,10 @@ $(ROOT)/bench/crowd: $(call objects_of,$(wildcard bench/crowd/*.c)) $(common_obj
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 all test-programs: crowd
 # --- end of the crowd
+
+# --- What bench-bookings measures against.
+$(ROOT)/bench/one-by-one: $(call objects_of,$(wildcard bench/bookings/*.c)) $(common_objects)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+# --- end of bench-bookings

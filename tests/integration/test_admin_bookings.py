@@ -337,3 +337,51 @@ def test_status_without_rabbitmq(rows):
 def test_selling_out_is_in_the_log(rows):
     rows.run("INSERT INTO event_log (event_id, at, actor, action) VALUES ({e}, UTC_TIMESTAMP(6), 'booking-worker', 'sell_out')")
     assert "sell_out booking-worker\n" in rows.stack.onsale("log", rows.slug, expect=0).out
+
+
+# With all programs
+
+def order(client, visitor, slug, email):
+    answer = client.put(f"/v1/events/{slug}/order", headers=visitor.headers,
+                        json={"tier": "floor", "quantity": 2, "email": email})
+    assert answer.status_code == 202, answer.text
+
+
+def state_of(stack, slug, place):
+    attempts = stack.onsale_json("booking", "show", slug, str(place))["attempts"]
+    return attempts and (attempts[-1]["booking"] or attempts[-1])["state"]
+
+
+def test_cancel_and_retry_reach_the_visitor(stack_factory):
+    """One visitor's booking is cancelled; another's dies on the way, is mended, and is sent on."""
+    stack = stack_factory().start(workers=1, notifiers=1)
+    stack.event("gala", pace="0", tiers=[{"code": "floor", "name": "Floor", "price": 4500, "capacity": 100}])
+    ada, ben = stack.join("gala"), stack.join("gala")
+    stream, client = stack.pool().event_stream("gala", ada), stack.client()
+    bens = stack.pool().event_stream("gala", ben)
+    order(client, ada, "gala", "ada@example.org")
+    order(client, ben, "gala", "ben@example.org")
+    good, = stack.sql("SELECT choices FROM orders WHERE place = %s", ben.place)
+    stack.sql("UPDATE orders SET choices = '[]' WHERE place = %s", ben.place)
+    stack.expect_errors("condemned", "dead_letter")
+    stack.onsale("rate", "gala", "100/s", expect=0)
+
+    stream.wait("order", lambda news: news["state"] == "confirmed", seconds=10)
+    bens.wait("order", lambda news: news["state"] == "failed", seconds=10)
+    letters = wait_until(lambda: stack.onsale_json("dead", "list")["items"], "the dead letter is recorded", 10)
+    assert [(letter["event"], letter["place"], letter["reason"]) for letter in letters] == [("gala", ben.place, "broken_order")]
+    assert stack.onsale_json("audit", "gala", "--settled")["ok"]
+
+    stack.sql("UPDATE orders SET choices = %s WHERE place = %s", good[0], ben.place)
+    stack.onsale("dead", "retry", "--all", expect=0)
+    confirmed = bens.wait("order", lambda news: news["state"] == "confirmed", seconds=10)
+    assert confirmed.data["attempt"] == 1 and state_of(stack, "gala", ben.place) == "confirmed"
+
+    stack.onsale("booking", "cancel", "gala", str(ada.place), expect=0)
+    cancelled = stream.wait("order", lambda news: news["state"] == "cancelled", seconds=5)
+    assert cancelled.data["revision"] > 3
+    assert stack.sql("SELECT held, sold FROM tiers") == ((0, 2),)
+    status = stack.onsale_json("status", "gala")
+    assert [queue["consumers"] for queue in status["queues"]] == [1, 1, 1]
+    wait_until(lambda: stack.sql("SELECT COUNT(*) FROM outbox") == ((0,),), "the outbox is empty", 15)
+    assert stack.onsale_json("audit", "gala", "--settled")["ok"]

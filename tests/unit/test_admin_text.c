@@ -6,17 +6,21 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "admin/command.h"
+#include "admin/csv.h"
 #include "admin/currency.h"
 #include "admin/grants.h"
 #include "admin/migrations.h"
+#include "admin/reference.h"
 #include "admin/seat_range.h"
 #include "admin/sql_text.h"
 #include "admin/table.h"
+#include "common/customer.h"
 
 static void assert_seats(const char *text, const char *written, size_t count)
 {
@@ -239,11 +243,75 @@ static void test_commands(void **state)
     }
 }
 
+static void assert_csv(const char *field, const char *written)
+{
+    struct buffer text = BUFFER_INIT;
+    csv_write((const char *const[]){"a", field, NULL}, 3, &text);
+    char want[200];
+    snprintf(want, sizeof(want), "a,%s,\r\n", written);
+    assert_string_equal(text.data, want);
+    buffer_done(&text);
+}
+
+static void test_csv(void **state)
+{
+    (void)state;
+    assert_csv("", "");
+    assert_csv("plain", "plain");
+    assert_csv("a b", "a b");
+    assert_csv("a,b", "\"a,b\"");
+    assert_csv("say \"x\"", "\"say \"\"x\"\"\"");
+    assert_csv("two\r\nlines", "\"two\r\nlines\"");
+    assert_csv("1-2=3", "1-2=3");
+    assert_csv("=1+1", "\"'=1+1\"");
+    assert_csv("+49", "\"'+49\"");
+    assert_csv("-1", "\"'-1\"");
+    assert_csv("@SUM(A1)", "\"'@SUM(A1)\"");
+    assert_csv("\t=1", "\"'\t=1\"");
+}
+
+static void test_references(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"", "K7QM", "K7QM-4WD", "K7QM-4WDPX", "K7QM-4WDU", "K7QM_4WDP", "K7QM-4WD\xc3"};
+    char reference[REFERENCE_BYTES] = "";
+    assert_int_equal(reference_parse("K7QM-4WDP", reference), 0);
+    assert_string_equal(reference, "K7QM-4WDP");
+    assert_int_equal(reference_parse(" kolm 4i-dp ", reference), 0);
+    assert_string_equal(reference, "K01M-41DP");
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(reference_parse(bad[i], reference), ERROR_INVALID);
+        assert_string_equal(reference, "K01M-41DP");
+    }
+}
+
+static void test_customers(void **state)
+{
+    (void)state;
+    // printf %s ada@example.org | sha256sum
+    static const uint8_t ada[CUSTOMER_BYTES] = {0xcf, 0xe0, 0x0d, 0xde, 0x46, 0xef, 0x94, 0x26,
+                                                0x01, 0xff, 0xaf, 0xb9, 0xe2, 0x82, 0x5e, 0x80};
+    static const char *const same[] = {"ada@example.org", "ADA@Example.Org", " ada@example.org\r\n",
+                                       "\tAda@example.org"};
+    uint8_t customer[CUSTOMER_BYTES], other[CUSTOMER_BYTES];
+    for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
+        customer_of_email(same[i], customer);
+        assert_memory_equal(customer, ada, CUSTOMER_BYTES);
+    }
+    customer_of_email("ada @example.org", other);
+    assert_memory_not_equal(other, ada, CUSTOMER_BYTES);
+    // Only ASCII letters are folded.
+    customer_of_email("\xc3\x84@example.org", customer);
+    customer_of_email("\xc3\xa4@example.org", other);
+    assert_memory_not_equal(other, customer, CUSTOMER_BYTES);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_seat_ranges), cmocka_unit_test(test_sql_text), cmocka_unit_test(test_migrations),
-        cmocka_unit_test(test_grants),      cmocka_unit_test(test_currency), cmocka_unit_test(test_table),
+        cmocka_unit_test(test_seat_ranges), cmocka_unit_test(test_sql_text),  cmocka_unit_test(test_csv),
+        cmocka_unit_test(test_references),  cmocka_unit_test(test_customers), cmocka_unit_test(test_migrations),
+        cmocka_unit_test(test_grants),      cmocka_unit_test(test_currency),  cmocka_unit_test(test_table),
         cmocka_unit_test(test_commands),
     };
     return cmocka_run_group_tests_name("admin_text", tests, NULL, NULL);

@@ -1,324 +1,386 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Orders in the waiting room: given, changed, looked at, taken back; what is refused, and what happens at the same moment."""
+"""Orders: given, changed and taken back; durable before 202; judged by the locked rows, whatever happens at the same moment."""
 
 import json
 import threading
-import time
+import uuid
 
 import pytest
-from harness.stack import EVENT
+from harness.bare import bare_client
+from harness.stack import PATIENCE
 from processes import wait_until
 
-GOOD = {"tier": "floor", "tickets": {"full": 2}, "email": "anna@example.org"}
 TIERS = [
-    {"code": "floor", "name": "Floor", "price": 4500, "capacity": 2000},
-    {"code": "balcony", "name": "Balcony", "capacity": 100,
-     "prices": [{"code": "adult", "name": "Adult", "amount": 7500}, {"code": "child", "name": "Child", "amount": 3500}]},
-    {"code": "stalls", "name": "Stalls", "price": 9000, "rows": [{"row": "A", "seats": "1-10"}]},
+    {"code": "floor", "name": "Floor", "capacity": 2000,
+     "prices": [{"code": "full", "name": "Full", "amount": 4500}, {"code": "child", "name": "Child", "amount": 2000}]},
+    {"code": "balcony", "name": "Balcony", "price": 3000, "capacity": 500},
+    {"code": "stalls", "name": "Stalls", "price": 7500, "rows": [{"row": "A", "seats": "1-14"}]},
 ]
+GOOD = {"tier": "floor", "quantity": 2, "email": "ada@example.org"}
 
 
 @pytest.fixture(scope="module")
-def shop(module_stack_factory):
-    stack = module_stack_factory().start(rooms=2, admissions=1)
-    stack.event("gala", pace="0", tiers=TIERS)
-    return stack
+def stack(module_stack_factory):
+    return module_stack_factory().start(rooms=2)
 
 
-class Buyer:
-    def __init__(self, shop, slug="gala", room=0):
-        self.shop, self.slug = shop, slug
-        self.visitor = shop.join(slug)
-        self.place = self.visitor.place
-
-    def ask(self, method, body=None, room=0, **more):
-        arguments = {"headers": self.visitor.headers | more.pop("headers", {})} | more
-        if body is not None:
-            arguments["json"] = body
-        return self.shop.client(room=room).request(method, f"/v1/events/{self.slug}/order", **arguments)
-
-    def put(self, body=GOOD, **more):
-        return self.ask("PUT", body, **more)
-
-    def row(self):
-        return self.shop.sql("SELECT o.state, o.revision, quantity, amount, choices, email FROM orders o JOIN events e ON e.id = o.event_id"
-                             f" WHERE e.slug = '{self.slug}' AND place = {self.place} ORDER BY attempt DESC LIMIT 1")[0]
+def url(slug):
+    return f"/v1/events/{slug}/order"
 
 
-def test_given_changed_looked_at_taken_back(shop):
-    buyer = Buyer(shop)
-    assert buyer.ask("GET").json()["type"] == "/problems/no-order"
-    placed = buyer.put()
-    assert placed.status_code == 202
-    assert placed.json() | {"state": "placed", "place": buyer.place, "attempt": 1, "revision": 1, "tier": "floor",
-                            "tickets": {"full": 2}, "quantity": 2, "amount": 9000, "currency": "EUR",
-                            "email": "anna@example.org"} == placed.json()
-    wish = {"tier": "balcony", "tickets": {"adult": 1, "child": 2}, "email": "Anna@Example.org", "name": "Anna", "lang": "de-DE",
-            "alternatives": [{"tier": "floor", "quantity": 3}], "payment_method": "pm_x"}
-    changed = buyer.put(wish, room=1).json()
-    assert (changed["revision"], changed["amount"], changed["name"]) == (2, 14500, "Anna")
-    assert changed["alternatives"] == [{"tier": "floor", "tickets": {"full": 3}, "quantity": 3, "amount": 13500}]
-    seen = buyer.ask("GET").json()
-    assert seen | {"now": 0} == changed | {"now": 0}
-    back = buyer.ask("DELETE")
-    assert back.status_code == 200 and back.json()["state"] == "cancelled" and back.json()["revision"] == 3
-    assert buyer.ask("DELETE", room=1).json()["state"] == "cancelled"  # once more changes nothing
-    again = buyer.put().json()
-    assert (again["attempt"], again["revision"]) == (2, 1)
-    steps = shop.sql(f"SELECT attempt, revision, state, actor FROM order_log WHERE place = {buyer.place} ORDER BY id")
-    assert [tuple(step) for step in steps] == [(1, 1, "placed", "visitor"), (1, 2, "placed", "visitor"),
-                                               (1, 3, "cancelled", "visitor"), (2, 1, "placed", "visitor")]
+def ready_event(stack, slug, **changes):
+    stack.event(slug, **({"pace": "0", "tiers": TIERS} | changes))
+    wait_state(stack, slug, changes.get("state", "open"))
 
 
-def test_one_customer_whatever_the_case(shop):
-    buyers = [Buyer(shop) for _ in range(3)]
-    for buyer, email in zip(buyers, ("Bob@Example.org", " bob@example.ORG ", "bobb@example.org")):
-        assert buyer.put(GOOD | {"email": email}).status_code == 202
-    places = ", ".join(str(buyer.place) for buyer in buyers)
-    first, second, third = (row[0] for row in shop.sql(f"SELECT customer FROM orders WHERE place IN ({places}) ORDER BY place"))
-    assert first == second != third
+def wait_state(stack, slug, state):
+    for room in stack.rooms:
+        client = bare_client(stack, room)
+        wait_until(lambda: client.get(f"/v1/events/{slug}").json().get("state") == state, f"{room.name} to know {slug}",
+                   5 * PATIENCE)
 
 
-def without(key):
-    return {name: value for name, value in GOOD.items() if name != key}
+def in_event(stack, table, slug, columns):
+    return stack.sql(f"SELECT {columns} FROM {table} WHERE event_id = (SELECT id FROM events WHERE slug = %s)", slug)
+
+
+def book(stack, slug, place, state, attempt=1):
+    """The rows after a release and what a worker made of it."""
+    reference = uuid.uuid4().hex[:4].upper() + "-TEST" if state == "confirmed" else None
+    stack.sql("UPDATE orders SET state = 'released', revision = revision + 1, published = 1 WHERE place = %s AND attempt = %s AND"
+              " event_id = (SELECT id FROM events WHERE slug = %s)", place, attempt, slug)
+    gives = state == "confirmed"
+    stack.sql("INSERT INTO bookings (event_id, place, attempt, state, revision, tier, quantity, amount, reference, currency,"
+              " customer, created_at, changed_at) SELECT event_id, place, attempt, %s, revision + 1, %s, %s, %s, %s, currency,"
+              " customer, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) FROM orders WHERE place = %s AND attempt = %s AND"
+              " event_id = (SELECT id FROM events WHERE slug = %s)",
+              state, "floor" if gives else None, 2 if gives else 0, 9000 if gives else 0, reference, place, attempt, slug)
+
+
+def problem(answer, status, kind):
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    assert (answer.status_code, answer.json()["type"]) == (status, f"/problems/{kind}"), answer.text
+    return answer.json()
+
+
+def test_given_changed_looked_at_and_taken_back(stack):
+    ready_event(stack, "way")
+    visitor = stack.join("way")
+    one, other = bare_client(stack, 0), bare_client(stack, 1)
+    problem(one.get(url("way"), headers=visitor.headers), 404, "no-order")
+    problem(one.delete(url("way"), headers=visitor.headers), 404, "no-order")
+    answer = one.put(url("way"), headers=visitor.headers, json={
+        "tier": "floor", "tickets": {"full": 1, "child": 2}, "email": " Ada@Example.ORG ", "name": "Ada", "lang": "pt-BR",
+        "payment_method": "pm_ignored", "alternatives": [{"tier": "balcony", "quantity": 3}]})
+    assert answer.status_code == 202, answer.text
+    document = answer.json()
+    assert document.pop("now")
+    assert document == {
+        "state": "placed", "place": 1, "attempt": 1, "revision": 1, "tier": "floor", "tickets": {"full": 1, "child": 2},
+        "quantity": 3, "amount": 8500, "currency": "EUR", "email": "Ada@Example.ORG", "name": "Ada",
+        "alternatives": [{"tier": "balcony", "tickets": {"full": 3}, "quantity": 3, "amount": 9000}]}
+    (choices, customer, state, lang), = in_event(stack, "orders", "way", "choices, HEX(customer), state, lang")
+    assert [choice["tier"] for choice in json.loads(choices)] == ["floor", "balcony"]
+    assert (state, lang) == ("placed", "pt-BR")
+    changed = other.put(url("way"), headers=visitor.headers, json=GOOD | {"email": "ada@example.org"}).json()
+    assert (changed["revision"], changed["attempt"], changed["amount"], changed["tickets"]) == (2, 1, 9000, {"full": 2})
+    assert "alternatives" not in changed and "name" not in changed
+    assert in_event(stack, "orders", "way", "HEX(customer)")[0][0] == customer  # the same person, in other letters
+    seen = one.get(url("way"), headers=visitor.headers).json()
+    assert {**seen, "now": 0} == {**changed, "now": 0}
+    back = one.delete(url("way"), headers=visitor.headers)
+    assert (back.status_code, back.json()["state"], back.json()["revision"]) == (200, "cancelled", 3)
+    assert other.delete(url("way"), headers=visitor.headers).json()["revision"] == 3  # twice: nothing else
+    anew = other.put(url("way"), headers=visitor.headers, json=GOOD).json()
+    assert (anew["state"], anew["attempt"], anew["revision"]) == ("placed", 2, 1)
+    log = stack.sql("SELECT attempt, revision, l.state, actor FROM order_log l JOIN events e ON e.id = l.event_id"
+                    " WHERE e.slug = 'way' ORDER BY l.id")
+    assert log == ((1, 1, "placed", "visitor"), (1, 2, "placed", "visitor"), (1, 3, "cancelled", "visitor"),
+                   (2, 1, "placed", "visitor"))
+    assert stack.rooms[0].log_lines("ordered", slug="way", place=1)
+    assert stack.rooms[0].log_lines("order_taken_back", slug="way", place=1)
+    assert "example" not in stack.rooms[0].log_path.read_text().lower()
 
 
 BAD = [
-    (without("tier"), ["tier"]), (GOOD | {"tier": "roof"}, ["tier"]), (GOOD | {"tier": 7}, ["tier"]), (GOOD | {"tier": "stalls"}, ["tier"]),
-    (without("tickets"), ["tickets"]), (GOOD | {"tickets": {}}, ["tickets"]), (GOOD | {"tickets": [1]}, ["tickets"]),
-    (GOOD | {"tickets": {"child": 1}}, ["tickets.child"]), (GOOD | {"tickets": {"full": 0}}, ["tickets.full"]),
-    (GOOD | {"tickets": {"full": -1}}, ["tickets.full"]), (GOOD | {"tickets": {"full": 1.5}}, ["tickets.full"]),
-    (GOOD | {"tickets": {"full": "2"}}, ["tickets.full"]), (GOOD | {"tickets": {"full": 7}}, ["tickets"]),
-    (GOOD | {"tickets": {"full": 1000000}}, ["tickets"]), (GOOD | {"tickets": {"full": 9223372036854775807}}, ["tickets"]),
-    (GOOD | {"quantity": 2}, ["quantity"]), (without("tickets") | {"quantity": 0}, ["quantity"]),
-    (without("tickets") | {"quantity": True}, ["quantity"]), (without("tickets") | {"seats": ["A-1"]}, ["seats"]),
-    (GOOD | {"needs": {"wheelchair": True}}, ["needs"]),
-    (without("email"), ["email"]), (GOOD | {"email": "anna"}, ["email"]), (GOOD | {"email": "a@b@c"}, ["email"]),
-    (GOOD | {"email": "@example.org"}, ["email"]), (GOOD | {"email": "anna@"}, ["email"]), (GOOD | {"email": 5}, ["email"]),
-    (GOOD | {"email": "a" * 10000 + "@example.org"}, ["email"]), (GOOD | {"email": "anna@example.org\nBcc: all@example.org"}, ["email"]),
-    (GOOD | {"email": "anna\x07@example.org"}, ["email"]), (GOOD | {"email": "anna\u2028@example.org"}, ["email"]),
-    (GOOD | {"email": "an na@example.org"}, ["email"]), (GOOD | {"email": "anna@example..org"}, ["email"]),
-    (GOOD | {"name": "x" * 201}, ["name"]), (GOOD | {"name": "a\tb\nc"}, ["name"]), (GOOD | {"lang": "d e"}, ["lang"]),
-    (GOOD | {"lang": "x" * 36}, ["lang"]), (GOOD | {"colour": "red"}, ["colour"]), (GOOD | {"alternatives": {}}, ["alternatives"]),
-    (GOOD | {"alternatives": [{"tier": "balcony", "quantity": 1}] * 4}, ["alternatives"]),
-    (GOOD | {"alternatives": [{"tier": "floor", "quantity": 1}]}, ["alternatives.0.tier"]),
-    (GOOD | {"alternatives": [{"tier": "balcony", "quantity": 1}, {"tier": "balcony", "quantity": 2}]}, ["alternatives.1.tier"]),
-    (GOOD | {"alternatives": [{"tier": "balcony", "tickets": {"full": 1}}]}, ["alternatives.0.tickets.full"]),
-    (GOOD | {"alternatives": [7]}, ["alternatives.0"]),
-    ({"tier": "roof", "quantity": 0, "email": "x", "name": 7}, ["tier", "email", "name"]),
+    ({"tier": "nowhere"}, ["tier"]), ({"tier": 7}, ["tier"]), ({"tier": None}, ["tier"]), ({"tier": "stalls"}, ["tier"]),
+    ({"quantity": 0}, ["quantity"]), ({"quantity": -1}, ["quantity"]), ({"quantity": 1_000_000}, ["quantity"]),
+    ({"quantity": 2**62}, ["quantity"]), ({"quantity": 1.5}, ["quantity"]), ({"quantity": "2"}, ["quantity"]),
+    ({"quantity": True}, ["quantity"]), ({"quantity": 7}, ["quantity"]), ({"quantity": None}, ["tickets"]),
+    ({"tickets": {"full": 1}}, ["quantity"]), ({"quantity": None, "tickets": {"senior": 1}}, ["tickets.senior"]),
+    ({"quantity": None, "tickets": {}}, ["tickets"]), ({"quantity": None, "tickets": [1]}, ["tickets"]),
+    ({"quantity": None, "tickets": {"full": 1, "child": 0}}, ["tickets.child"]),
+    ({"quantity": None, "tickets": {"full": 4, "child": 3}}, ["tickets"]),
+    ({"quantity": None, "seats": ["A-1"]}, ["seats"]), ({"needs": {"wheelchair": 1}}, ["needs"]),
+    ({"email": "ada"}, ["email"]), ({"email": "@example.org"}, ["email"]), ({"email": "ada@"}, ["email"]),
+    ({"email": "a@b@c"}, ["email"]), ({"email": "ada@exam ple.org"}, ["email"]), ({"email": "a" * 10_000 + "@b.org"}, ["email"]),
+    ({"email": "ada\u0007@example.org"}, ["email"]), ({"email": "ada@example.org\r\nBcc: x@y.z"}, ["email"]),
+    ({"email": "ada@example.org\n"}, ["email"]), ({"email": None}, ["email"]), ({"email": 3}, ["email"]),
+    ({"name": "A\nB"}, ["name"]), ({"name": "ä" * 101}, ["name"]), ({"lang": "x" * 36}, ["lang"]), ({"lang": "e n"}, ["lang"]),
+    ({"payment_method": "x" * 201}, ["payment_method"]), ({"colour": "red"}, ["colour"]),
+    ({"alternatives": {}}, ["alternatives"]), ({"alternatives": [1]}, ["alternatives.0"]),
+    ({"alternatives": [{"tier": "balcony", "quantity": 1}, {"tier": "x", "quantity": 1}]}, ["alternatives.1.tier"]),
+    ({"alternatives": [{"tier": "floor", "quantity": 1}]}, ["alternatives.0.tier"]),
+    ({"alternatives": [{"tier": "balcony", "tickets": {"full": 0}}]}, ["alternatives.0.tickets.full"]),
+    ({"alternatives": [{"tier": "balcony", "quantity": 1}] * 4}, ["alternatives"]),
+    ({"tier": "x", "email": "ada", "name": "A\nB", "colour": 1}, ["colour", "tier", "email", "name"]),
 ]
 
 
-@pytest.mark.parametrize("body, fields", BAD, ids=[f"{n}-{','.join(fields)}" for n, (_, fields) in enumerate(BAD)])
-def test_understood_but_not_allowed(shop, body, fields):
-    buyer = Buyer(shop)
-    answer = buyer.put(body)
-    assert answer.status_code == 422 and answer.json()["type"] == "/problems/invalid"
-    assert [error["field"] for error in answer.json()["errors"]] == fields
-    assert all(error["detail"] for error in answer.json()["errors"])
-    assert buyer.ask("GET").status_code == 404
+def test_what_is_not_allowed_is_said_at_its_field(stack):
+    ready_event(stack, "bad")
+    visitor = stack.join("bad")
+    client = bare_client(stack)
+    for change, fields in BAD:
+        answer = client.put(url("bad"), headers=visitor.headers, json=GOOD | change)
+        errors = problem(answer, 422, "invalid")["errors"]
+        assert [error["field"] for error in errors] == fields, (change, errors)
+        assert all(error["detail"] for error in errors)
+    assert in_event(stack, "orders", "bad", "COUNT(*)") == ((0,),)
 
 
-@pytest.mark.parametrize("content, kind, status", [
-    (b"{", "application/json", 400), (b"[]", "application/json", 400), (b"", "application/json", 400),
-    (b'{"tier": "floor", "tier": "floor"}', "application/json", 400), (b'{"tier": "fl\xffoor"}', "application/json", 400),
-    (json.dumps(GOOD).encode(), "text/plain", 415), (json.dumps(GOOD).encode(), None, 415),
-    (json.dumps(GOOD | {"name": "x" * 17000}).encode(), "application/json", 413),
-])
-def test_malformed(shop, content, kind, status):
-    buyer = Buyer(shop)
-    answer = buyer.ask("PUT", content=content, headers={"content-type": kind} if kind else {})
-    assert answer.status_code == status, answer.text
+def test_what_is_no_document(stack):
+    ready_event(stack, "broken")
+    visitor = stack.join("broken")
+    client = bare_client(stack)
+    kind = visitor.headers | {"Content-Type": "application/json"}
+    for body in (b"", b"{", b"[]", b"3", b"\xff\xfe", b'{"tier":"floor"} x', b'{"tier":"floor","tier":"x"}', b"[" * 5000,
+                 b'{"email":"a\\u0000@b.org"}'):
+        problem(client.put(url("broken"), headers=kind, content=body), 400, "malformed")
+    problem(client.put(url("broken"), headers=visitor.headers, content=json.dumps(GOOD)), 415, "media-type")
+    problem(client.put(url("broken"), headers=visitor.headers | {"Content-Type": "text/plain"}, content=json.dumps(GOOD)), 415,
+            "media-type")
+    assert client.put(url("broken"), headers=kind, content=b"{" + b" " * 17_000 + b"}").status_code == 413
+    problem(client.put(url("broken"), json=GOOD), 401, "no-token")
+    problem(client.put(url("broken"), json=GOOD, headers={"Authorization": "Bearer x"}), 401, "bad-token")
+    problem(client.put(url("broken"), json=GOOD, headers=visitor.headers | {"Sec-Fetch-Site": "cross-site"}), 403,
+            "foreign-origin")
+    answer = client.post(url("broken"), headers=visitor.headers, json=GOOD)
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, PUT, DELETE")
+    assert in_event(stack, "orders", "broken", "COUNT(*)") == ((0,),)
 
 
-def test_without_a_token_and_with_a_foreign_one(shop):
-    buyer = Buyer(shop)
-    client = shop.client(room=0)
-    for method in ("GET", "PUT", "DELETE"):
-        arguments = {"json": GOOD} if method == "PUT" else {}
-        assert client.request(method, "/v1/events/gala/order", **arguments).status_code == 401
-        bad = {"Authorization": "Bearer " + buyer.visitor.token[:-6] + "AAAAAA"}
-        assert client.request(method, "/v1/events/gala/order", headers=bad, **arguments).status_code == 401
-    assert client.post("/v1/events/gala/order", headers=buyer.visitor.headers).status_code == 405
-    foreign = buyer.put(headers={"Origin": "https://elsewhere.example"})
-    assert foreign.status_code == 403
+def test_only_its_visitor_may(stack):
+    """A number whose visitor id is another's: as after a database was put back from a copy."""
+    ready_event(stack, "own")
+    visitor = stack.join("own")
+    client = bare_client(stack)
+    assert client.put(url("own"), headers=visitor.headers, json=GOOD).status_code == 202
+    stack.sql("UPDATE arrivals SET visitor = REPEAT('x', 16) WHERE event_id = (SELECT id FROM events WHERE slug = 'own')")
+    for answer in (client.put(url("own"), headers=visitor.headers, json=GOOD), client.get(url("own"), headers=visitor.headers),
+                   client.delete(url("own"), headers=visitor.headers)):
+        problem(answer, 401, "bad-token")
+    assert in_event(stack, "orders", "own", "state, revision") == (("placed", 1),)
 
 
-def test_a_number_whose_visitor_differs(shop):
-    buyer = Buyer(shop)
-    assert buyer.put().status_code == 202
-    # As if somebody else's token said this number: MySQL knows another visitor for it.
-    shop.sql(f"UPDATE arrivals SET visitor = REPEAT('x', 16) WHERE number = {buyer.place}")
-    assert buyer.put(room=1).status_code == 401
-    assert buyer.ask("DELETE", room=1).status_code == 401
-    assert buyer.ask("GET", room=1).status_code in (401, 404)
-    assert buyer.row()[0] == "placed"
+def test_two_tabs_on_two_waiting_rooms(stack):
+    ready_event(stack, "tabs")
+    visitors = [stack.join("tabs") for _ in range(5)]
+    answers, start = [], threading.Barrier(4)
 
+    def tab(client, mark):
+        start.wait()
+        for round in range(10):
+            for visitor in visitors:
+                quantity = 1 + (round + mark) % 6
+                answer = client.put(url("tabs"), headers=visitor.headers, json=GOOD | {"quantity": quantity})
+                answers.append((visitor.place, answer.status_code, answer.json().get("revision"), quantity))
 
-def test_after_leaving(shop):
-    buyer = Buyer(shop)
-    assert buyer.put().status_code == 202
-    assert shop.client(room=0).delete("/v1/events/gala/line", headers=buyer.visitor.headers).status_code == 204
-    assert buyer.row()[0] == "cancelled"  # it goes with the place
-    for room in (0, 1):
-        answer = buyer.put(room=room)
-        assert (answer.status_code, answer.json()["type"]) == (409, "/problems/left")
-
-
-def at_once(*calls):
-    results = [None] * len(calls)
-
-    def run(number):
-        results[number] = calls[number]()
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(calls))]
+    threads = [threading.Thread(target=tab, args=(bare_client(stack, mark % 2), mark)) for mark in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return results
+    assert {status for _, status, _, _ in answers} == {202} and len(answers) == 200
+    for visitor in visitors:
+        given = {revision: quantity for place, _, revision, quantity in answers if place == visitor.place}
+        assert sorted(given) == list(range(1, 41))  # each was given a revision of its own
+        assert in_event(stack, "orders", "tabs", "place, revision, quantity")[visitor.place - 1] == (visitor.place, 40, given[40])
 
 
-def test_two_tabs_on_two_waiting_rooms(shop):
-    for _ in range(10):
-        buyer = Buyer(shop)
-        shop.client(room=0), shop.client(room=1)
-        answers = at_once(lambda: buyer.put(GOOD | {"name": "one"}), lambda: buyer.put(GOOD | {"name": "two"}, room=1))
-        assert [answer.status_code for answer in answers] == [202, 202]
-        assert sorted(answer.json()["revision"] for answer in answers) == [1, 2]
-        newest = max((answer.json() for answer in answers), key=lambda told: told["revision"])
-        assert buyer.ask("GET").json()["name"] == newest["name"]
+def test_a_change_and_a_release_in_the_same_moment(stack):
+    """What was answered last with 202 is what was released; afterwards it is 409."""
+    ready_event(stack, "race")
+    visitors = [stack.join("race") for _ in range(12)]
+    clients = [bare_client(stack, number % 2) for number in range(3)]
+    for visitor in visitors:
+        assert clients[0].put(url("race"), headers=visitor.headers, json=GOOD).status_code == 202
+    accepted, refused, wrong = {visitor.place: (1, 2) for visitor in visitors}, set(), []
+
+    def change(client, own):
+        for quantity in range(1, 10_000):
+            for visitor in own:
+                wanted = 1 + quantity % 6
+                answer = client.put(url("race"), headers=visitor.headers, json=GOOD | {"quantity": wanted})
+                if answer.status_code == 202:
+                    accepted[visitor.place] = (answer.json()["revision"], wanted)
+                    if visitor.place in refused:
+                        wrong.append(f"{visitor.place} was accepted after it was refused")
+                elif answer.status_code == 409 and answer.json()["type"] == "/problems/released":
+                    refused.add(visitor.place)
+                else:
+                    wrong.append(answer.text)
+            if wrong or all(visitor.place in refused for visitor in own):
+                return
+
+    threads = [threading.Thread(target=change, args=(client, visitors[number::3])) for number, client in enumerate(clients)]
+    for thread in threads:
+        thread.start()
+    for visitor in visitors:
+        stack.sql("UPDATE orders SET state = 'released', revision = revision + 1, published = 1 WHERE state = 'placed' AND place = %s"
+                  " AND event_id = (SELECT id FROM events WHERE slug = 'race')", visitor.place)
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    for place, state, revision, quantity in in_event(stack, "orders", "race", "place, state, revision, quantity"):
+        assert (state, revision - 1, quantity) == ("released", *accepted[place])
+    assert clients[0].get(url("race"), headers=visitors[0].headers).json()["state"] == "released"
+    problem(clients[0].delete(url("race"), headers=visitors[0].headers), 409, "released")
 
 
-def test_a_change_and_the_release_at_the_same_moment(shop):
-    """Whatever was acknowledged before the release is what was released; a change that came later is refused."""
-    refused = 0
-    for _ in range(12):
-        buyer = Buyer(shop)
-        assert buyer.put().status_code == 202
-
-        def change():
-            told = []
-            for quantity in (1, 2, 3, 4, 5, 6):
-                answer = buyer.put(without("tickets") | {"quantity": quantity}, room=quantity % 2)
-                told.append((answer.status_code, quantity))
-            return told
-
-        def release():
-            shop.sql(f"UPDATE orders SET state = 'released', revision = revision + 1, released_at = UTC_TIMESTAMP(6)"
-                     f" WHERE place = {buyer.place} AND state = 'placed'")
-
-        told, _ = at_once(change, release)
-        accepted = [quantity for status, quantity in told if status == 202]
-        state, _, quantity, *_ = buyer.row()
-        assert state == "released" and quantity == (accepted[-1] if accepted else 2)
-        assert {status for status, _ in told} <= {202, 409}
-        refused += any(status == 409 for status, _ in told)
-        assert buyer.ask("DELETE").json()["type"] == "/problems/released"
-    assert refused  # else the two never met
+def test_leaving_takes_what_was_not_released(stack):
+    ready_event(stack, "leave")
+    early, late = stack.join("leave"), stack.join("leave")
+    client = bare_client(stack)
+    for visitor in (early, late):
+        assert client.put(url("leave"), headers=visitor.headers, json=GOOD).status_code == 202
+    stack.sql("UPDATE orders SET state = 'released', revision = 2, published = 1 WHERE place = 2 AND event_id ="
+              " (SELECT id FROM events WHERE slug = 'leave')")
+    for visitor in (early, late):
+        assert client.delete("/v1/events/leave/line", headers=visitor.headers).status_code == 204
+    assert in_event(stack, "orders", "leave", "place, state, revision") == ((1, "cancelled", 2), (2, "released", 2))
+    assert in_event(stack, "order_log", "leave", "place, state, detail") == (
+        (1, "placed", None), (1, "cancelled", "gave the place up"), (2, "placed", None))
+    for room in (0, 1):  # the other one has heard nothing of it and reads the row
+        problem(bare_client(stack, room).put(url("leave"), headers=early.headers, json=GOOD), 409, "left")
+    assert client.get(url("leave"), headers=early.headers).json()["state"] == "cancelled"
+    assert in_event(stack, "orders", "leave", "COUNT(*)") == ((2,),)
 
 
-def finish(shop, buyer, state, reason=None):
-    """As if the order had been released and booked."""
-    shop.sql(f"UPDATE orders SET state = 'released', released_at = UTC_TIMESTAMP(6) WHERE place = {buyer.place}"
-             " AND event_id = (SELECT id FROM events WHERE slug = %s)", buyer.slug)
-    shop.sql("INSERT INTO bookings (event_id, place, attempt, state, reason, revision, currency, customer, created_at, changed_at)"
-             f" SELECT event_id, place, attempt, '{state}', %s, revision + 1, currency, customer, UTC_TIMESTAMP(6),"
-             f" UTC_TIMESTAMP(6) FROM orders WHERE place = {buyer.place} AND event_id = (SELECT id FROM events WHERE slug = %s)"
-             " ORDER BY attempt DESC LIMIT 1", reason, buyer.slug)
+def test_attempts(stack):
+    ready_event(stack, "again")
+    visitor = stack.join("again")
+    client = bare_client(stack)
+    for attempt, end in enumerate(("sold_out", "refused", "failed", "confirmed"), 1):
+        given = client.put(url("again"), headers=visitor.headers, json=GOOD)
+        assert (given.status_code, given.json()["attempt"], given.json()["revision"]) == (202, attempt, 1), given.text
+        book(stack, "again", 1, end, attempt)
+        seen = client.get(url("again"), headers=visitor.headers).json()
+        assert (seen["state"], seen["attempt"], seen["revision"]) == (end, attempt, 3)
+        problem(client.delete(url("again"), headers=visitor.headers), 409, "confirmed" if end == "confirmed" else "ended")
+    assert seen["reference"].endswith("-TEST") and seen["amount"] == 9000 and seen["tickets"] == {"full": 2}
+    problem(client.put(url("again"), headers=visitor.headers, json=GOOD), 409, "confirmed")
 
 
-def test_another_attempt_after_an_end_that_was_no_ticket(shop):
-    buyer = Buyer(shop)
-    buyer.put()
-    finish(shop, buyer, "refused", "customer_limit")
-    seen = buyer.ask("GET").json()
-    assert (seen["state"], seen["reason"], seen["attempt"]) == ("refused", "customer_limit", 1)
-    again = buyer.put(room=1).json()
-    assert (again["state"], again["attempt"], again["revision"]) == ("placed", 2, 1)
-    buyer = Buyer(shop)
-    buyer.put()
-    finish(shop, buyer, "confirmed")
-    assert buyer.put().json()["type"] == "/problems/confirmed"
-    assert buyer.ask("DELETE").json()["type"] == "/problems/confirmed"
+def test_the_turn_s_end(stack):
+    ready_event(stack, "turn", pace="100/s")
+    visitor = stack.join("turn")
+    client = bare_client(stack)
+    wait_until(lambda: client.get("/v1/events/turn/line", headers=visitor.headers).json()["line"] == "turn", "the turn",
+               5 * PATIENCE)
+    assert client.put(url("turn"), headers=visitor.headers, json=GOOD).status_code == 202  # in the turn one may
+    late = stack.join("turn")
+    wait_until(lambda: in_event(stack, "line_served", "turn", "served") == ((2,),), "the second to be let in", 5 * PATIENCE)
+    stack.sql("INSERT INTO turns (event_id, place, began_at, stopped_us, came_back) SELECT id, 2,"
+              " UTC_TIMESTAMP(6) - INTERVAL 1 HOUR, 0, 0 FROM events WHERE slug = 'turn'")
+    problem(client.put(url("turn"), headers=late.headers, json=GOOD), 410, "turn-over")
+    assert in_event(stack, "orders", "turn", "COUNT(*)") == ((1,),)
 
 
-def test_after_the_turn(shop):
-    shop.event("short", pace="10/s", turn_seconds=1, absent_seconds=0, tiers=TIERS)
-    buyer = Buyer(shop, "short")
-    stream = shop.pool().event_stream("short", buyer.visitor)
-    stream.wait("line", lambda line: line["line"] == "over", seconds=10)
-    answer = buyer.put()
-    assert (answer.status_code, answer.json()["type"]) == (410, "/problems/turn-over")
+def test_the_event_s_states(stack):
+    ready_event(stack, "states", state="lobby")
+    visitor = stack.join("states")
+    client = bare_client(stack)
+
+    def put():
+        return client.put(url("states"), headers=visitor.headers, json=GOOD)
+
+    def command(state, *words):
+        stack.onsale(*words, expect=0)
+        wait_state(stack, "states", state)
+
+    assert put().status_code == 202  # in the lobby already
+    command("open", "open", "states")
+    assert put().json()["revision"] == 2
+    command("paused", "pause", "states")
+    assert put().json()["revision"] == 3
+    command("stopped", "stop", "states", "--reason", "fire")
+    assert int(put().headers["retry-after"]) > 0
+    problem(put(), 503, "stopped")
+    command("paused", "start", "states")
+    assert put().json()["revision"] == 4
+    command("closed", "close", "states")
+    assert put().status_code in (409, 410)
+    stack.event("later", state="draft", pace="0", tiers=TIERS)
+    wait_state(stack, "later", "draft")
+    problem(client.put(url("later"), headers=visitor.headers, json=GOOD), 401, "wrong-event")
+    assert client.put(url("nowhere"), headers=visitor.headers, json=GOOD).status_code == 404
 
 
-@pytest.mark.parametrize("command, status, problem", [
-    (("stop", "--reason", "fire"), 503, "stopped"), (("close",), 410, "closed"), (("pause",), 202, None)])
-def test_the_events_states(shop, command, status, problem):
-    slug = "state-" + command[0]
-    shop.event(slug, pace="0", tiers=TIERS)
-    buyer = Buyer(shop, slug)
-    shop.onsale(command[0], slug, *command[1:], expect=0)
-    answer = buyer.put()
-    assert answer.status_code == status
-    if problem:
-        assert answer.json()["type"] == f"/problems/{problem}"
-    if status == 503:
-        assert int(answer.headers["retry-after"]) > 0
+def test_changed_too_often(stack):
+    ready_event(stack, "often")
+    visitor = stack.join("often")
+    client = bare_client(stack)
+    assert client.put(url("often"), headers=visitor.headers, json=GOOD).status_code == 202
+    stack.sql("UPDATE orders SET revision = 1000 WHERE event_id = (SELECT id FROM events WHERE slug = 'often')")
+    problem(client.put(url("often"), headers=visitor.headers, json=GOOD), 429, "too-many-changes")
+    back = client.delete(url("often"), headers=visitor.headers)
+    assert (back.status_code, back.json()["revision"]) == (200, 1001)
 
 
-def test_in_the_lobby(shop):
-    shop.event("early", pace="0", state="lobby", tiers=TIERS)
-    buyer = Buyer(shop, "early")
-    assert buyer.visitor.place is None
-    placed = buyer.put().json()
-    assert placed["state"] == "placed"
-    shop.onsale("open", "early", expect=0)
-    assert buyer.ask("GET").json()["revision"] == 1
+def test_prices_are_fixed_when_ordered(stack):
+    ready_event(stack, "price")
+    visitor = stack.join("price")
+    client = bare_client(stack)
+    assert client.put(url("price"), headers=visitor.headers, json=GOOD).json()["amount"] == 9000
+    dearer = json.loads(json.dumps(TIERS))
+    dearer[0]["prices"][0]["amount"] = 5000
+    stack.event("price", pace="0", tiers=dearer)
+    other = stack.join("price")
+    wait_until(lambda: client.get("/v1/events/price").json()["tiers"][0]["prices"][0]["amount"] == 5000, "the price", 5 * PATIENCE)
+    assert client.get(url("price"), headers=visitor.headers).json()["amount"] == 9000
+    assert client.put(url("price"), headers=other.headers, json=GOOD).json()["amount"] == 10_000
 
 
-def test_prices_concern_later_orders_only(shop):
-    shop.event("dear", pace="0", tiers=[TIERS[0]])
-    early, late = Buyer(shop, "dear"), Buyer(shop, "dear")
-    assert early.put().json()["amount"] == 9000
-    shop.apply(EVENT | {"slug": "dear", "pace": "0", "tiers": [TIERS[0] | {"price": 5000}]})
-    wait_until(lambda: shop.client(room=0).get("/v1/events/dear").json()["tiers"][0]["prices"][0]["amount"] == 5000,
-               "the new price", 10)
-    assert late.put().json()["amount"] == 10000
-    assert early.ask("GET").json()["amount"] == 9000
+def test_mysql_away_and_back(stack_factory):
+    stack = stack_factory(proxied=True).start(rooms=1)
+    ready_event(stack, "away")
+    visitor = stack.join("away")
+    client = bare_client(stack)
+    assert client.put(url("away"), headers=visitor.headers, json=GOOD).status_code == 202
+    stack.expect_errors("mysql_away")
+    stack.mysql_proxy.cut()
+    answer = client.put(url("away"), headers=visitor.headers, json=GOOD | {"quantity": 3})
+    problem(answer, 503, "unavailable")
+    assert int(answer.headers["retry-after"]) > 0
+    problem(client.delete(url("away"), headers=visitor.headers), 503, "unavailable")
+    stack.mysql_proxy.mend()
+    again = {}
+
+    def works():
+        again["answer"] = client.put(url("away"), headers=visitor.headers, json=GOOD | {"quantity": 4})
+        return again["answer"].status_code == 202
+
+    wait_until(works, "orders to be taken again", 20 * PATIENCE)
+    assert in_event(stack, "orders", "away", "quantity, revision") == ((4, again["answer"].json()["revision"]),)
 
 
-def test_without_mysql(stack_factory):
-    shop = stack_factory(proxied=True).start(rooms=1, admissions=1)
-    shop.expect_errors("mysql_away")
-    shop.event("gala", pace="0", tiers=TIERS)
-    buyer = Buyer(shop)
-    assert buyer.put().status_code == 202
-    shop.mysql_proxy.cut()
-    wait_until(lambda: buyer.put().status_code == 503, "refusals", 10)
-    assert int(buyer.put().headers["retry-after"]) > 0
-    assert buyer.ask("DELETE").status_code == 503
-    shop.mysql_proxy.mend()
-    wait_until(lambda: buyer.put(GOOD | {"name": "later"}).status_code == 202, "orders again", 15)
-    assert buyer.ask("GET").json()["name"] == "later"
-
-
-def test_a_thousand_orders_at_once(shop):
-    """Batches answer each for itself: every amount is that of its own order."""
-    shop.event("many", pace="0", tiers=TIERS)
-    buyers = [Buyer(shop, "many") for _ in range(300)]
-
-    def order_all(part):
-        return [buyer.put(without("tickets") | {"quantity": 1 + number % 6, "email": f"v{number}@example.org"}, room=number % 2)
-                for number, buyer in part]
-
-    numbered = list(enumerate(buyers))
-    began = time.monotonic()
-    answers = at_once(*[lambda part=numbered[i::4]: order_all(part) for i in range(4)])
-    assert time.monotonic() - began < 60
-    for i, part in enumerate(answers):
-        for (number, buyer), answer in zip(numbered[i::4], part):
-            told = answer.json()
-            assert (answer.status_code, told["place"], told["amount"]) == (202, buyer.place, 4500 * (1 + number % 6))
-    rows = shop.sql("SELECT COUNT(*), SUM(quantity), SUM(amount) FROM orders JOIN events ON events.id = event_id WHERE slug = 'many'")
-    assert [int(value) for value in rows[0]] == [300, sum(1 + n % 6 for n in range(300)), 4500 * sum(1 + n % 6 for n in range(300))]
+def test_a_read_only_server(stack_factory, backends):
+    stack = stack_factory().start(rooms=1)
+    ready_event(stack, "fixed")
+    visitor = stack.join("fixed")
+    client = bare_client(stack)
+    assert client.put(url("fixed"), headers=visitor.headers, json=GOOD).status_code == 202
+    stack.expect_errors("mysql_away")
+    with backends.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SET GLOBAL read_only = 1")
+        try:
+            answer = client.put(url("fixed"), headers=visitor.headers, json=GOOD | {"quantity": 3})
+            problem(answer, 503, "unavailable")
+            assert int(answer.headers["retry-after"]) > 0
+            assert client.get(url("fixed"), headers=visitor.headers).json()["quantity"] == 2  # looking still works
+        finally:
+            cursor.execute("SET GLOBAL read_only = 0")
+    wait_until(lambda: client.put(url("fixed"), headers=visitor.headers, json=GOOD | {"quantity": 3}).status_code == 202,
+               "orders to be taken again", 20 * PATIENCE)
+    assert in_event(stack, "orders", "fixed", "quantity, state") == ((3, "placed"),)

@@ -426,22 +426,26 @@ def test_a_frozen_leader_marks_nothing_when_it_wakes(stack_factory):
 
 
 def test_another_leader_is_a_fence(alone):
-    """Somebody else has the leaders' row, and has released nothing yet: not one order more is marked."""
+    """Somebody else has the leaders' row, and has released nothing yet: not one order more is marked, even before the
+    thread of the lines knows."""
     alone.event("gala", pace="100/s")
     arrive(alone, 50)
     wait_served(alone, 50)
-    order(alone, [1])
-    wait_states(alone, {("released", 1): 1})
-    with alone.db() as connection, connection.cursor() as cursor:
-        cursor.execute("BEGIN")
-        cursor.execute("UPDATE leaders SET holder = 'other', epoch = epoch + 1, connection_id = 0, "
-                       "expires_at = UTC_TIMESTAMP(6) + INTERVAL 3 SECOND")
-        cursor.execute(INSERT, (event_id(alone), 2, 1, (2).to_bytes(16, "big"), "placed", b"c" * 16))
-        cursor.execute("COMMIT")
-    alone.admissions[0].wait_log("standing_by", leader="other")
-    assert states(alone) == {("released", 1): 1, ("placed", 0): 1}
-    alone.admissions[0].wait_log("became_leader", epoch=3)
-    wait_states(alone, {("released", 1): 2})
+    number, admission = event_id(alone), alone.admissions[0]
+    with channel_of(alone) as channel, alone.db() as connection, connection.cursor() as cursor:
+        for place in (1, 2, 3):
+            epoch = 2 * place - 1
+            cursor.execute("BEGIN")
+            cursor.execute("UPDATE leaders SET holder = 'other', epoch = epoch + 1, connection_id = 0, "
+                           "expires_at = UTC_TIMESTAMP(6) + INTERVAL 2 SECOND")
+            cursor.execute(INSERT, (number, place, 1, place.to_bytes(16, "big"), "placed", b"c" * 16))
+            cursor.execute("COMMIT")
+            channel.basic_publish("onsale.control", "", json.dumps(
+                {"v": 1, "type": "ordered", "slug": "gala", "due": True, "numbers": [place]}))
+            admission.wait_log("standing_by", leader="other", epoch=epoch + 1)
+            assert alone.sql("SELECT state FROM orders WHERE place = %s", place) == (("placed",),)
+            admission.wait_log("became_leader", epoch=epoch + 2)
+            wait_states(alone, {("released", 1): place})
 
 
 # The end of an event

@@ -427,6 +427,24 @@ def test_stock_is_shown_but_not_read_out(module_stack, browser, event, notifier)
     assert run(browser, "return document.querySelector('.option .left').closest('[aria-live], [role=status], [role=alert]')") is None
 
 
+def test_the_whole_way_with_worker_and_notifier(stack_factory, browser):
+    """Everything real: ordered while waiting, let in, booked, told; and the reference is the one in the database."""
+    stack = stack_factory().start(workers=1, notifiers=1)
+    stack.event("real", pace="0", tiers=TIERS)
+    client = stack.client()
+    wait_until(lambda: client.get("/v1/events/real").json().get("state") == "open", "the event", 20)
+    join(stack, browser, "real")
+    order(browser, tier="stalls", price="adult", more=2)
+    settle(browser, "#order-title", "Your order is safe")
+    settle(browser, ".option[data-tier=stalls] .left, .tier[data-tier=stalls] .left", "2 asked for in the line")
+    stack.onsale("rate", "real", "10/s", expect=0)
+    told = outcome(browser, "confirmed")
+    state, reference = stack.sql("SELECT state, reference FROM bookings")[0]
+    assert state == "confirmed" and reference in told and "Stalls: 2 × Adult" in told and "€150.00" in told
+    settle(browser, ".tier[data-tier=stalls] .left", "498 left")
+    quiet(browser)
+
+
 # Without JavaScript, by keyboard, on narrow windows
 
 def test_without_javascript_the_whole_way(module_stack, browser_factory, event, notifier):

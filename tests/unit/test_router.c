@@ -31,6 +31,8 @@ static void test_routes(void **unused)
     assert_route(HTTP_POST, "/v1/events/a/line", ROUTE_LINE, "a");
     assert_route(HTTP_DELETE, "/v1/events/a/line", ROUTE_LINE, "a");
     assert_route(HTTP_GET, "/assets/onsale.css", ROUTE_CSS, "");
+    assert_route(HTTP_GET, "/assets/order.js", ROUTE_ORDER_JS, "");
+    assert_route(HTTP_POST, "/e/gala/order", ROUTE_PAGE_ORDER, "gala");
     assert_route(HTTP_GET, "/favicon.ico", ROUTE_ICON, "");
 }
 

@@ -15,12 +15,20 @@
 #define TICKS_TEND 5 // four times a second
 #define TICKS_SECOND 20
 #define TICKS_KEYS 600 // half a minute
+#define STOOD_STILL_NS INT64_C(2000000000) // longer than the feed is ever silent
 #define SHARED_EVERY_NS INT64_C(250000000)
 #define READ_LATELY_NS INT64_C(10000000000)
 
 int64_t room_loop_now_us(const struct room_loop *loop)
 {
     return line_store_now_us(loop->room->store);
+}
+
+bool room_loop_is_behind(const struct room_loop *loop)
+{
+    int64_t now_ns = clock_monotonic_ns();
+    // What lay in the sockets meanwhile is read before the timer runs.
+    return now_ns - loop->ticked_ns > STOOD_STILL_NS || now_ns < loop->behind_until_ns;
 }
 
 struct event_view *room_loop_view(const struct room_loop *loop, const char *slug)
@@ -67,6 +75,10 @@ static bool wants_stock(const struct event_view *view)
 static void on_timer(uv_timer_t *timer)
 {
     struct room_loop *loop = timer->data;
+    int64_t now_ns = clock_monotonic_ns();
+    if (now_ns - loop->ticked_ns > STOOD_STILL_NS)
+        loop->behind_until_ns = now_ns + STOOD_STILL_NS;
+    loop->ticked_ns = now_ns;
     loop->ticks++;
     bool counts_stock = loop->ticks % TICKS_SECOND == 0 && line_store_counts_stock(loop->room->store);
     for (struct event_view *view = loop->views; view; view = view->next) {
@@ -103,6 +115,7 @@ void *room_loop_start(struct http_loop *http)
     line_store_tell_again(room->store);
     uv_timer_init(http_loop_uv(http), &loop->timer);
     loop->timer.data = loop;
+    loop->ticked_ns = clock_monotonic_ns();
     uv_timer_start(&loop->timer, on_timer, TICK_MS, TICK_MS);
     return loop;
 }

@@ -22,6 +22,8 @@ struct room_loop {
     struct page_files *page;
     uv_timer_t timer;
     unsigned ticks;
+    int64_t ticked_ns; // when the timer last ran
+    int64_t behind_until_ns; // 0 unless the process stood still
 };
 
 void *room_loop_start(struct http_loop *http);
@@ -29,6 +31,9 @@ void room_loop_stop(struct http_loop *http, void *data);
 
 struct event_view *room_loop_view(const struct room_loop *loop, const char *slug); // NULL: no such event
 int64_t room_loop_now_us(const struct room_loop *loop); // MySQL's clock
+// The process stood still (frozen, suspended) until just now: the line that the loop knows may be one that others have long
+// told this visitor more of. Only MySQL is to be believed until the feed has spoken again.
+bool room_loop_is_behind(const struct room_loop *loop);
 void room_loop_note_read(struct event_view *view); // somebody reads the event: what is left is worth knowing
 
 // What other threads post; each lets its argument go.

@@ -270,10 +270,16 @@ static void ask(struct visit *visit, enum line_store_kind kind, void (*then)(str
     then(visit);
 }
 
+// MySQL need not be asked.
+static bool is_settled(const struct visit *visit)
+{
+    return visitor_is_settled(visit->visitor, room_loop_now_us(visit->loop)) && !room_loop_is_behind(visit->loop);
+}
+
 void visit_with_facts(struct visit *visit, void (*then)(struct visit *visit))
 {
     visit->error = 0;
-    if (visitor_is_settled(visit->visitor, room_loop_now_us(visit->loop)))
+    if (is_settled(visit))
         then(visit);
     else
         ask(visit, LINE_STORE_LOOK_UP, then);
@@ -310,7 +316,7 @@ void visit_with_order(struct visit *visit, void (*then)(struct visit *visit))
     // Without RabbitMQ nobody tells of what was ordered elsewhere.
     bool is_told = visit->visitor->order_known && feed_is_connected(visit->loop->room->feed);
     visit->error = 0;
-    if (is_told && visitor_is_settled(visit->visitor, room_loop_now_us(visit->loop)))
+    if (is_told && is_settled(visit))
         then(visit);
     else
         ask(visit, LINE_STORE_LOOK_UP, then);
@@ -349,7 +355,7 @@ bool visit_state(const struct visit *visit, struct line_state *ret, int64_t *ret
         rules.opened = true;
     }
     line_state_of(&rules, &visit->visitor->facts, now_us, &state);
-    if (state.turn_unknown && visit->error == ERROR_TRANSIENT)
+    if (visit->error == ERROR_TRANSIENT && (state.turn_unknown || room_loop_is_behind(visit->loop)))
         return false;
     *ret = state;
     *ret_now_us = now_us;

@@ -61,8 +61,8 @@ int link_use_db(struct link *link)
     int result = connect_db(link);
     if (result == 0 && now_ns - link->db_used_ns > PING_NS) {
         result = db_exec(link->db, "DO 1");
-        // What was cut while nobody looked is simply made anew.
-        if (result && !db_is_connected(link->db))
+        // What was cut while nobody looked is simply made anew. Not where that took long: RabbitMQ must be served in between.
+        if (result && !db_is_connected(link->db) && clock_monotonic_ns() - now_ns < MS_NS * 1000)
             result = db_ensure(link->db);
         link->db_used_ns = now_ns;
     }

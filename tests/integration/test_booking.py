@@ -534,13 +534,14 @@ def test_frozen_with_another_at_hand(booth_factory):
     assert booth.take("onsale.dead") == []
 
 
-def test_mysql_goes_away_and_comes_back(booth_factory):
+@pytest.mark.parametrize("how", ["cut", "hold"])
+def test_mysql_goes_away_and_comes_back(booth_factory, how):
     booth = booth_factory(proxied=True, tiers=[FLOOR[0] | {"capacity": 5000}], config={"batch_max": 20})
     worker = booth.stack.workers[0]
     booth.order(*range(1, 1001))
     booth.send(*[booth.message(place) for place in range(1, 501)])
     booth.wait_booked(40)
-    booth.stack.mysql_proxy.cut()
+    getattr(booth.stack.mysql_proxy, how)()
     assert "MySQL" in worker.wait_not_ready()
     booth.send(*[booth.message(place) for place in range(501, 1001)])
     wait_until(lambda: worker.log_lines("mysql_away"), "it to say so", 10)
@@ -642,21 +643,20 @@ def test_ends_while_it_books(booth_factory):
 
 
 def test_several_share_the_queues(booth_factory):
+    """Each queue has both, and one that is active; they take them one by one, in a sequence of their own."""
     booth = booth_factory(workers=2)
-    def shares():
-        counts = [len(worker.log_lines("subscribed")) for worker in booth.stack.workers]
-        return counts == [8, 8]
-    wait_until(shares, "both to subscribe", 10)
-    active = {}
+    wait_until(lambda: all(len(worker.log_lines("subscribed")) == 8 for worker in booth.stack.workers), "both to subscribe", 10)
+    for worker in booth.stack.workers:
+        lines = worker.log_lines("subscribed")
+        seconds = [float(line.time[17:26]) for line in lines]
+        assert (seconds[-1] - seconds[0]) % 60 > 0.25
     def spread():
         for number in range(8):
             found = booth.stack.backends.broker_api("GET", f"/api/queues/{booth.stack.vhost}/onsale.bookings.{number}")
-            consumers = found.get("consumer_details", [])
-            if len(consumers) < 2:
+            if [each["active"] for each in found.get("consumer_details", [])].count(True) != 1 or found.get("consumers") != 2:
                 return False
-            active[number] = next((each["channel_details"]["connection_name"] for each in consumers if each["active"]), None)
-        return all(active.values())
-    wait_until(spread, "every queue to have an active consumer", 15)
+        return True
+    wait_until(spread, "every queue to have an active consumer and one that waits", 15)
 
 
 @pytest.mark.parametrize("section, key, value, word", [

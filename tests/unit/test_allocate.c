@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "booking-worker/allocate.h"
+#include "booking-worker/reference.h"
 #include "common/buffer.h"
 
 // ---------------------------------------------------------------- choices
@@ -323,6 +324,29 @@ static void never_oversold(void **state)
     }
 }
 
+// ---------------------------------------------------------------- references
+
+static void references(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t random[REFERENCE_RANDOM_BYTES];
+        const char *text;
+    } expected[] = {
+        {{0, 0, 0, 0, 0}, "0000-0000"},
+        {{255, 255, 255, 255, 255}, "ZZZZ-ZZZZ"},
+        {{0, 0, 0, 0, 1}, "0000-0001"},
+        {{0x08, 0x42, 0x10, 0x84, 0x21}, "1111-1111"},
+        {{0x00, 0x44, 0x32, 0x14, 0xC7}, "0123-4567"},
+        {{0x94, 0xD2, 0xF3, 0x0F, 0xFF}, "JK9F-63ZZ"},
+    };
+    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+        char text[REFERENCE_BYTES];
+        reference_format(expected[i].random, text);
+        assert_string_equal(text, expected[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -339,6 +363,7 @@ int main(void)
         cmocka_unit_test(states_of_the_event),
         cmocka_unit_test(when_all_is_sold),
         cmocka_unit_test(never_oversold),
+        cmocka_unit_test(references),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

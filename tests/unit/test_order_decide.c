@@ -1,0 +1,178 @@
+// links: waiting-room
+// SPDX-License-Identifier: Apache-2.0
+// What giving and taking back an order does, for every state of the order, its booking and the event.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "waiting-room/order_decide.h"
+
+static const struct order_rows nothing = {.arrived = true};
+static const struct order_rows placed = {.arrived = true, .attempt = 1, .revision = 4, .order_state = ORDER_PLACED};
+
+static struct order_rows booked(enum order_state state)
+{
+    return (struct order_rows){.arrived = true,
+                               .attempt = 2,
+                               .revision = 3,
+                               .order_state = ORDER_RELEASED,
+                               .booked = true,
+                               .booking_state = state};
+}
+
+static void assert_writes(struct order_decision decision, uint32_t attempt, uint32_t revision, enum order_state state)
+{
+    assert_int_equal(decision.verdict, ORDER_WRITE);
+    assert_int_equal(decision.attempt, attempt);
+    assert_int_equal(decision.revision, revision);
+    assert_int_equal(decision.state, state);
+}
+
+static enum order_verdict put(enum lifecycle_state event, struct order_rows rows)
+{
+    return order_decide_put(event, &rows).verdict;
+}
+
+static enum order_verdict take_back(struct order_rows rows)
+{
+    return order_decide_take_back(&rows).verdict;
+}
+
+static void an_order_is_given_and_changed(void **state)
+{
+    (void)state;
+    assert_writes(order_decide_put(LIFECYCLE_OPEN, &nothing), 1, 1, ORDER_PLACED);
+    assert_writes(order_decide_put(LIFECYCLE_OPEN, &placed), 1, 5, ORDER_PLACED);
+    assert_writes(order_decide_take_back(&placed), 1, 5, ORDER_CANCELLED);
+}
+
+static void the_event_s_state_counts(void **state)
+{
+    (void)state;
+    static const enum order_verdict verdicts[] = {
+        [LIFECYCLE_DRAFT] = ORDER_NOT_YET,     [LIFECYCLE_LOBBY] = ORDER_WRITE,
+        [LIFECYCLE_OPEN] = ORDER_WRITE,        [LIFECYCLE_PAUSED] = ORDER_WRITE,
+        [LIFECYCLE_STOPPED] = ORDER_STOPPED,   [LIFECYCLE_SOLD_OUT] = ORDER_EVENT_SOLD_OUT,
+        [LIFECYCLE_CLOSED] = ORDER_EVENT_OVER,
+    };
+    for (size_t i = 0; i < sizeof verdicts / sizeof *verdicts; i++) {
+        assert_int_equal(put((enum lifecycle_state)i, nothing), verdicts[i]);
+        assert_int_equal(put((enum lifecycle_state)i, placed), verdicts[i]);
+        // Who has tickets hears that, whatever the event's state.
+        assert_int_equal(put((enum lifecycle_state)i, booked(ORDER_CONFIRMED)), ORDER_HAS_TICKETS);
+    }
+}
+
+static void only_its_visitor_and_only_with_a_place(void **state)
+{
+    (void)state;
+    struct order_rows foreign = placed, left = placed;
+    foreign.arrived = false;
+    left.left = true;
+    assert_int_equal(put(LIFECYCLE_OPEN, foreign), ORDER_NO_ARRIVAL);
+    assert_int_equal(take_back(foreign), ORDER_NO_ARRIVAL);
+    assert_int_equal(put(LIFECYCLE_OPEN, left), ORDER_LEFT);
+    assert_int_equal(take_back(left), ORDER_WRITE); // leaving does that itself; doing it once more harms nobody
+}
+
+static void what_is_released_stays(void **state)
+{
+    (void)state;
+    struct order_rows released = placed;
+    released.order_state = ORDER_RELEASED;
+    assert_int_equal(put(LIFECYCLE_OPEN, released), ORDER_TOO_LATE);
+    assert_int_equal(take_back(released), ORDER_TOO_LATE);
+    static const enum order_state open[] = {ORDER_RELEASED,        ORDER_HELD,     ORDER_PAYING,
+                                            ORDER_ACTION_REQUIRED, ORDER_DECLINED, ORDER_STANDBY};
+    for (size_t i = 0; i < sizeof open / sizeof *open; i++) {
+        assert_int_equal(put(LIFECYCLE_OPEN, booked(open[i])), ORDER_TOO_LATE);
+        assert_int_equal(take_back(booked(open[i])), ORDER_TOO_LATE);
+    }
+    assert_int_equal(take_back(booked(ORDER_CONFIRMED)), ORDER_HAS_TICKETS);
+}
+
+static void an_end_without_tickets_allows_another_attempt(void **state)
+{
+    (void)state;
+    static const enum order_state ends[] = {ORDER_SOLD_OUT, ORDER_REFUSED, ORDER_EXPIRED, ORDER_FAILED};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        struct order_rows rows = booked(ends[i]), unbooked = placed;
+        assert_writes(order_decide_put(LIFECYCLE_OPEN, &rows), 3, 1, ORDER_PLACED);
+        assert_int_equal(take_back(rows), ORDER_ENDED);
+        unbooked.order_state = ends[i]; // ended in bulk, before it was released
+        assert_writes(order_decide_put(LIFECYCLE_OPEN, &unbooked), 2, 1, ORDER_PLACED);
+        assert_int_equal(take_back(unbooked), ORDER_ENDED);
+    }
+    struct order_rows cancelled = placed;
+    cancelled.order_state = ORDER_CANCELLED;
+    assert_writes(order_decide_put(LIFECYCLE_OPEN, &cancelled), 2, 1, ORDER_PLACED);
+    assert_int_equal(take_back(cancelled), ORDER_UNCHANGED);
+    assert_int_equal(take_back(nothing), ORDER_NONE);
+}
+
+static void there_is_a_limit(void **state)
+{
+    (void)state;
+    struct order_rows often = placed, many = booked(ORDER_SOLD_OUT);
+    often.revision = ORDER_REVISIONS_MAX - 1;
+    assert_int_equal(put(LIFECYCLE_OPEN, often), ORDER_WRITE);
+    often.revision++;
+    assert_int_equal(put(LIFECYCLE_OPEN, often), ORDER_TOO_OFTEN);
+    assert_int_equal(take_back(often), ORDER_WRITE);
+    many.attempt = ORDER_ATTEMPTS_MAX;
+    assert_int_equal(put(LIFECYCLE_OPEN, many), ORDER_TOO_OFTEN);
+}
+
+static void several_go_one_after_another(void **state)
+{
+    (void)state;
+    struct order_rows rows = booked(ORDER_SOLD_OUT);
+    struct order_decision decision = order_decide_put(LIFECYCLE_OPEN, &rows);
+    order_rows_after(&rows, &decision);
+    assert_false(rows.booked); // the booking was the last attempt's
+    decision = order_decide_put(LIFECYCLE_OPEN, &rows);
+    assert_writes(decision, 3, 2, ORDER_PLACED);
+    order_rows_after(&rows, &decision);
+    decision = order_decide_take_back(&rows);
+    assert_writes(decision, 3, 3, ORDER_CANCELLED);
+    order_rows_after(&rows, &decision);
+    decision = order_decide_take_back(&rows);
+    order_rows_after(&rows, &decision);
+    assert_int_equal(rows.revision, 3);
+    assert_writes(order_decide_put(LIFECYCLE_OPEN, &rows), 4, 1, ORDER_PLACED);
+}
+
+// Whatever is written, the table of states allows.
+static void the_table_of_states_is_kept(void **state)
+{
+    (void)state;
+    for (int i = 0; i < ORDER_STATE_COUNT; i++) {
+        struct order_rows rows = placed;
+        rows.order_state = (enum order_state)i;
+        struct order_decision changed = order_decide_put(LIFECYCLE_OPEN, &rows), back = order_decide_take_back(&rows);
+        if (changed.verdict == ORDER_WRITE && changed.attempt == rows.attempt)
+            assert_true(order_may_become(rows.order_state, changed.state, ORDER_BY_SYSTEM));
+        if (changed.verdict == ORDER_WRITE && changed.attempt != rows.attempt)
+            assert_true(order_allows_another(rows.order_state));
+        if (back.verdict == ORDER_WRITE)
+            assert_true(order_may_become(rows.order_state, back.state, ORDER_BY_SYSTEM));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_order_is_given_and_changed),
+        cmocka_unit_test(the_event_s_state_counts),
+        cmocka_unit_test(only_its_visitor_and_only_with_a_place),
+        cmocka_unit_test(what_is_released_stays),
+        cmocka_unit_test(an_end_without_tickets_allows_another_attempt),
+        cmocka_unit_test(there_is_a_limit),
+        cmocka_unit_test(several_go_one_after_another),
+        cmocka_unit_test(the_table_of_states_is_kept),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,196 @@
+// links: waiting-room
+// SPDX-License-Identifier: Apache-2.0
+// The body of PUT order: what is taken from it, what it costs, and which field is said to be wrong.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "waiting-room/order_form.h"
+
+static struct snapshot_price one[] = {{.code = "full", .amount = 1000000000}};
+static struct snapshot_price two[] = {{.code = "adult", .amount = 7500}, {.code = "child", .amount = 3500}};
+static struct snapshot_tier tiers[] = {
+    {.code = "floor", .price_count = 1, .prices = one},
+    {.code = "balcony", .price_count = 2, .prices = two},
+    {.code = "stalls", .seated = true, .price_count = 1, .prices = one},
+};
+static const struct snapshot event = {
+    .slug = "gala", .currency = "EUR", .max_per_order = 6, .tier_count = 3, .tiers = tiers};
+static struct order_form_problems problems;
+
+static int read_form(const char *body, struct order_form *ret)
+{
+    return order_form_read(body, strlen(body), &event, ret, &problems);
+}
+
+// `members` and an e-mail address are taken.
+static void assert_form(const char *members, uint64_t quantity, uint64_t amount, const char *choices)
+{
+    char body[2048];
+    struct order_form form;
+    snprintf(body, sizeof body, "{\"email\":\"a@b\",%s}", members);
+    assert_int_equal(read_form(body, &form), 0);
+    assert_int_equal(form.quantity, quantity);
+    assert_int_equal(form.amount, amount);
+    assert_string_equal(form.choices, choices);
+    assert_string_equal(form.currency, "EUR");
+    order_form_done(&form);
+}
+
+// The fields that are wrong, in order, with blanks between.
+static void assert_wrong(const char *body, const char *fields)
+{
+    struct order_form form;
+    char found[4096] = "";
+    assert_int_equal(read_form(body, &form), ERROR_CONFLICT);
+    for (size_t i = 0; i < problems.count; i++) {
+        assert_true(problems.items[i].detail[0] != '\0');
+        size_t bytes = strlen(found);
+        snprintf(found + bytes, sizeof found - bytes, "%s%s", i ? " " : "", problems.items[i].field);
+    }
+    assert_string_equal(found, fields);
+}
+
+static void assert_wrong_email(const char *email)
+{
+    char body[1024];
+    snprintf(body, sizeof body, "{\"tier\":\"floor\",\"quantity\":1,\"email\":\"%s\"}", email);
+    assert_wrong(body, "email");
+}
+
+static void tickets_are_priced(void **state)
+{
+    (void)state;
+    assert_form("\"tier\":\"floor\",\"quantity\":6", 6, 6000000000,
+                "[{\"tier\":\"floor\",\"tickets\":{\"full\":6},\"quantity\":6,\"amount\":6000000000}]");
+    assert_form("\"tier\":\"balcony\",\"tickets\":{\"child\":2,\"adult\":1},\"seats\":null", 3, 14500,
+                "[{\"tier\":\"balcony\",\"tickets\":{\"child\":2,\"adult\":1},\"quantity\":3,\"amount\":14500}]");
+    assert_form("\"tier\":\"balcony\",\"quantity\":2,\"alternatives\":[{\"tier\":\"floor\",\"tickets\":{\"full\":1}}]",
+                2, 15000,
+                "[{\"tier\":\"balcony\",\"tickets\":{\"adult\":2},\"quantity\":2,\"amount\":15000},"
+                "{\"tier\":\"floor\",\"tickets\":{\"full\":1},\"quantity\":1,\"amount\":1000000000}]");
+}
+
+static void a_person_is_read(void **state)
+{
+    (void)state;
+    struct order_form form;
+    assert_int_equal(
+        read_form("{\"tier\":\"floor\",\"quantity\":1,\"email\":\" Ada@B.org\\t\",\"name\":\" Zo\\u00eb \","
+                  "\"lang\":\"pt-BR\",\"payment_method\":\"pm_x\",\"alternatives\":[]}",
+                  &form),
+        ERROR_CONFLICT); // a tab is a control character, even where it would be trimmed
+    assert_int_equal(
+        read_form(
+            "{\"tier\":\"floor\",\"quantity\":1,\"email\":\" Ada@B.org \",\"name\":\" Zo\\u00eb \",\"lang\":\"pt-BR\"}",
+            &form),
+        0);
+    uint8_t customer[CUSTOMER_BYTES];
+    customer_of_email("ada@b.ORG", customer);
+    assert_memory_equal(form.customer, customer, sizeof customer);
+    assert_string_equal(form.email, "Ada@B.org");
+    assert_string_equal(form.name, "Zoë");
+    assert_string_equal(form.lang, "pt-BR");
+    assert_null(form.alternatives);
+    order_form_done(&form);
+    order_form_done(&form); // an empty one
+    order_form_done(NULL);
+}
+
+static void wrong_numbers_are_said(void **state)
+{
+    (void)state;
+    static const char *const numbers[] = {"0",   "-1",    "7",    "1000000", "1.5",
+                                          "1e0", "\"2\"", "true", "[]",      "9223372036854775807"};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        char body[256];
+        snprintf(body, sizeof body, "{\"tier\":\"floor\",\"quantity\":%s,\"email\":\"a@b\"}", numbers[i]);
+        assert_wrong(body, "quantity");
+    }
+    assert_wrong("{\"tier\":\"balcony\",\"tickets\":{\"adult\":4,\"child\":3},\"email\":\"a@b\"}", "tickets");
+    assert_wrong("{\"tier\":\"balcony\",\"tickets\":{\"adult\":9000000000,\"child\":0},\"email\":\"a@b\"}",
+                 "tickets.child");
+    assert_wrong("{\"tier\":\"balcony\",\"tickets\":{\"full\":1},\"email\":\"a@b\"}", "tickets.full");
+    assert_wrong("{\"tier\":\"balcony\",\"tickets\":{},\"email\":\"a@b\"}", "tickets");
+    assert_wrong("{\"tier\":\"balcony\",\"tickets\":{\"adult\":1},\"quantity\":1,\"email\":\"a@b\"}", "quantity");
+    assert_wrong("{\"tier\":\"balcony\",\"email\":\"a@b\"}", "tickets");
+}
+
+static void wrong_choices_are_said(void **state)
+{
+    (void)state;
+    assert_wrong("{}", "tier email");
+    assert_wrong("{\"tier\":\"stalls\",\"seats\":[\"A-1\"],\"email\":\"a@b\"}", "tier");
+    assert_wrong("{\"tier\":\"floor\",\"seats\":[\"A-1\"],\"needs\":{},\"email\":\"a@b\"}", "needs seats");
+    assert_wrong(
+        "{\"tier\":\"floor\",\"quantity\":1,\"email\":\"a@b\",\"alternatives\":[{\"tier\":\"floor\",\"quantity\":1}]}",
+        "alternatives.0.tier");
+    assert_wrong(
+        "{\"tier\":\"floor\",\"quantity\":1,\"email\":\"a@b\",\"alternatives\":[{\"tier\":\"balcony\",\"quantity\":1},3,"
+        "{\"tier\":\"x\",\"quantity\":0,\"a\":1}]}",
+        "alternatives.1 alternatives.2.a alternatives.2.tier");
+    assert_wrong("{\"tier\":\"floor\",\"quantity\":1,\"email\":\"a@b\",\"alternatives\":[{},{},{},{}]}",
+                 "alternatives");
+    assert_wrong("{\"tier\":\"floor\",\"quantity\":1,\"email\":\"a@b\",\"x\":1}", "x");
+}
+
+static void more_problems_than_there_is_room_for(void **state)
+{
+    (void)state;
+    char body[2048] = "{\"tier\":\"floor\",\"email\":\"a@b\",\"tickets\":{\"p0\":1";
+    struct order_form form;
+    for (int i = 1; i < 40; i++) {
+        size_t bytes = strlen(body);
+        snprintf(body + bytes, sizeof body - bytes, ",\"p%d\":1", i);
+    }
+    strncat(body, "}}", sizeof body - strlen(body) - 1);
+    assert_int_equal(read_form(body, &form), ERROR_CONFLICT);
+    assert_int_equal(problems.count, ORDER_FORM_PROBLEMS_MAX);
+}
+
+static void wrong_addresses_are_said(void **state)
+{
+    (void)state;
+    static const char *const addresses[] = {
+        "",       "a",      "@b",     "a@",         "a@b@c",   "a b@c", "a@b c",      "a@.b",        "a@b.",
+        "a@b..c", "a@b\\n", "a\\r@b", "a@b\\u0085", "a@b,c@d", "<a@b>", "a@b\\u007f", "a@b\\u2028c", "a\\u0001@b"};
+    for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++)
+        assert_wrong_email(addresses[i]);
+    char longest[400] = "a@";
+    memset(longest + 2, 'b', ORDER_FORM_EMAIL_BYTES_MAX - 1);
+    assert_wrong_email(longest);
+    memset(longest, 'a', 65);
+    longest[65] = '@';
+    longest[70] = '\0';
+    assert_wrong_email(longest);
+}
+
+static void what_is_no_object_is_malformed(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {"", "{", "[]", "1", "null", "{\"a\":1,\"a\":2}", "{\"a\":\"\xff\"}", "{} x"};
+    struct order_form form;
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        assert_int_equal(read_form(bodies[i], &form), ERROR_INVALID);
+        assert_true(problems.malformed[0] != '\0');
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tickets_are_priced),
+        cmocka_unit_test(a_person_is_read),
+        cmocka_unit_test(wrong_numbers_are_said),
+        cmocka_unit_test(wrong_choices_are_said),
+        cmocka_unit_test(more_problems_than_there_is_room_for),
+        cmocka_unit_test(wrong_addresses_are_said),
+        cmocka_unit_test(what_is_no_object_is_malformed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -32,8 +32,8 @@ def visitor_id(stack, slug, place):
     return stack.sql("SELECT visitor FROM arrivals WHERE event_id = %s AND number = %s", event_id(stack, slug), place)[0][0]
 
 
-def place_orders(stack, slug, places, attempt=1, state="placed"):
-    """The rows that a PUT for two on the floor leaves."""
+def place_orders(stack, slug, places, attempt=1, state="placed", tell=True):
+    """The rows that a PUT for two on the floor leaves, and what another waiting room would say of it."""
     with stack.db() as connection, connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO orders (event_id, place, attempt, visitor, state, revision, tier, quantity, amount, currency, choices,"
@@ -41,6 +41,11 @@ def place_orders(stack, slug, places, attempt=1, state="placed"):
             " %s, 'ada@example.org', REPEAT('x', 16), 'Ada', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) FROM arrivals"
             " WHERE event_id = %s AND number = %s",
             [(attempt, state, json.dumps(CHOICE), event_id(stack, slug), place) for place in places])
+    if tell:  # who joined a moment ago is known to have no order
+        say = Voice(stack)
+        for start in range(0, len(places), 256):
+            say.ordered(slug, *places[start:start + 256])
+        say.connection.close()
 
 
 def book(stack, slug, places, state="confirmed", attempt=1, revision=3):
@@ -231,11 +236,11 @@ def test_an_outcome_of_an_order_that_nobody_told_of(stack, voice):
     visitor = stack.join("unknown")
     [stream] = open_streams(stack, "unknown", [visitor])
     say = voice(stack)
-    place_orders(stack, "unknown", [1])
+    place_orders(stack, "unknown", [1], tell=False)
     say.outcomes("unknown", book(stack, "unknown", [1], "sold_out"))
     order = stream.wait("order", in_state("sold_out")).data
     assert order["email"] == "ada@example.org"  # it was read, for an outcome does not say
-    place_orders(stack, "unknown", [1], attempt=2)
+    place_orders(stack, "unknown", [1], attempt=2, tell=False)
     say.outcomes("unknown", book(stack, "unknown", [1], attempt=2, revision=3))
     order = stream.wait("order", in_state("confirmed")).data
     assert (order["attempt"], order["email"]) == (2, "ada@example.org")
@@ -246,7 +251,7 @@ def test_an_order_of_another_room_is_looked_up(stack_factory, voice):
     ready_event(stack, "ordered")
     visitors = [stack.join("ordered") for _ in range(2)]
     streams = open_streams(stack, "ordered", visitors)
-    place_orders(stack, "ordered", [1, 2])
+    place_orders(stack, "ordered", [1, 2], tell=False)
     voice(stack).ordered("ordered", 1, 2, 999)
     for stream in streams:
         stream.wait("order", in_state("placed"))
@@ -309,7 +314,7 @@ def test_rabbitmq_away(stack_factory, voice):
     stack.amqp_proxy.cut()
     stack.rooms[0].wait_log("feed_away", 10 * PATIENCE)
     say.outcomes("norabbit", book(stack, "norabbit", [1, 4]))
-    place_orders(stack, "norabbit", [3])
+    place_orders(stack, "norabbit", [3], tell=False)
     say.ordered("norabbit", 3)
     late = streams[3].pool.event_stream("norabbit", visitors[3])  # on a connection that has known the order
     late.wait("served")

@@ -245,7 +245,7 @@ const struct command command_table[] = {
     },
     {
         .name = "booking confirm",
-        .arguments = "SLUG PLACE…",
+        .arguments = "SLUG PLACE...",
         .summary = "paid elsewhere; comes with the payment provider `manual`, until then it says so",
         .examples = "  onsale booking confirm spring-gala 4211",
         .arguments_min = 2,
@@ -271,7 +271,7 @@ const struct command command_table[] = {
     },
     {
         .name = "dead retry",
-        .arguments = "[ID…]",
+        .arguments = "[ID...]",
         .summary = "sends the failed orders of dead letters to be booked again",
         .help = "Refused when the letter belongs to no order, when the booking has not failed, or when the visitor has "
                 "ordered again\n"
@@ -283,7 +283,7 @@ const struct command command_table[] = {
     },
     {
         .name = "dead discard",
-        .arguments = "ID…",
+        .arguments = "ID...",
         .summary = "says that nothing is to be done about dead letters; they are kept, and no longer listed",
         .examples = "  onsale dead discard 12",
         .arguments_min = 1,
@@ -451,15 +451,15 @@ void command_help_all(struct buffer *text)
     for (const struct command *command = command_table; command->name; command++) {
         char usage[64];
         snprintf(usage, sizeof(usage), "%s %s", command->name, command->arguments);
-        buffer_format(text, "  %-22s %s\n", usage, command->summary);
+        buffer_format(text, "  %-33s %s\n", usage, command->summary);
     }
     buffer_text(
         text,
-        "\n  --config FILE          the configuration; else $ONSALE_CONFIG, ./var/onsale.ini, /etc/onsale/onsale.ini\n"
-        "  --json                 one JSON object (watch, log: JSON lines); failures are a problem object on standard "
+        "\n  --config FILE                     the configuration; else $ONSALE_CONFIG, ./var/onsale.ini, /etc/onsale/onsale.ini\n"
+        "  --json                            one JSON object (watch, log: JSON lines); failures are a problem object on standard "
         "error\n"
-        "  --check-config         only read the configuration and say what is wrong with it\n"
-        "  --version              the version\n\n"
+        "  --check-config                    only read the configuration and say what is wrong with it\n"
+        "  --version                         the version\n\n"
         "Exit status: 0 done, 1 it failed, 2 usage or configuration, 3 not found, 4 MySQL or RabbitMQ out of reach.\n"
         "`onsale help COMMAND` shows examples, `onsale help config` the keys of the configuration.\n");
 }

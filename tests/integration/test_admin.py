@@ -485,7 +485,7 @@ def test_mysql_is_away(stack_factory):
     for words in (["status"], ["status", "gone"], ["event", "list"], ["event", "show", "gone"], ["open", "gone"],
                   ["say", "gone", "x"],
                   ["rate", "gone", "1/s"], ["rate", "gone"], ["log", "gone"], ["audit", "gone"], ["watch", "gone"],
-                  ["booking", "show", "gone", "1"], ["booking", "find", "gone", "a@b"], ["booking", "list", "gone", "--csv"],
+                  ["booking", "show", "gone", "1"], ["booking", "find", "gone", "a@b"], ["booking", "list", "gone"],
                   ["booking", "cancel", "gone", "1"], ["dead", "list"], ["dead", "show", "1"], ["dead", "retry", "1"],
                   ["dead", "discard", "1"],
                   ["migrate"],

@@ -150,6 +150,14 @@ ALLOWED = {
         "INSERT INTO presence VALUES ('r', 1, 2, UTC_TIMESTAMP(6)) ON DUPLICATE KEY UPDATE present = 3",
         "SELECT event_id, SUM(present) FROM presence GROUP BY event_id",
         "DELETE FROM presence WHERE reported_at < UTC_TIMESTAMP(6) - INTERVAL 1 HOUR",
+        "SELECT state FROM events WHERE id = 1 LOCK IN SHARE MODE", "SELECT left_at FROM arrivals WHERE number = 1 FOR UPDATE",
+        "INSERT INTO orders (event_id, place, attempt, visitor, state, revision, tier, quantity, amount, currency, choices, email,"
+        " customer, placed_at, changed_at) VALUES (1, 1, 1, REPEAT('v', 16), 'placed', 1, 'floor', 1, 1, 'EUR', '[]', 'a@b',"
+        " REPEAT('c', 16), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6)) ON DUPLICATE KEY UPDATE revision = revision + 1",
+        "SELECT state FROM orders FOR UPDATE", "SELECT state, revision FROM bookings",
+        "UPDATE orders SET state = 'cancelled', revision = 2, changed_at = UTC_TIMESTAMP(6), ended_at = UTC_TIMESTAMP(6)",
+        "INSERT INTO order_log (event_id, place, attempt, revision, state, at, actor, detail)"
+        " VALUES (1, 1, 1, 1, 'placed', UTC_TIMESTAMP(6), 'visitor', NULL)",
     ],
     "admission": [
         "SELECT * FROM leaders WHERE name = 'admission' FOR UPDATE",
@@ -218,7 +226,9 @@ DENIED = {
         "UPDATE turns SET began_at = UTC_TIMESTAMP(6)", "UPDATE leaders SET epoch = 0", "SELECT * FROM event_log",
         "INSERT INTO event_log (event_id, at, actor, action) VALUES (1, UTC_TIMESTAMP(6), 'x', 'open')",
         "UPDATE tiers SET sold = 0", "DELETE FROM line_counters", "SELECT * FROM pace_log",
-        "SELECT * FROM schema_migrations",
+        "SELECT * FROM schema_migrations", "DELETE FROM orders", "UPDATE bookings SET state = 'confirmed'", "DELETE FROM bookings",
+        "SELECT * FROM order_log", "DELETE FROM order_log", "SELECT * FROM customers", "SELECT * FROM outbox", "SELECT * FROM dead_letters",
+        "INSERT INTO bookings (event_id, place, attempt) VALUES (1, 1, 1)", "UPDATE release_fences SET epoch = 9",
         "DROP TABLE arrivals", "CREATE TABLE more (x INT)", "SELECT user FROM mysql.user",
     ],
     "admission": [

@@ -23,8 +23,9 @@ static bool decode(char *text)
     char *to = text;
     for (const char *at = text; *at; at++) {
         char c = *at == '+' ? ' ' : *at;
-        if (c == '%' && hex(at[1]) >= 0 && hex(at[2]) >= 0) {
-            c = (char)(hex(at[1]) << 4 | hex(at[2]));
+        int high = c == '%' ? hex(at[1]) : -1, low = high >= 0 ? hex(at[2]) : -1;
+        if (low >= 0) {
+            c = (char)(high << 4 | low);
             at += 2;
         }
         if (c == '\0')

@@ -11,8 +11,13 @@
 static void check_route(enum http_method method, const char *path)
 {
     static const char *const paths[] = {
-        [ROUTE_PAGE] = "/e/%s",          [ROUTE_PAGE_JOIN] = "/e/%s/join",    [ROUTE_PAGE_LEAVE] = "/e/%s/leave",
-        [ROUTE_EVENT] = "/v1/events/%s", [ROUTE_LINE] = "/v1/events/%s/line",
+        [ROUTE_PAGE] = "/e/%s",
+        [ROUTE_PAGE_JOIN] = "/e/%s/join",
+        [ROUTE_PAGE_LEAVE] = "/e/%s/leave",
+        [ROUTE_PAGE_ORDER] = "/e/%s/order",
+        [ROUTE_ORDER] = "/v1/events/%s/order",
+        [ROUTE_EVENT] = "/v1/events/%s",
+        [ROUTE_LINE] = "/v1/events/%s/line",
     };
     struct route_match match;
     int error = route_find(method, path, &match);

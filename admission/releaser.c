@@ -15,6 +15,7 @@
 
 #include "admission/meters.h"
 #include "admission/release_batch.h"
+#include "admission/release_visits.h"
 #include "common/backoff.h"
 #include "common/bus.h"
 #include "common/clock.h"
@@ -37,16 +38,6 @@
 #define LOCK_WAIT_TIMEOUT 1205 // MySQL's number
 #define TRIES_MAX 3 // of a batch that met a deadlock
 
-// An event where something is due, or is still to be noted.
-struct visit {
-    uint64_t event_id;
-    char slug[SLUG_BYTES];
-    bool is_due;
-    bool is_confirmed; // what was sent
-    size_t sent_count;
-    struct release_row *sent; // published, to be noted; NULL: nothing
-};
-
 struct releaser {
     const struct common_config *config;
     struct mailbox *mailbox;
@@ -57,8 +48,7 @@ struct releaser {
     struct outbox *outbox;
     uint64_t epoch; // of the lead it works for; 0: none
     uint64_t fenced_epoch; // it was told that a later leader releases
-    struct visit *visits[RELEASE_EVENTS_MAX];
-    size_t visit_count;
+    struct release_visits visits;
     size_t unconfirmed; // published since the last confirms
     int64_t published_at_ns; // when the first of them was; 0: none
     int64_t look_at_ns, work_at_ns, connect_at_ns;
@@ -96,47 +86,6 @@ static void end_trouble(struct releaser *releaser, int64_t *since_ns)
     tell_trouble(releaser, was_long);
 }
 
-// ---------------------------------------------------------------- visits
-
-static void visit_forget_sent(struct visit *visit)
-{
-    free(visit->sent);
-    visit->sent = NULL;
-    visit->sent_count = 0;
-    visit->is_confirmed = false;
-}
-
-static void drop_visit(struct releaser *releaser, size_t i)
-{
-    visit_forget_sent(releaser->visits[i]);
-    free(releaser->visits[i]);
-    releaser->visits[i] = releaser->visits[--releaser->visit_count];
-}
-
-static void drop_visits(struct releaser *releaser)
-{
-    while (releaser->visit_count > 0)
-        drop_visit(releaser, releaser->visit_count - 1);
-}
-
-// Too many at once, or no memory: the next look finds it again.
-static void add_visit(struct releaser *releaser, const struct release_seen *seen)
-{
-    for (size_t i = 0; i < releaser->visit_count; i++) {
-        if (releaser->visits[i]->event_id == seen->event_id) {
-            releaser->visits[i]->is_due = true;
-            return;
-        }
-    }
-    struct visit *visit = releaser->visit_count < RELEASE_EVENTS_MAX ? calloc(1, sizeof(*visit)) : NULL;
-    if (!visit)
-        return;
-    visit->event_id = seen->event_id;
-    memcpy(visit->slug, seen->slug, sizeof(visit->slug));
-    visit->is_due = true;
-    releaser->visits[releaser->visit_count++] = visit;
-}
-
 // ---------------------------------------------------------------- RabbitMQ
 
 static void lose_bus(struct releaser *releaser, int error)
@@ -151,13 +100,7 @@ static void lose_bus(struct releaser *releaser, int error)
     atomic_store(&releaser->is_connected, false);
     begin_trouble(releaser, &releaser->bus_trouble_ns);
     outbox_lost_bus(releaser->outbox);
-    for (size_t i = 0; i < releaser->visit_count; i++) {
-        struct visit *visit = releaser->visits[i];
-        if (visit->sent && !visit->is_confirmed) {
-            visit_forget_sent(visit);
-            visit->is_due = true;
-        }
-    }
+    release_visits_lost_bus(&releaser->visits);
     releaser->unconfirmed = 0;
     releaser->published_at_ns = 0;
     releaser->connect_at_ns = clock_monotonic_ns() + backoff_next_ms(&releaser->bus_backoff, random_u64()) * MS_NS;
@@ -220,8 +163,7 @@ static void wait_confirms(struct releaser *releaser)
     int64_t took_us = (clock_monotonic_ns() - releaser->published_at_ns) / 1000;
     metric_observe_us(&meter_release_confirm, took_us);
     outbox_confirmed(releaser->outbox);
-    for (size_t i = 0; i < releaser->visit_count; i++)
-        releaser->visits[i]->is_confirmed = releaser->visits[i]->sent != NULL;
+    release_visits_confirmed(&releaser->visits);
     releaser->unconfirmed = 0;
     releaser->published_at_ns = 0;
     prove_bus(releaser);
@@ -260,17 +202,13 @@ static int publish_order(struct releaser *releaser, const struct release_event *
 }
 
 // What the batch marked, in its order. What cannot be sent is found again in MySQL.
-static void publish_batch(struct releaser *releaser, struct visit *visit)
+static void publish_batch(struct releaser *releaser, struct release_visit *visit)
 {
     const struct release_batch *batch = &releaser->batch;
     if (batch->row_count == 0 || !releaser->bus)
         return;
-    size_t bytes = batch->row_count * sizeof(batch->rows[0]);
-    visit->sent = malloc(bytes);
-    if (!visit->sent)
+    if (release_visit_keep_sent(visit, batch->rows, batch->row_count))
         return;
-    memcpy(visit->sent, batch->rows, bytes);
-    visit->sent_count = batch->row_count;
     note_publishing(releaser);
     for (size_t i = 0; i < batch->row_count; i++) {
         int result = publish_order(releaser, &batch->event, &batch->rows[i]);
@@ -322,7 +260,7 @@ static bool is_worth_another_try(struct releaser *releaser, int result)
     return result == ERROR_TRANSIENT && db_errno(releaser->db) != LOCK_WAIT_TIMEOUT && !db_ensure(releaser->db);
 }
 
-static int make_batch(struct releaser *releaser, struct visit *visit)
+static int make_batch(struct releaser *releaser, struct release_visit *visit)
 {
     const struct release_wish wish = {
         .event_id = visit->event_id,
@@ -338,7 +276,7 @@ static int make_batch(struct releaser *releaser, struct visit *visit)
     while (++tries < TRIES_MAX && is_worth_another_try(releaser, result));
     if (result)
         return result;
-    visit_forget_sent(visit);
+    release_visit_forget_sent(visit);
     metric_add(&meter_releases, (int64_t)(releaser->batch.row_count - releaser->batch.again_count));
     metric_add(&meter_releases_again, (int64_t)releaser->batch.again_count);
     metric_add(&meter_orders_ended, (int64_t)releaser->batch.ended_count);
@@ -350,12 +288,12 @@ static int make_batch(struct releaser *releaser, struct visit *visit)
     return 0;
 }
 
-static int visit_event(struct releaser *releaser, struct visit *visit)
+static int visit_event(struct releaser *releaser, struct release_visit *visit)
 {
     int result = make_batch(releaser, visit);
     visit->is_due = result == 0 && releaser->batch.has_more;
     if (result == ERROR_NOT_FOUND || result == ERROR_INVALID) {
-        visit_forget_sent(visit); // the event is gone, or nobody can make anything of its row
+        release_visit_forget_sent(visit); // the event is gone, or nobody can make anything of its row
         return 0;
     }
     if (result) {
@@ -374,7 +312,7 @@ static void fail_work(struct releaser *releaser, const char *doing, int error)
     if (error == ERROR_CONFLICT) {
         log_warn("release_fenced", LOG_U("epoch", releaser->epoch));
         releaser->fenced_epoch = releaser->epoch;
-        drop_visits(releaser);
+        release_visits_clear(&releaser->visits);
         return;
     }
     // Rights, a missing table, a bug: it will not pass by itself.
@@ -411,7 +349,7 @@ static int look_at(struct releaser *releaser, const char *slug, int64_t *ret_old
         int64_t waiting_us = 0;
         if (!marked && !placed)
             continue;
-        add_visit(releaser, each);
+        release_visits_add(&releaser->visits, each->event_id);
         if (ret_oldest_us)
             result = release_read_waiting(releaser->db, each->event_id,
                                           marked ? each->marked.place : each->placed.place, &waiting_us);
@@ -474,14 +412,6 @@ static int clear_outbox(struct releaser *releaser)
     return 0;
 }
 
-static bool is_anything_due(const struct releaser *releaser)
-{
-    for (size_t i = 0; i < releaser->visit_count; i++)
-        if (releaser->visits[i]->is_due || releaser->visits[i]->is_confirmed)
-            return true;
-    return false;
-}
-
 // One batch for each event that wants one. Endings follow each other without waiting for RabbitMQ; orders wait, so
 // that the next batch of their event can note them.
 static int make_round(struct releaser *releaser)
@@ -489,8 +419,8 @@ static int make_round(struct releaser *releaser)
     bool sent = false;
     int failed = 0;
     publish_outcomes(releaser); // of rounds that had no RabbitMQ
-    for (size_t i = 0; i < releaser->visit_count; i++) {
-        struct visit *visit = releaser->visits[i];
+    for (size_t i = 0; i < releaser->visits.count; i++) {
+        struct release_visit *visit = releaser->visits.items[i];
         if (visit->is_due || visit->is_confirmed) {
             int result = visit_event(releaser, visit);
             if (result == ERROR_CONFLICT)
@@ -501,11 +431,9 @@ static int make_round(struct releaser *releaser)
         if (releaser->unconfirmed >= UNCONFIRMED_MAX)
             wait_confirms(releaser);
     }
-    if (sent || !is_anything_due(releaser) || outbox_pending(releaser->outbox) > TOLD_MAX)
+    if (sent || !release_visits_wait(&releaser->visits) || outbox_pending(releaser->outbox) > TOLD_MAX)
         wait_confirms(releaser);
-    for (size_t i = releaser->visit_count; i-- > 0;)
-        if (!releaser->visits[i]->is_due && !releaser->visits[i]->sent)
-            drop_visit(releaser, i);
+    release_visits_drop_done(&releaser->visits);
     return failed;
 }
 
@@ -535,14 +463,14 @@ static void work(struct releaser *releaser)
         doing = "releasing";
         result = make_round(releaser);
     }
-    if (!result && !is_anything_due(releaser))
+    if (!result && !release_visits_wait(&releaser->visits))
         result = clear_outbox(releaser);
     if (result)
         fail_work(releaser, doing, result);
     else
         work_succeeded(releaser);
     // Nothing is due that was not sent and answered: RabbitMQ owes nothing.
-    if (releaser->bus && releaser->published_at_ns == 0 && !is_anything_due(releaser))
+    if (releaser->bus && releaser->published_at_ns == 0 && !release_visits_wait(&releaser->visits))
         prove_bus(releaser);
 }
 
@@ -553,7 +481,7 @@ static bool follow_lead(struct releaser *releaser)
 {
     uint64_t epoch = mailbox_lead(releaser->mailbox);
     if (epoch != releaser->epoch) {
-        drop_visits(releaser);
+        release_visits_clear(&releaser->visits);
         releaser->epoch = epoch;
         releaser->look_at_ns = releaser->work_at_ns = INT64_MIN;
         metric_set(&meter_release_oldest, 0);
@@ -578,7 +506,7 @@ static void wait_for_something(struct releaser *releaser, bool leads)
     int64_t until_ns = now_ns + 1000 * MS_NS; // heartbeats
     if (!releaser->bus && releaser->connect_at_ns < until_ns)
         until_ns = releaser->connect_at_ns;
-    int64_t work_ns = is_anything_due(releaser) ? INT64_MIN : releaser->look_at_ns;
+    int64_t work_ns = release_visits_wait(&releaser->visits) ? INT64_MIN : releaser->look_at_ns;
     work_ns = work_ns < releaser->work_at_ns ? releaser->work_at_ns : work_ns;
     // Without RabbitMQ what is due stays due; it is looked at with the others.
     if (!releaser->bus && work_ns < releaser->look_at_ns)
@@ -598,8 +526,8 @@ static void wait_for_something(struct releaser *releaser, bool leads)
 // anything, but need not be.
 static void note_last(struct releaser *releaser)
 {
-    for (size_t i = 0; i < releaser->visit_count && releaser->db; i++)
-        if (releaser->visits[i]->is_confirmed && make_batch(releaser, releaser->visits[i]))
+    for (size_t i = 0; i < releaser->visits.count && releaser->db; i++)
+        if (releaser->visits.items[i]->is_confirmed && make_batch(releaser, releaser->visits.items[i]))
             return;
 }
 
@@ -617,7 +545,7 @@ static void *run(void *context)
     bus_close(releaser->bus);
     releaser->bus = NULL;
     note_last(releaser);
-    drop_visits(releaser);
+    release_visits_clear(&releaser->visits);
     db_close(releaser->db);
     atomic_store(&releaser->is_connected, false);
     return NULL;

@@ -63,7 +63,7 @@ static bool take_slug(struct scanner *scanner, char ret[static SLUG_BYTES])
     size_t bytes = 0;
     if (!take_string(scanner, &text, &bytes))
         return false;
-    if (!slug_is_valid(text, bytes))
+    if (!text || !slug_is_valid(text, bytes))
         return fail(scanner, "a tier's or price's code is not valid");
     memcpy(ret, text, bytes);
     ret[bytes] = '\0';

@@ -47,7 +47,7 @@ static bool is_ready(void *context, struct buffer *missing)
 // Every worker takes the queues in another sequence and slowly, so that those that start together get some each.
 static int start_queues(struct parts *parts)
 {
-    unsigned order[TOPOLOGY_BOOKING_QUEUES];
+    unsigned order[TOPOLOGY_BOOKING_QUEUES] = {0};
     for (unsigned i = 0; i < TOPOLOGY_BOOKING_QUEUES; i++) {
         unsigned other = (unsigned)(random_u64() % (i + 1));
         order[i] = order[other];

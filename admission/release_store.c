@@ -10,7 +10,7 @@
 
 // The first order of each kind is one step into the index, so a look costs two steps an event however many orders it has.
 #define LOOK                                                                                                                       \
-    "SELECT e.id, e.slug, e.state AS event_state, COALESCE(s.served, 0) AS let_in,"                                                \
+    "SELECT e.id, e.state AS event_state, COALESCE(s.served, 0) AS let_in,"                                                        \
     " (SELECT o.place FROM orders o FORCE INDEX (orders_due) WHERE o.event_id = e.id AND o.state = 'released' AND o.published = 0" \
     "  ORDER BY o.place LIMIT 1) AS marked,"                                                                                       \
     " (SELECT o.place FROM orders o FORCE INDEX (orders_due) WHERE o.event_id = e.id AND o.state = 'placed' AND o.published = 0"   \
@@ -48,15 +48,14 @@ int release_look(struct db *db, const char *slug, struct release_seen **ret, siz
     for (size_t i = 0; i < count; i++) {
         struct release_seen *each = &seen[kept];
         // Somebody will mend the state of an event that is none; its orders wait until then.
-        if (lifecycle_state_parse(db_string(rows, i, 2), &each->state))
+        if (lifecycle_state_parse(db_string(rows, i, 1), &each->state))
             continue;
         each->event_id = db_u64(rows, i, 0);
-        snprintf(each->slug, sizeof(each->slug), "%s", db_string(rows, i, 1));
-        each->served = db_u64(rows, i, 3);
-        each->has_marked = !db_is_null(rows, i, 4);
-        each->has_placed = !db_is_null(rows, i, 5);
-        each->marked = first_order(rows, i, 4, ORDER_RELEASED);
-        each->placed = first_order(rows, i, 5, ORDER_PLACED);
+        each->served = db_u64(rows, i, 2);
+        each->has_marked = !db_is_null(rows, i, 3);
+        each->has_placed = !db_is_null(rows, i, 4);
+        each->marked = first_order(rows, i, 3, ORDER_RELEASED);
+        each->placed = first_order(rows, i, 4, ORDER_PLACED);
         kept++;
     }
     *ret = seen;

@@ -28,7 +28,6 @@ struct release_row {
 // What an event has, seen without locking anything.
 struct release_seen {
     uint64_t event_id;
-    char slug[SLUG_BYTES];
     enum lifecycle_state state;
     uint64_t served;
     bool has_marked, has_placed;

@@ -238,6 +238,37 @@ def test_a_change_and_a_release_in_the_same_moment(stack):
     problem(clients[0].delete(url("race"), headers=visitors[0].headers), 409, "released")
 
 
+def waits_for_a_lock(stack):
+    """A waiting room waits for a row that somebody else holds."""
+    return stack.sql("SELECT COUNT(*) FROM information_schema.innodb_trx t JOIN information_schema.processlist p"
+                     " ON p.id = t.trx_mysql_thread_id WHERE t.trx_state = 'LOCK WAIT' AND p.user = %s",
+                     stack.users["waiting-room"])[0][0] > 0
+
+
+@pytest.mark.parametrize("method", ["put", "delete"])
+def test_a_release_that_is_not_committed_yet_is_waited_for(stack, method):
+    """A change that began before the release was committed must not be decided from what the row said before it."""
+    slug = f"held-{method}"
+    ready_event(stack, slug)
+    visitor = stack.join(slug)
+    client = bare_client(stack)
+    assert client.put(url(slug), headers=visitor.headers, json=GOOD).status_code == 202
+    answers = []
+    body = {"json": GOOD | {"quantity": 5}} if method == "put" else {}
+    change = threading.Thread(target=lambda: answers.append(client.request(method, url(slug), headers=visitor.headers, **body)))
+    with stack.db() as connection, connection.cursor() as cursor:
+        connection.begin()
+        cursor.execute("UPDATE orders SET state = 'released', revision = revision + 1, published = 1 WHERE event_id ="
+                       " (SELECT id FROM events WHERE slug = %s)", (slug,))
+        change.start()
+        wait_until(lambda: waits_for_a_lock(stack), "the change to wait for the release", 5 * PATIENCE,
+                   pause=0.25)  # innodb_trx shows what it showed last to who asks again within a tenth of a second
+        connection.commit()
+    change.join()
+    problem(answers[0], 409, "released")
+    assert in_event(stack, "orders", slug, "state, revision, quantity") == (("released", 2, 2),)
+
+
 def test_leaving_takes_what_was_not_released(stack):
     ready_event(stack, "leave")
     early, late = stack.join("leave"), stack.join("leave")

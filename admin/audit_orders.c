@@ -314,7 +314,7 @@ static int walk_pairs(struct walk *walk)
 {
     struct audit *audit = walk->audit;
     for (;;) {
-        bool has_order, has_booking;
+        bool has_order = false, has_booking = false;
         int r = audit_pages_look(audit->db, audit->event_id, &walk->orders, &has_order);
         if (r == 0)
             r = audit_pages_look(audit->db, audit->event_id, &walk->bookings, &has_booking);

@@ -175,7 +175,7 @@ static void write_letter(const struct db_rows *rows, const char *body, struct bu
 
 int command_dead_show(struct context *context)
 {
-    uint64_t id;
+    uint64_t id = 0;
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
     int status = read_id(context, context->arguments[0], &id);
     if (status == EXIT_DONE)

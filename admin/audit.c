@@ -28,7 +28,6 @@ static const struct {
 };
 
 #define HAS_PLACES "('confirmed', 'held', 'paying', 'action_required', 'declined')"
-#define COUNTS "('confirmed', 'held', 'paying', 'action_required', 'declined', 'standby')"
 
 // Every ? is the event's id.
 static const struct {
@@ -54,18 +53,6 @@ static const struct {
      "SELECT CONCAT('place ', b.place, ' has places of the tier ', COALESCE(b.tier, 'NULL'), ', which is not there') "
      "FROM bookings b LEFT JOIN tiers t ON t.event_id = b.event_id AND t.code = b.tier "
      "WHERE b.event_id = ? AND b.state IN " HAS_PLACES " AND t.code IS NULL"},
-    {AUDIT_CUSTOMERS, 2,
-     "SELECT CONCAT('customer ', LOWER(HEX(customer)), ': ', SUM(booked), ' tickets are counted, the bookings have ', "
-     "SUM(has)) FROM (SELECT customer, booked, 0 AS has FROM customers WHERE event_id = ? UNION ALL "
-     "SELECT customer, 0, quantity FROM bookings WHERE event_id = ? AND state IN " COUNTS ") AS parts "
-     "GROUP BY customer HAVING SUM(booked) <> SUM(has)"},
-    // The limit may have been lowered since: then only what was booked later is judged by it.
-    {AUDIT_CUSTOMERS, 2,
-     "SELECT CONCAT('customer ', LOWER(HEX(b.customer)), ' has ', SUM(b.quantity), ' tickets, and ', "
-     "e.max_per_customer, ' are allowed') FROM bookings b JOIN events e ON e.id = b.event_id WHERE b.event_id = ? "
-     "AND b.state IN " COUNTS " GROUP BY b.customer, e.max_per_customer HAVING SUM(b.quantity) > e.max_per_customer "
-     "AND MAX(b.created_at) > COALESCE((SELECT MAX(l.at) FROM event_log l WHERE l.event_id = ? AND l.action = 'apply' "
-     "AND (l.detail LIKE '%max_per_customer%' OR l.detail LIKE '%; and % more')), '1970-01-01 00:00:00')"},
     {AUDIT_ENDS, 1,
      "SELECT CONCAT('place ', o.place, ': the order is not that of the visitor who has the place') FROM orders o "
      "LEFT JOIN arrivals a ON a.event_id = o.event_id AND a.number = o.place "

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The audit's way along the places: each order, the booking that became of it, and the step that let its place in, side by side in
-// the order of places and attempts. What the whole of an event's bookings must add up to is in audit.c.
+// the order of places and attempts. What the whole of an event's bookings must add up to is in audit.c and audit_customers.c.
 #include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "admin/audit.h"
+#include "admin/audit_customers.h"
 #include "admin/audit_pages.h"
 #include "admin/booking_story.h"
 #include "common/clock.h"
@@ -47,6 +48,7 @@ enum {
 struct walk {
     struct audit *audit;
     struct audit_pages orders, bookings, steps;
+    struct audit_customers customers;
     uint32_t distance[ORDER_STATE_COUNT]; // changes that lead from released there, at least
     bool has_step; // the step that let the place in
     int64_t step_at_us;
@@ -280,6 +282,21 @@ static int find_step(struct walk *walk, uint64_t place)
     }
 }
 
+// What the booking takes of its customer's limit.
+static int count_tickets(struct walk *walk, const struct pair *pair)
+{
+    struct audit_kept kept = {.quantity = (uint32_t)db_u64(pair->booking, pair->b, B_QUANTITY),
+                              .booked_at_us = db_time_us(pair->booking, pair->b, B_CREATED_AT)};
+    size_t bytes;
+    const void *customer = db_bytes(pair->booking, pair->b, B_CUSTOMER, &bytes);
+    if (!order_has_places(pair->booking_state) && pair->booking_state != ORDER_STANDBY)
+        return 0;
+    if (bytes != sizeof(kept.customer))
+        return ERROR_BUG;
+    memcpy(kept.customer, customer, bytes);
+    return audit_customers_add(&walk->customers, &kept);
+}
+
 static int check_pair(struct walk *walk, struct pair *pair)
 {
     if (pair->place != walk->place) {
@@ -290,8 +307,12 @@ static int check_pair(struct walk *walk, struct pair *pair)
     }
     if (pair->order)
         check_order(walk, pair);
-    if (pair->booking)
+    if (pair->booking) {
         check_booking(walk, pair);
+        int r = count_tickets(walk, pair);
+        if (r < 0)
+            return r;
+    }
     walk->state = pair->booking ? pair->booking_state : pair->order_state;
     if (pair->order)
         check_open(walk, pair, walk->state);
@@ -356,6 +377,9 @@ int audit_orders(struct audit *audit)
     };
     measure_distances(&walk);
     int r = walk_pairs(&walk);
+    if (r == 0)
+        r = audit_customers_check(&walk.customers, audit);
+    audit_customers_done(&walk.customers);
     audit_pages_done(&walk.orders);
     audit_pages_done(&walk.bookings);
     audit_pages_done(&walk.steps);

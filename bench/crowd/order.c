@@ -96,15 +96,15 @@ static void measure(struct order *order, int64_t at_us)
     int64_t passed_us = check_passed_at_us(stage->check, visitor->place);
     int64_t end_us = check_end_heard_at_us(stage->check), put_us = order->put_us ? order->put_us : order->asked_us;
     latency_note(&stage->order_to_outcome, at_us - put_us);
-    if (order_has_places(order->newest.state) || passed_us >= 0) {
+    if (order_has_places(order->newest.state) || passed_us >= 0 || end_us < 0) {
         // The news of the outcome may be faster than that of being let in.
         int64_t since_us = passed_us < 0 ? at_us : passed_us;
         since_us = put_us > since_us ? put_us : since_us;
         // Who was away then is no measure of anything.
         if (visitor->streamed_us <= since_us)
             latency_note(&stage->turn_to_outcome, at_us - since_us);
-    } else if (end_us < 0 || visitor->streamed_us <= end_us) {
-        latency_note(&stage->end_to_outcome, end_us < 0 || end_us > at_us ? 0 : at_us - end_us);
+    } else if (visitor->streamed_us <= end_us) {
+        latency_note(&stage->end_to_outcome, at_us - end_us);
     }
 }
 

@@ -91,6 +91,16 @@ static void respond_page(struct visit *visit, const struct buffer *html, const s
     visit_free(visit);
 }
 
+// Nor that somebody has tickets who has none.
+static bool is_so_for(const struct problem *problem, const struct line_state *state, const struct order_facts *order)
+{
+    return (problem != &PROBLEM_RELEASED || (order && order->state != ORDER_PLACED)) &&
+           (problem != &PROBLEM_CONFIRMED || (order && order->state == ORDER_CONFIRMED)) &&
+           (problem != &PROBLEM_NO_ORDER || !order) &&
+           (problem != &PROBLEM_LEFT || (state && state->line == LINE_LEFT)) &&
+           (problem != &PROBLEM_TURN_OVER || (state && state->line == LINE_OVER));
+}
+
 static void render(struct visit *visit)
 {
     const struct event_view *view = visit->view;
@@ -137,7 +147,8 @@ static void render(struct visit *visit)
     }
     if (failed && failed->status == 401 && visit->by_cookie)
         cookie_remove(&cookie, event->slug); // an old cookie must not lock its visitor out
-    add_problem(&problem, failed ? failed : asked->field ? NULL : visit->problem); // a field's is told there
+    bool is_true = !asked->field && is_so_for(visit->problem, told ? &state : NULL, order); // a field's is told there
+    add_problem(&problem, failed ? failed : is_true ? visit->problem : NULL);
     page.problem_text = problem.data;
     frames_public(&document, event, &view->line, now_us);
     page.document_json = document.data;

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Bookings of one tier by the worker, from a full queue, against one transaction for each booking on the same server: goal 3.
+"""Bookings of one tier by the worker, from a full queue, against one transaction for each booking on the same server: goal 6.
 
 In turns on one machine, with full durability on both sides. The worker's rate is counted from its first to its last commit, by
 the times of MySQL's clock in the bookings. Prints medians and the worst, keeps the raw runs as CSV.

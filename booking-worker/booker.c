@@ -164,6 +164,8 @@ static void decide(struct booker *booker, struct store_event *event, struct task
     *decision = (struct decision){.fate = FATE_DONE};
     if (was_seen(booker, tasks, index))
         return;
+    if (order->is_booked)
+        return;
     if (task->condemned)
         condemn(decision, task->condemned, task->detail);
     if (!order->is_there || !order->is_released) {
@@ -171,8 +173,6 @@ static void decide(struct booker *booker, struct store_event *event, struct task
             condemn(decision, TASK_NO_SUCH_ORDER, order->is_there ? "the order was not released" : "there is none");
         return;
     }
-    if (order->is_booked)
-        return;
     if (task->condemned) {
         decision->fate = FATE_BOOK;
         fail_order(order, strcmp(task->condemned, TASK_CRASHED) == 0 ? ORDER_CRASHED : ORDER_BROKEN);

@@ -14,7 +14,7 @@ static const char *const providers[] = {
 #define FIELD(member) .offset = offsetof(struct settings, member)
 
 const struct config_key settings_keys[] = {
-    {"booking-worker", "batch_max", CONFIG_INT, FIELD(batch_max), .default_text = "512", .min = 1,
+    {"booking-worker", "batch_max", CONFIG_INT, FIELD(batch_max), .default_text = "1024", .min = 1,
      .max = SETTINGS_BATCH_MAX, .unit = "orders", .help = "How many orders are booked in one transaction at most."},
     {"booking-worker", "batch_ms", CONFIG_INT, FIELD(batch_ms), .default_text = "2", .min = 0, .max = 1000,
      .unit = "milliseconds", .help = "How long after the first order of a batch more are waited for."},

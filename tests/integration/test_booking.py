@@ -576,6 +576,21 @@ def test_a_server_that_takes_nothing(booth_factory, number):
     booth.check()
 
 
+def test_a_reference_that_is_taken(booth):
+    """Others are drawn, and the batch is booked as if nothing had been."""
+    booth.stack.sql("CREATE TABLE collisions (n INT) ENGINE = MyISAM")  # stays when the transaction is undone
+    booth.stack.sql("CREATE TRIGGER taken BEFORE INSERT ON bookings FOR EACH ROW BEGIN IF NEW.place = 2 AND"
+                    " (SELECT COUNT(*) FROM collisions) < 3 THEN INSERT INTO collisions VALUES (1); SIGNAL SQLSTATE '23000'"
+                    " SET MYSQL_ERRNO = 1062, MESSAGE_TEXT = 'taken'; END IF; END")
+    booth.book(1, 2, 3)
+    assert set(booth.wait_booked(3).values()) == {"confirmed"}
+    worker = booth.stack.workers[0]
+    wait_until(lambda: worker.metrics()["onsale_booking_repeats_total"] == 3, "three repeats", 5)
+    assert not worker.log_lines("mysql_away")
+    assert all(len(each) == 1 for each in booth.outcomes().values())
+    booth.check()
+
+
 def test_a_read_only_server(booth_factory, backends):
     if backends.private is None and not __import__("os").environ.get("ONSALE_TEST_OWN_SERVERS"):
         pytest.skip("makes the whole server read-only, which others may be using")

@@ -62,8 +62,7 @@ CREATE TABLE bookings (
     changed_at DATETIME(6) NOT NULL,
     PRIMARY KEY (event_id, place, attempt),
     UNIQUE KEY bookings_reference (reference),
-    KEY bookings_state (event_id, state, place),
-    KEY bookings_customer (event_id, customer)
+    KEY bookings_state (event_id, state, place)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
 
 -- How many tickets a customer has over all bookings that are open or confirmed.

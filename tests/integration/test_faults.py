@@ -19,6 +19,18 @@ TIERS = [
     {"code": "side", "name": "Side", "capacity": 120,
      "prices": [{"code": "adult", "name": "Adult", "amount": 3000}, {"code": "child", "name": "Child", "amount": 1000}]},
 ]
+# When a fault strikes. Each is a state that lasts milliseconds, and is there again with the next orders.
+MOMENTS = {
+    "an order is given and not released": "SELECT 1 FROM orders WHERE state = 'placed' LIMIT 1",
+    "an order is marked as released, and RabbitMQ has not confirmed it":
+        "SELECT 1 FROM orders WHERE state = 'released' AND published = 0 LIMIT 1",
+    "an order is released and not booked":
+        "SELECT 1 FROM orders o LEFT JOIN bookings b USING (event_id, place, attempt)"
+        " WHERE o.state = 'released' AND b.place IS NULL LIMIT 1",
+    "an outcome is written and not sent": "SELECT 1 FROM outbox LIMIT 1",
+}
+GIVEN, MARKED, RELEASED, WRITTEN = MOMENTS
+
 # What may be said while something is away. Anything else of level error is a fault, also here.
 AWAY = ("mysql_away", "amqp_away")
 
@@ -50,6 +62,11 @@ def wait_for_sales(stack, count=5, seconds=40):
     """So many more bookings are made than there are now."""
     goal = bookings(stack) + count
     wait_until(lambda: bookings(stack) >= goal, f"booking {goal}", seconds * PATIENCE, pause=0.1)
+
+
+def wait_for_the_moment(stack, moment):
+    with stack.db() as connection, connection.cursor() as cursor:
+        wait_until(lambda: cursor.execute(MOMENTS[moment]), moment, 30 * PATIENCE, pause=0.001)
 
 
 def leader(stack):
@@ -86,19 +103,23 @@ def finish(stack, crowd):
 def test_each_program_is_killed(stack_factory):
     stack = stack_factory(proxied=True)
     start(stack)
-    with open_sale(stack, 8) as crowd:
+    with open_sale(stack, 6) as crowd:
         wait_for_sales(stack)
-        for choose in (active_worker, leader, active_notifier, lambda stack: stack.rooms[0]):
+        for choose, moment in ((active_worker, RELEASED), (leader, MARKED), (active_notifier, WRITTEN),
+                               (lambda stack: stack.rooms[0], GIVEN)):
             dead = choose(stack)
+            wait_for_the_moment(stack, moment)
             dead.kill()
             wait_for_sales(stack)
             dead.start().wait_ready(30 * PATIENCE)
         # The network goes: refused and reset first, then silent.
         for proxy in (stack.amqp_proxy, stack.mysql_proxy):
-            proxy.cut()
-            wait_until(lambda: not stack.workers[0].ready(), "the worker to say that it cannot work", 30 * PATIENCE)
-            proxy.mend()
-            wait_for_sales(stack)
+            for away in (proxy.cut, proxy.hold):
+                wait_for_the_moment(stack, RELEASED)
+                away()
+                wait_until(lambda: not all(program.ready() for program in stack.programs), "somebody to miss it", 30 * PATIENCE)
+                proxy.mend()
+                wait_for_sales(stack)
         finish(stack, crowd)
     epochs = [row[0] for row in stack.sql("SELECT epoch FROM served_log ORDER BY served")]
     assert epochs == sorted(epochs) and len(set(epochs)) >= 2
@@ -112,6 +133,7 @@ def test_each_program_is_frozen(stack_factory):
         # Two at a time, which nothing but each other's absence connects.
         for choices in ((lambda stack: stack.rooms[1], leader), (active_worker, active_notifier)):
             frozen = [choose(stack) for choose in choices]
+            wait_for_the_moment(stack, RELEASED)
             for program in frozen:
                 program.freeze()
             until = time.monotonic() + FROZEN_SECONDS
@@ -152,11 +174,13 @@ def test_the_servers_are_killed_and_frozen(own_stack):
     with open_sale(stack, 5) as crowd:
         wait_for_sales(stack)
         for server in (servers.amqp, servers.mysql):
+            wait_for_the_moment(stack, RELEASED)
             server.process.kill()
             server.process.wait()
             servers.restart(server)
             wait_for_sales(stack, seconds=60)
         for server in (servers.amqp, servers.mysql):
+            wait_for_the_moment(stack, RELEASED)
             server.process.send_signal(signal.SIGSTOP)
             time.sleep(FROZEN_SECONDS)
             server.process.send_signal(signal.SIGCONT)

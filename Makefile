@@ -156,7 +156,7 @@ packages:
 	@tools/packages install build run test lint fuzz
 
 # Each measurement prints its summary and keeps its raw runs in bench/results/.
-bench: bench-joins bench-bookings
+bench: bench-joins bench-bookings bench-outcomes
 
 .PHONY: bench-joins
 bench-joins: export BUILD := $(BUILD)
@@ -171,6 +171,13 @@ bench-bookings:
 	@tools/packages install build run test bench
 	$(again) all $(ROOT)/bench/one-by-one
 	@$(PYTHON) -B bench/bookings.py
+
+.PHONY: bench-outcomes
+bench-outcomes: export BUILD := $(BUILD)
+bench-outcomes:
+	@tools/packages install build run test bench
+	$(again) all
+	@$(PYTHON) -B bench/outcomes.py
 
 # The command line is for people; the servers are started by systemd and need not be in anybody's PATH.
 install: all

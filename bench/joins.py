@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tools")]
 
 from harness.broker import Backends  # noqa: E402
+from harness.certificate import make_certificate  # noqa: E402
 from harness.stack import Stack  # noqa: E402
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -110,9 +111,7 @@ def main():
     options = arguments.parse_args()
     with tempfile.TemporaryDirectory(prefix="onsale-bench-") as name:
         folder = Path(name)
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                        "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-                        "-keyout", folder / "key.pem", "-out", folder / "certificate.pem"], check=True, capture_output=True)
+        make_certificate(folder)
         backends = Backends(folder / "servers")
         stack = Stack(backends, folder, folder, config={"waiting-room": {"threads": 1}})
         peer = Peer(folder, folder, threads=1)

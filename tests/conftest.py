@@ -2,13 +2,13 @@
 """The fixtures of all tests. tests/README.md shows how to use them."""
 
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
 import pytest
 
 from harness.broker import Backends
+from harness.certificate import make_certificate
 from harness.stack import BIN, Stack
 
 _stacks = []  # those that stand now, for the reports of failures
@@ -35,11 +35,7 @@ def certificate(session_folder):
     """A folder with certificate.pem and key.pem for localhost and 127.0.0.1, self-signed."""
     folder = session_folder / "certificate"
     folder.mkdir()
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                    "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-                    "-keyout", folder / "key.pem", "-out", folder / "certificate.pem"],
-                   check=True, capture_output=True, timeout=30)
-    return folder
+    return make_certificate(folder)
 
 
 def _factory(request, backends, certificate, folder):

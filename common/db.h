@@ -85,7 +85,7 @@ int db_read(struct db *db, const char *sql, const struct db_value *values, size_
             struct db_rows **ret) MUST_USE;
 void db_rows_free(struct db_rows *rows); // accepts NULL
 void db_rows_cleanup(struct db_rows **rows); // for CLEANUP()
-size_t db_rows_count(const struct db_rows *rows);
+size_t db_rows_count(const struct db_rows *rows); // 0 for NULL, which is what a failed read leaves
 bool db_is_null(const struct db_rows *rows, size_t row, size_t column);
 int64_t db_i64(const struct db_rows *rows, size_t row, size_t column); // 0 for NULL
 uint64_t db_u64(const struct db_rows *rows, size_t row, size_t column); // 0 for NULL

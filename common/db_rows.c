@@ -321,7 +321,7 @@ void db_rows_cleanup(struct db_rows **rows)
 
 size_t db_rows_count(const struct db_rows *rows)
 {
-    return rows->row_count;
+    return rows ? rows->row_count : 0;
 }
 
 static const struct cell *cell_at(const struct db_rows *rows, size_t row, size_t column)

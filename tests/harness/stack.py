@@ -13,7 +13,7 @@ import subprocess
 from pathlib import Path
 
 import httpx
-from processes import Failed, tail
+from processes import Failed, tail, wait_until
 
 from harness import logs
 from harness.program import Program, Result
@@ -186,7 +186,20 @@ class Stack:
         self.apply(document)
         if state != "draft":
             self.onsale(state, slug, expect=0)
+        for room in self.rooms:
+            if room.process is not None and room.alive():
+                self._wait_known(room, slug, state)
         return document
+
+    def _wait_known(self, room, slug, state):
+        """Rooms hear of an event in a moment; on a busy machine a test is sooner."""
+        client = self.client(room)
+        try:
+            wait_until(lambda: client.get(f"/v1/events/{slug}").json().get("state") == state, f"{room.name} to know {slug}",
+                       20 * PATIENCE)
+        finally:
+            client.close()
+            self.clients.remove(client)
 
     def apply(self, document, expect=0, *more):
         path = self.folder / f"event-{document.get('slug', 'x') or 'x'}.json"

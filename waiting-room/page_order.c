@@ -318,6 +318,7 @@ static bool append_text(struct buffer *html, const struct page_view *view, const
         const char *name, *text;
     } texts[] = {
         {"order_tickets", order->tickets_text},
+        {"order_noun", order->quantity == 1 ? "ticket" : "tickets"},
         {"order_amount", is_set(order->amount_text) ? order->amount_text : "Nothing"},
         {"order_email", order->email},
         {"order_reference", order->reference},

@@ -48,6 +48,7 @@ struct page_order {
     enum order_state state;
     enum order_reason reason;
     const char *tickets_text; // "2 × Floor"
+    uint32_t quantity;
     const char *amount_text; // "€90.00"; NULL: nothing is to be paid
     const char *email;
     const char *reference; // "K7QM-4WDP", of a booking that has places

@@ -342,6 +342,17 @@ def test_booked_is_told_so_that_nobody_can_miss_it(module_stack, browser, ordere
     quiet(browser)
 
 
+def test_one_ticket_is_one(module_stack, browser, event, notifier):
+    slug = event()
+    join(module_stack, browser, slug)
+    order(browser, more=1)
+    settle(browser, "#order-title", "Your order is safe")
+    notifier.tell(slug, "confirmed", reference="K7QM-4WD1", choice=CHOICE | {"tickets": {"full": 1}, "quantity": 1, "amount": 4500})
+    assert "Booked. You have your ticket." in outcome(browser, "confirmed")
+    browser.refresh()
+    assert "Booked. You have your ticket." in outcome(browser, "confirmed")
+
+
 def test_another_choice_than_the_first_is_said(module_stack, browser, ordered, notifier):
     def other():
         browser.find("#order-others summary").click()
@@ -366,8 +377,8 @@ def test_sold_out_in_the_turn_lets_one_choose_again(module_stack, browser, event
     assert shown(browser, "section[data-panel=turn]") is None
     notifier.tell(slug, "sold_out")
     told = outcome(browser, "sold_out")
-    assert "Sold out: you have no tickets" in told and "you pay nothing" in told
-    assert shown(browser, "#outcome-again") == "Your turn still runs: you can order again below."
+    assert "Sold out: you have no tickets" in told and "you pay nothing" in told and "You had ordered 2 × Floor." in told
+    assert shown(browser, "#outcome-again") == "You can order again below, until your turn ends."
     assert "left" in shown(browser, "#turn-clock")
     order(browser, tier="stalls", price="adult", more=1)
     outcome(browser, "released")
@@ -399,13 +410,16 @@ def test_every_other_end_is_told_in_plain_words(module_stack, browser, ordered, 
     quiet(browser)
 
 
-def test_a_cancelled_booking_says_so(module_stack, browser, ordered, notifier):
+def test_a_cancelled_booking_says_so_even_after_the_sale(module_stack, browser, ordered, notifier):
     slug = ordered()
     notifier.tell(slug, "confirmed", reference="CCCC-0003")
     outcome(browser, "confirmed")
+    module_stack.onsale("close", slug, expect=0)
+    module_stack.onsale("say", slug, "Thank you for coming.", expect=0)  # what is heard after the end
+    settle(browser, "#notice-text", "Thank you for coming.")
     notifier.tell(slug, "cancelled", reference="CCCC-0003")
     told = outcome(browser, "cancelled")
-    assert "Your booking was cancelled" in told and "CCCC-0003 is no longer valid" in told
+    assert "Your booking was cancelled" in told and "CCCC-0003 is no longer valid" in told and "It was for 2 × Floor." in told
 
 
 def test_leaving_takes_the_order_along(module_stack, browser, ordered):

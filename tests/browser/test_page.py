@@ -209,6 +209,25 @@ def test_after_the_turn_one_may_join_again(module_stack, browser, event):
 
 # What the seller does
 
+def test_an_end_that_was_none_gives_everybody_their_place_back(module_stack, browser, event):
+    slug = event(pace="0")
+    visit(module_stack, browser, slug)
+    browser.wait_for("section[data-panel=join] button").click()
+    browser.wait_for("section[data-panel=waiting]")
+    module_stack.onsale("close", slug, expect=0)
+    browser.wait_for("section[data-panel=closed]")
+    # Nobody may be told meanwhile that the turn is over: joining again would cost the place.
+    browser.execute_script("""
+        window.seen = [];
+        new MutationObserver(() => seen.push(document.documentElement.dataset.panel))
+            .observe(document.documentElement, {attributeFilter: ['data-panel']});""")
+    module_stack.onsale("open", slug, expect=0)
+    browser.wait_for("section[data-panel=waiting]", 40)
+    assert browser.execute_script("return [...new Set(seen)]") == ["waiting"]
+    assert shown(browser, "section[data-panel=waiting] .place").endswith("1")
+    quiet(browser)
+
+
 def test_the_lobby_becomes_the_line(module_stack, browser, event):
     slug = event(state="lobby")
     visit(module_stack, browser, slug)

@@ -95,9 +95,11 @@ export function paceText(pace) {
     return match[1] ? words.paceUpTo(text) : text;
 }
 
+const isEnd = state => state === 'closed' || state === 'sold_out';
+
 // Which panel the page shows; page_panel() in page_render.c is the same rule.
 export function panelOf(eventState, line, isGate, order) {
-    const ended = eventState === 'closed' || eventState === 'sold_out';
+    const ended = isEnd(eventState);
     const outcome = outcomeOf(order, line, eventState);
     if (standsAlone(outcome) || (ended && outcome)) return 'outcome';
     if (line === 'turn' && (!ended || isGate)) return 'turn';
@@ -191,14 +193,19 @@ const known = {
     lost: false,                       // the network does not answer
     problem: $('problem').textContent || null,
     joining: false,
+    goesOn: false,                     // the event goes on after its end, and where that leaves this visitor is not known yet
 };
 const lineUrl = `/v1/events/${known.event.slug}/line`;
 const isGate = known.event.tiers.length === 0;
-const isFollowing = () => ['lobby', 'waiting', 'turn'].includes(known.mine?.line) || (known.mine && !ordering.isOver);
+const isFollowing = () => Boolean(known.mine) &&
+    (['lobby', 'waiting', 'turn'].includes(known.mine.line) || !ordering.isOver || known.goesOn);
 
 function hearDocument(event) {
     clock.hear(event.now);
     if (event.served < known.event.served) event.served = known.event.served; // a cache may be a second behind
+    // An event that goes on after its end has everybody back where they were. The stream says where that is, and that it goes on.
+    known.goesOn = Boolean(known.mine) && isEnd(known.event.state) && !isEnd(event.state);
+    if (known.goesOn) event.state = known.event.state;
     known.event = event;
 }
 
@@ -232,6 +239,7 @@ function hearServed({served, pace, seconds_per_place: perPlace}) {
 const frames = {
     event: ({state, opens_at: opensAt = null}) => Object.assign(known.event, {state, opens_at: opensAt}),
     line: mine => {
+        known.goesOn = false;
         ordering.settle();
         hearMine(mine);
     },
@@ -702,7 +710,7 @@ class Network {
         this.#heardAt = performance.now();
         this.#attempt = 0;
         this.#setLost(false);
-        return lookDelay(known.event, clock.now(), document.hidden, Math.random());
+        return known.goesOn ? 3000 * Math.random() : lookDelay(known.event, clock.now(), document.hidden, Math.random());
     }
 
     #setLost(isLost) {

@@ -5,7 +5,8 @@
 
 const words = {
     locale: 'en-GB',
-    tickets: n => `${n} ${n === 1 ? 'ticket' : 'tickets'}`,
+    noun: n => n === 1 ? 'ticket' : 'tickets',
+    tickets: n => `${n} ${words.noun(n)}`,
     then: ', then ',
     nothing: 'Nothing',
     order: 'Order',
@@ -372,9 +373,9 @@ export class Ordering {
         return outcomeOf(this.#order, mine?.line, event.state);
     }
 
-    // Nothing more is to be expected of it. An order that failed may yet be booked by the organiser.
+    // Nothing more is to be expected of it. The organiser may yet book an order that failed, and cancel one that was booked.
     get isOver() {
-        return !this.#order || ['confirmed', 'sold_out', 'refused', 'expired', 'cancelled'].includes(this.#order.state);
+        return !this.#order || ['sold_out', 'refused', 'expired', 'cancelled'].includes(this.#order.state);
     }
 
     // An order from the stream or an answer. False: nothing new.
@@ -449,6 +450,7 @@ export class Ordering {
         const others = order.alternatives ?? [];
         const fill = (selector, text) => all(selector).forEach(element => setText(element, text));
         if (order.tier) fill('.order-tickets', this.#text(order));
+        fill('.order-noun', words.noun(order.quantity ?? countOf(order.tickets ?? {})));
         fill('.order-amount', amount);
         for (const element of all('.order-due')) show(element, order.amount > 0);
         show(document.querySelector('.order-free'), !(order.amount > 0));

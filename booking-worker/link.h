@@ -24,7 +24,7 @@ struct link {
     int said_db; // the error that was said; 0: none
     bool said_bus;
     int64_t db_at_ns, bus_at_ns; // not tried before
-    int64_t bus_since_ns, db_used_ns;
+    int64_t bus_since_ns, db_pinged_ns;
     atomic_bool has_db, has_bus;
 };
 

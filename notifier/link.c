@@ -59,19 +59,18 @@ int link_use_db(struct link *link)
     if (now_ns < link->db_at_ns)
         return ERROR_TRANSIENT;
     int result = connect_db(link);
-    if (result == 0 && now_ns - link->db_used_ns > PING_NS) {
+    if (result == 0 && now_ns - link->db_pinged_ns > PING_NS) {
         result = db_exec(link->db, "DO 1");
         // What was cut while nobody looked is simply made anew.
         if (result && !db_is_connected(link->db))
             result = db_ensure(link->db);
-        link->db_used_ns = now_ns;
+        link->db_pinged_ns = now_ns;
     }
     return result;
 }
 
 void link_db_works(struct link *link)
 {
-    link->db_used_ns = clock_monotonic_ns();
     link->db_at_ns = INT64_MIN;
     backoff_reset(&link->db_backoff);
     if (link->said_db)

@@ -2,6 +2,8 @@
 """One visitor's way through all programs: an order given while waiting, the release, the booking, the outcome on the stream."""
 
 import pytest
+from harness.stack import PATIENCE
+from processes import wait_until
 
 EMAIL = "anna@example.org"
 
@@ -84,3 +86,19 @@ def test_closing(shop):
     assert (told["state"], told["reason"]) == ("refused", "event_closed")
     late = order(shop, visitor, {"tier": "floor", "quantity": 1, "email": EMAIL}, "closes", expect=410)
     assert late["type"] == "/problems/closed"
+
+
+@pytest.mark.parametrize("kind", ["booking-worker", "notifier"])
+def test_connections_that_were_cut_while_nothing_was_to_do_are_made_anew(stack_factory, kind):
+    """Before there is something to do; else the first thing after every quiet minute would find MySQL gone."""
+    stack = stack_factory().prepare()
+    stack.start_program(kind)
+
+    def connections():
+        return {row[0] for row in stack.sql("SELECT id FROM information_schema.processlist WHERE user = %s",
+                                             stack.users[kind])}
+    before = connections()
+    assert before
+    for connection in before:
+        stack.sql(f"KILL {connection}")
+    wait_until(lambda: len(connections() - before) == len(before), "connections to be made anew", 15 * PATIENCE)

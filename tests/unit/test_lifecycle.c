@@ -25,6 +25,7 @@ static const struct {
     {LIFECYCLE_DO_STOP, {"-", "stopped", "stopped", "stopped", "stopped", "stopped", "-"}},
     {LIFECYCLE_DO_START, {"-", "lobby", "open", "paused", "=", "sold_out", "-"}},
     {LIFECYCLE_DO_CLOSE, {"closed", "closed", "closed", "closed", "closed", "closed", "closed"}},
+    {LIFECYCLE_DO_SELL_OUT, {"-", "-", "sold_out", "sold_out", "-", "sold_out", "-"}},
 };
 
 static void every_cell(void **state)
@@ -94,7 +95,7 @@ static void names_go_there_and_back(void **state)
         assert_int_equal(lifecycle_state_parse(names[i], &parsed), 0);
         assert_int_equal(parsed, i);
     }
-    static const char *const actions[] = {"lobby", "open", "pause", "resume", "stop", "start", "close"};
+    static const char *const actions[] = {"lobby", "open", "pause", "resume", "stop", "start", "close", "sell_out"};
     for (unsigned i = 0; i < LIFECYCLE_ACTION_COUNT; i++)
         assert_string_equal(lifecycle_action_name((enum lifecycle_action)i), actions[i]);
     enum lifecycle_state untouched = LIFECYCLE_PAUSED;

@@ -89,19 +89,6 @@ static void stop(struct parts *parts)
     mailbox_free(parts->mailbox);
 }
 
-static void reload(const struct config_table *table, const char *path)
-{
-    struct buffer problems = BUFFER_INIT;
-    int result = config_reload(table, path, &problems);
-    if (result) {
-        log_error("reload_failed", LOG_S("error", error_str(result)), LOG_S("problems", problems.data));
-    } else {
-        log_set_level((enum log_level)settings.common.log_level);
-        log_info("reloaded", LOG_S("path", path));
-    }
-    buffer_done(&problems);
-}
-
 int main(int argc, char **argv)
 {
     const struct config_table table = {
@@ -119,7 +106,7 @@ int main(int argc, char **argv)
         log_info("started", LOG_S("version", ONSALE_VERSION));
         status = 0;
         while (program_wait_signal() == SIGHUP)
-            reload(&table, path);
+            program_reload(&table, path);
         log_info("stopping", LOG_S("reason", "signal"));
     }
     stop(&parts);

@@ -6,13 +6,14 @@
 
 #include "booking-worker/meters.h"
 #include "booking-worker/queue.h"
+#include "booking-worker/sell_out.h"
 #include "booking-worker/settings.h"
-#include "booking-worker/stop.h"
-#include "booking-worker/sweeper.h"
 #include "common/log.h"
 #include "common/ops.h"
 #include "common/program.h"
 #include "common/random.h"
+#include "common/stop.h"
+#include "common/sweeper.h"
 #include "common/topology.h"
 
 #define SUBSCRIBE_STEP_MS 50 // between two queues
@@ -62,11 +63,16 @@ static int start_queues(struct parts *parts)
 
 static int start(struct parts *parts)
 {
+    const struct sweeper_options sweeping = {
+        .config = &settings.common,
+        .program = "booking-worker",
+        .mend = sell_out_full_events,
+    };
     int result = stop_init(&parts->stop);
     if (!result)
         result = start_queues(parts);
     if (!result)
-        result = sweeper_start(&settings, &parts->stop, &parts->sweeper);
+        result = sweeper_start(&sweeping, &parts->stop, &parts->sweeper);
     if (result) {
         log_error("start_failed", LOG_S("class", error_str(result)));
         return result;
@@ -87,19 +93,6 @@ static void stop(struct parts *parts)
         queue_join(parts->queues[i]);
     sweeper_join(parts->sweeper);
     stop_done(&parts->stop);
-}
-
-static void reload(const struct config_table *table, const char *path)
-{
-    struct buffer problems = BUFFER_INIT;
-    int result = config_reload(table, path, &problems);
-    if (result) {
-        log_error("reload_failed", LOG_S("error", error_str(result)), LOG_S("problems", problems.data));
-    } else {
-        log_set_level((enum log_level)settings.common.log_level);
-        log_info("reloaded", LOG_S("path", path));
-    }
-    buffer_done(&problems);
 }
 
 int main(int argc, char **argv)
@@ -124,7 +117,7 @@ int main(int argc, char **argv)
         log_info("started", LOG_S("version", ONSALE_VERSION));
         status = 0;
         while (program_wait_signal() == SIGHUP)
-            reload(&table, path);
+            program_reload(&table, path);
         log_info("stopping", LOG_S("reason", "signal"));
     }
     stop(&parts);

@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#include "common/sweeper.h"
+
 struct metric meter_messages =
     METRIC_COUNTER("onsale_book_messages_total", "Messages of the booking queues that were dealt with.");
 struct metric meter_batches =
@@ -18,8 +20,6 @@ struct metric meter_condemned =
     METRIC_COUNTER("onsale_condemned_total", "Messages that were condemned and became dead letters.");
 struct metric meter_given_back =
     METRIC_COUNTER("onsale_given_back_total", "Orders given back to admission, because their event stands still.");
-struct metric meter_swept =
-    METRIC_COUNTER("onsale_outbox_swept_total", "Messages of the outbox that whoever wrote them had not sent.");
 
 #define BOOKINGS(state)                                                                                           \
     {                                                                                                             \
@@ -37,7 +37,7 @@ void meters_register(void)
 {
     static struct metric *const all[] = {
         &meter_messages,   &meter_batches,   &meter_batch_duration, &meter_repeats,
-        &meter_duplicates, &meter_condemned, &meter_given_back,     &meter_swept,
+        &meter_duplicates, &meter_condemned, &meter_given_back,     &sweeper_swept,
     };
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         metrics_register(all[i]);

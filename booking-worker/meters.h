@@ -15,7 +15,6 @@ extern struct metric meter_repeats; // transactions that were undone and done ag
 extern struct metric meter_duplicates; // messages whose order was booked already
 extern struct metric meter_condemned;
 extern struct metric meter_given_back; // orders of events that stand still
-extern struct metric meter_swept; // messages of the outbox that their writer had not sent
 
 void meters_register(void); // once, before threads start
 void meters_add_booking(enum order_state state);

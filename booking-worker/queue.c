@@ -10,12 +10,12 @@
 #include <string.h>
 
 #include "booking-worker/booker.h"
-#include "booking-worker/link.h"
 #include "booking-worker/meters.h"
 #include "booking-worker/store.h"
 #include "booking-worker/task.h"
 #include "common/clock.h"
 #include "common/lifecycle.h"
+#include "common/link.h"
 #include "common/log.h"
 #include "common/outbox.h"
 #include "common/topology.h"
@@ -423,7 +423,7 @@ int queue_start(const struct settings *settings, const char *name, int64_t delay
     queue->stop = stop;
     queue->subscribe_at_ns = clock_monotonic_ns() + delay_ms * MS_NS;
     queue->worked_ns = INT64_MIN / 2;
-    link_init(&queue->link, &settings->common, name);
+    link_init(&queue->link, &settings->common, "booking-worker", name);
     int result = prepare(queue);
     if (result == 0 && pthread_create(&queue->thread, NULL, run, queue))
         result = ERROR_PERMANENT;

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "booking-worker/settings.h"
-#include "booking-worker/stop.h"
+#include "common/stop.h"
 #include "common/error.h"
 
 struct queue;

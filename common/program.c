@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "common/buffer.h"
+#include "common/error.h"
 #include "common/log.h"
 
 #define STATUS_USAGE 2
@@ -113,6 +115,19 @@ int program_start(const struct config_table *table, const char *summary, int arg
     set_signals();
     *ret_path = path;
     return -1;
+}
+
+void program_reload(const struct config_table *table, const char *path)
+{
+    const struct common_config *config = table->config;
+    struct buffer problems CLEANUP(buffer_done) = BUFFER_INIT;
+    int result = config_reload(table, path, &problems);
+    if (result) {
+        log_error("reload_failed", LOG_S("error", error_str(result)), LOG_S("problems", problems.data));
+    } else {
+        log_set_level((enum log_level)config->log_level);
+        log_info("reloaded", LOG_S("path", path));
+    }
 }
 
 int program_wait_signal(void)

@@ -13,6 +13,10 @@
 // Blocks SIGTERM, SIGINT and SIGHUP and ignores SIGPIPE in the calling thread, so in all threads started after it.
 int program_start(const struct config_table *table, const char *summary, int argc, char **argv, const char **ret_path);
 
+// What SIGHUP asks for, for programs whose settings need nothing but to be read again: takes over what may change, the log's
+// level first, and says how it went.
+void program_reload(const struct config_table *table, const char *path);
+
 // Waits for one of the blocked signals and returns it (SIGTERM, SIGINT, SIGHUP). For main threads without a loop.
 int program_wait_signal(void);
 

@@ -7,13 +7,13 @@
 #include "common/log.h"
 #include "common/ops.h"
 #include "common/program.h"
+#include "common/stop.h"
+#include "common/sweeper.h"
 #include "notifier/meters.h"
 #include "notifier/recorder.h"
 #include "notifier/relay.h"
 #include "notifier/settings.h"
 #include "notifier/stock.h"
-#include "notifier/stop.h"
-#include "notifier/sweeper.h"
 
 static struct settings settings;
 
@@ -45,6 +45,10 @@ static bool is_ready(void *context, struct buffer *missing)
 
 static int start(struct parts *parts)
 {
+    const struct sweeper_options sweeping = {
+        .config = &settings.common,
+        .program = "notifier",
+    };
     int result = stop_init(&parts->stop);
     if (!result)
         result = stock_start(&settings, &parts->stop, &parts->stock);
@@ -53,7 +57,7 @@ static int start(struct parts *parts)
     if (!result)
         result = recorder_start(&settings, &parts->stop, &parts->recorder);
     if (!result)
-        result = sweeper_start(&settings, &parts->stop, &parts->sweeper);
+        result = sweeper_start(&sweeping, &parts->stop, &parts->sweeper);
     if (result) {
         log_error("start_failed", LOG_S("class", error_str(result)));
         return result;
@@ -77,19 +81,6 @@ static void stop(struct parts *parts)
     stop_done(&parts->stop);
 }
 
-static void reload(const struct config_table *table, const char *path)
-{
-    struct buffer problems = BUFFER_INIT;
-    int result = config_reload(table, path, &problems);
-    if (result) {
-        log_error("reload_failed", LOG_S("error", error_str(result)), LOG_S("problems", problems.data));
-    } else {
-        log_set_level((enum log_level)settings.common.log_level);
-        log_info("reloaded", LOG_S("path", path));
-    }
-    buffer_done(&problems);
-}
-
 int main(int argc, char **argv)
 {
     const struct config_table table = {
@@ -111,7 +102,7 @@ int main(int argc, char **argv)
         log_info("started", LOG_S("version", ONSALE_VERSION));
         status = 0;
         while (program_wait_signal() == SIGHUP)
-            reload(&table, path);
+            program_reload(&table, path);
         log_info("stopping", LOG_S("reason", "signal"));
     }
     stop(&parts);

@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#include "common/sweeper.h"
+
 struct metric meter_outcomes =
     METRIC_COUNTER("onsale_outcomes_total", "Outcomes that were passed on to waiting rooms.");
 struct metric meter_outcome_messages =
@@ -18,14 +20,12 @@ struct metric meter_returned_orders = METRIC_COUNTER(
 struct metric meter_stock_messages = METRIC_COUNTER("onsale_stock_messages_total", "Messages that told what is left.");
 struct metric meter_stock_duration =
     METRIC_HISTOGRAM("onsale_stock_count_duration_seconds", "How long it took to count what is left.");
-struct metric meter_swept =
-    METRIC_COUNTER("onsale_outbox_swept_total", "Messages of the outbox that whoever wrote them had not sent.");
 
 void meters_register(void)
 {
     static struct metric *const all[] = {
         &meter_outcomes,        &meter_outcome_messages, &meter_relay_duration, &meter_unreadable, &meter_dead_letters,
-        &meter_returned_orders, &meter_stock_messages,   &meter_stock_duration, &meter_swept,
+        &meter_returned_orders, &meter_stock_messages,   &meter_stock_duration, &sweeper_swept,
     };
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         metrics_register(all[i]);

@@ -13,7 +13,6 @@ extern struct metric meter_dead_letters; // recorded
 extern struct metric meter_returned_orders; // failed because RabbitMQ gave up on their messages
 extern struct metric meter_stock_messages;
 extern struct metric meter_stock_duration; // of counting
-extern struct metric meter_swept; // messages of the outbox that their writer had not sent
 
 void meters_register(void); // once, before threads start
 

@@ -6,11 +6,11 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "common/link.h"
 #include "common/log.h"
 #include "common/outbox.h"
 #include "common/topology.h"
 #include "notifier/letter.h"
-#include "notifier/link.h"
 #include "notifier/meters.h"
 #include "notifier/store.h"
 
@@ -249,7 +249,7 @@ int recorder_start(const struct settings *settings, const struct stop *stop, str
     if (!recorder)
         return ERROR_MEMORY;
     recorder->stop = stop;
-    link_init(&recorder->link, &settings->common, "recorder");
+    link_init(&recorder->link, &settings->common, "notifier", "recorder");
     recorder->scratch = calloc(1, sizeof(*recorder->scratch));
     int result = recorder->scratch ? outbox_new(&recorder->outbox) : ERROR_MEMORY;
     if (result == 0 && pthread_create(&recorder->thread, NULL, run, recorder))

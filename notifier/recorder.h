@@ -8,7 +8,7 @@
 
 #include "common/error.h"
 #include "notifier/settings.h"
-#include "notifier/stop.h"
+#include "common/stop.h"
 
 struct recorder;
 

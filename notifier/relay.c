@@ -11,12 +11,12 @@
 #include "common/clock.h"
 #include "common/dead_letter.h"
 #include "common/json.h"
+#include "common/link.h"
 #include "common/log.h"
 #include "common/outcome.h"
 #include "common/random.h"
 #include "common/topology.h"
 #include "common/utf8.h"
-#include "notifier/link.h"
 #include "notifier/meters.h"
 
 #define IDLE_MS 1000 // at least this often heartbeats are serviced
@@ -216,7 +216,7 @@ int relay_start(const struct settings *settings, const struct stop *stop, struct
     relay->stock = stock;
     relay->batch_max = (uint16_t)settings->batch_max;
     make_sender(relay->sender);
-    link_init(&relay->link, &settings->common, "relay");
+    link_init(&relay->link, &settings->common, "notifier", "relay");
     if (pthread_create(&relay->thread, NULL, run, relay)) {
         free(relay);
         return ERROR_PERMANENT;

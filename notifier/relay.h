@@ -9,7 +9,7 @@
 #include "common/error.h"
 #include "notifier/settings.h"
 #include "notifier/stock.h"
-#include "notifier/stop.h"
+#include "common/stop.h"
 
 struct relay;
 

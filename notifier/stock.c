@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/link.h"
 #include "common/log.h"
 #include "common/message.h"
 #include "common/topology.h"
-#include "notifier/link.h"
 #include "notifier/meters.h"
 
 #define MS_NS INT64_C(1000000)
@@ -256,7 +256,7 @@ int stock_start(const struct settings *settings, const struct stop *stop, struct
     stock->stop = stop;
     stock->next_ns = stock->next_all_ns = INT64_MIN;
     pthread_mutex_init(&stock->lock, NULL);
-    link_init(&stock->link, &settings->common, "stock");
+    link_init(&stock->link, &settings->common, "notifier", "stock");
     stock->message = calloc(1, sizeof(*stock->message));
     stock->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     int result = !stock->message ? ERROR_MEMORY : stock->wake_fd < 0 ? ERROR_LIMIT : 0;

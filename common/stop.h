@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The wish that all threads end, as something that can be waited for beside a socket.
-#ifndef NOTIFIER_STOP_H
-#define NOTIFIER_STOP_H
+#ifndef COMMON_STOP_H
+#define COMMON_STOP_H
 
 #include <stdbool.h>
 #include <stdint.h>

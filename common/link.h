@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A thread's connections to MySQL and RabbitMQ: made when needed, given up when they fail, waited for with a growing
-// delay, each failure said once. Whether they work can be asked from any thread.
-#ifndef NOTIFIER_LINK_H
-#define NOTIFIER_LINK_H
+// delay, each failure said once, here. One thread's, but for has_db and has_bus, which any thread may load.
+#ifndef COMMON_LINK_H
+#define COMMON_LINK_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -13,11 +13,11 @@
 #include "common/config.h"
 #include "common/db.h"
 #include "common/error.h"
-#include "notifier/stop.h"
 
 struct link {
     const struct common_config *config;
-    const char *name; // of what the thread does, for the log: "relay", "recorder", ...
+    const char *program; // "notifier"
+    const char *name; // of what the thread does, for the log: a queue, "relay", "sweeper"
     struct db *db;
     struct bus *bus;
     struct backoff db_backoff, bus_backoff;
@@ -28,17 +28,19 @@ struct link {
     atomic_bool has_db, has_bus;
 };
 
-void link_init(struct link *link, const struct common_config *config, const char *name);
+// Connects to nothing yet. The three are borrowed until link_done(), which closes what is open and may be called twice.
+void link_init(struct link *link, const struct common_config *config, const char *program, const char *name);
 void link_done(struct link *link);
 
-// A connection to MySQL that answered not long ago. Errors are db_open()'s; before the delay is over, ERROR_TRANSIENT at once.
+// A connection to MySQL that answered not long ago, in `db`; call db_works or db_fails after what was done with it. Errors are db_open()'s; before the delay is over, ERROR_TRANSIENT at once.
 int link_use_db(struct link *link) MUST_USE;
 // MySQL did what it was asked to.
 void link_db_works(struct link *link);
-// It did not: says so once, and delays the next try. Returns how many milliseconds to wait.
+// It did not: says so once for each class of error, and delays the next try. Returns how many milliseconds to wait.
 int64_t link_db_fails(struct link *link, const char *doing, int error);
 
 // One attempt to connect to RabbitMQ, with publisher confirms, and to declare everything; nothing to do when there is a connection.
+// Errors are said here: bus_open()'s and the declarations'; before the delay is over, ERROR_TRANSIENT at once.
 int link_use_bus(struct link *link) MUST_USE;
 void link_lose_bus(struct link *link, int error);
 

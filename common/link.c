@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// See link.h. The session's wait_timeout frees the locks of a worker that freezes inside a transaction, so an idle connection must
+// See link.h. The session's wait_timeout frees the locks of a program that freezes inside a transaction, so an idle connection must
 // be used now and then; that also shows in time that MySQL is gone.
-#include "booking-worker/link.h"
+#include "common/link.h"
 
 #include <stddef.h>
 
@@ -17,10 +17,11 @@
 #define PING_NS (2000 * MS_NS)
 #define PROVED_NS (5000 * MS_NS) // a connection to RabbitMQ that lasted this long was a good one
 
-void link_init(struct link *link, const struct common_config *config, const char *name)
+void link_init(struct link *link, const struct common_config *config, const char *program, const char *name)
 {
     *link = (struct link){
         .config = config,
+        .program = program,
         .name = name,
         .db_backoff = {.first_ms = 20, .most_ms = 1000},
         .bus_backoff = {.first_ms = 100, .most_ms = 1000},
@@ -45,7 +46,7 @@ static int connect_db(struct link *link)
 {
     const struct db_options options = {
         .config = link->config,
-        .program = "booking-worker",
+        .program = link->program,
         .io_timeout_seconds = IO_TIMEOUT_SECONDS,
         .wait_timeout_seconds = WAIT_TIMEOUT_SECONDS,
         .lock_wait_timeout_seconds = LOCK_WAIT_TIMEOUT_SECONDS,
@@ -115,7 +116,7 @@ int link_use_bus(struct link *link)
     const struct bus_options options = {
         .url = link->config->amqp_url,
         .tls_ca = link->config->amqp_tls_ca,
-        .name = "booking-worker",
+        .name = link->program,
     };
     int result = bus_open(&options, true, &link->bus);
     if (result == 0)

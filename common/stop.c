@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // See stop.h. An eventfd that nobody reads stays readable.
-#include "notifier/stop.h"
+#include "common/stop.h"
 
 #include <poll.h>
 #include <stddef.h>

@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// See sweeper.h. Whether the servers are there is said by the queues' threads; this one waits for the next round.
-#include "booking-worker/sweeper.h"
+// See sweeper.h. Whether the servers are there is said by other threads; this one waits for the next round.
+#include "common/sweeper.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "booking-worker/link.h"
-#include "booking-worker/meters.h"
-#include "common/lifecycle.h"
+#include "common/link.h"
 #include "common/log.h"
 #include "common/outbox.h"
 
 #define ROUND_MS 2000
 #define ROUNDS_MAX 100 // of OUTBOX_SWEEP_MAX messages, without a pause
-#define EVENTS_MAX 100
+
+struct metric sweeper_swept =
+    METRIC_COUNTER("onsale_outbox_swept_total", "Messages of the outbox that whoever wrote them had not sent.");
 
 struct sweeper {
     const struct stop *stop;
+    int (*mend)(struct db *db);
     struct link link;
     pthread_t thread;
 };
@@ -28,40 +29,18 @@ static int sweep_outbox(struct sweeper *sweeper)
         int result = outbox_sweep(sweeper->link.db, sweeper->link.bus, &count);
         if (result)
             return result;
-        metric_add(&meter_swept, (int64_t)count);
+        metric_add(&sweeper_swept, (int64_t)count);
         if (count > 0)
             log_info("swept", LOG_U("count", count));
     }
     return 0;
 }
 
-// Admission sees the new version within a second, so nobody needs to knock.
-static int sell_out(struct sweeper *sweeper)
-{
-    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
-    int result = db_read(sweeper->link.db,
-                         "SELECT e.slug FROM events e WHERE e.state IN ('open', 'paused')"
-                         " AND EXISTS (SELECT 1 FROM tiers t WHERE t.event_id = e.id)"
-                         " AND NOT EXISTS (SELECT 1 FROM tiers t WHERE t.event_id = e.id"
-                         " AND (t.held > 0 OR t.sold < t.capacity)) LIMIT 100",
-                         NULL, 0, EVENTS_MAX, &rows);
-    for (size_t i = 0; i < db_rows_count(rows) && result == 0; i++) {
-        struct lifecycle_change change;
-        result = lifecycle_apply(sweeper->link.db, db_string(rows, i, 0), LIFECYCLE_DO_SELL_OUT, "booking-worker", NULL,
-                                 &change);
-        if (result == 0 && change.before != change.after)
-            log_info("sold_out", LOG_S("slug", db_string(rows, i, 0)), LOG_U("version", change.version));
-        if (result == ERROR_CONFLICT || result == ERROR_NOT_FOUND)
-            result = 0;
-    }
-    return result;
-}
-
 static void sweep(struct sweeper *sweeper)
 {
     int result = link_use_db(&sweeper->link);
-    if (result == 0)
-        result = sell_out(sweeper);
+    if (result == 0 && sweeper->mend)
+        result = sweeper->mend(sweeper->link.db);
     if (result) {
         (void)link_db_fails(&sweeper->link, "sweeping", result);
         return;
@@ -100,13 +79,14 @@ static void *run(void *context)
     return NULL;
 }
 
-int sweeper_start(const struct settings *settings, const struct stop *stop, struct sweeper **ret)
+int sweeper_start(const struct sweeper_options *options, const struct stop *stop, struct sweeper **ret)
 {
     struct sweeper *sweeper = calloc(1, sizeof(*sweeper));
     if (!sweeper)
         return ERROR_MEMORY;
     sweeper->stop = stop;
-    link_init(&sweeper->link, &settings->common, "sweeper");
+    sweeper->mend = options->mend;
+    link_init(&sweeper->link, options->config, options->program, "sweeper");
     if (pthread_create(&sweeper->thread, NULL, run, sweeper)) {
         free(sweeper);
         return ERROR_PERMANENT;

@@ -368,9 +368,10 @@ static void log_decision(const struct booker *booker, const struct store_event *
     const struct store_order *order = &booker->orders[index];
     if (decision->condemned) {
         metric_add(&meter_condemned, 1);
-        log_error("condemned", LOG_S("slug", event->slug), LOG_U("place", task->place), LOG_U("attempt", task->attempt),
-                  LOG_S("queue", booker->queue), LOG_S("reason", decision->condemned),
-                  LOG_S("detail", decision->detail));
+        // The notifier says it at level error, once it is recorded and somebody can act.
+        log_warn("condemned", LOG_S("slug", event->slug), LOG_U("place", task->place), LOG_U("attempt", task->attempt),
+                 LOG_S("queue", booker->queue), LOG_S("reason", decision->condemned),
+                 LOG_S("detail", decision->detail));
     }
     if (decision->fate == FATE_BOOK) {
         const char *reason = order_reason_name(order->verdict.reason);

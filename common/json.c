@@ -59,6 +59,10 @@ int json_read_object(const char *text, size_t bytes, size_t bytes_max, char *pro
     if (!json) {
         if (json_error_code(&error) == json_error_out_of_memory)
             return ERROR_MEMORY;
+        // Jansson quotes the text. What is wrong goes into logs, where nothing that somebody wrote may go.
+        char *quote = strstr(error.text, " near '");
+        if (quote)
+            *quote = '\0';
         say(problem, problem_bytes, "line %d, column %d: %s", error.line, error.column, error.text);
         return ERROR_INVALID;
     }

@@ -87,14 +87,19 @@ void store_roll_back(struct line_store *store)
         log_debug("rollback_failed", LOG_S("error", db_error_text(store->db)));
 }
 
-static void note_away(struct line_store *store)
+static void note_away(struct line_store *store, int error)
 {
     int64_t wait_ms = backoff_next_ms(&store->backoff, random_u64());
     store->next_attempt_ns = clock_monotonic_ns() + wait_ms * 1000000;
     atomic_store(&store->ready, false);
     metric_set(&connected, 0);
-    if (!store->away)
-        log_error("mysql_away", LOG_U("errno", db_errno(store->db)), LOG_S("error", db_error_text(store->db)));
+    if (!store->away) {
+        const struct log_field fields[] = {LOG_U("number", db_errno(store->db)),
+                                           LOG_S("text", db_error_text(store->db))};
+        // Rights, a missing table: it will not pass by itself.
+        log_emit(error == ERROR_TRANSIENT ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, "mysql_away", fields,
+                 sizeof fields / sizeof *fields);
+    }
     store->away = true;
 }
 
@@ -102,8 +107,9 @@ static bool connect_if_due(struct line_store *store)
 {
     if (clock_monotonic_ns() < store->next_attempt_ns)
         return false;
-    if (db_ensure(store->db) < 0) {
-        note_away(store);
+    int error = db_ensure(store->db);
+    if (error < 0) {
+        note_away(store, error);
         return false;
     }
     return true;
@@ -151,7 +157,7 @@ static void tick(struct line_store *store, bool look_at_events, bool read_line)
         if (!was_ready)
             store_tell_ready(store);
     } else {
-        note_away(store);
+        note_away(store, error);
     }
 }
 
@@ -185,7 +191,7 @@ static void work_on_group(struct line_store *store, struct line_store_request **
         store_look_up(store, requests, count);
     }
     if (!db_is_connected(store->db) && atomic_load(&store->ready))
-        note_away(store);
+        note_away(store, ERROR_TRANSIENT);
     store_answer(store, requests, count);
 }
 

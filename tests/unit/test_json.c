@@ -58,6 +58,21 @@ static void test_refused(void **state)
     assert_refused("{}\0", 3, ERROR_INVALID, "line 1");
 }
 
+// What is wrong goes into logs, and what somebody wrote must not.
+static void test_problems_quote_nothing(void **state)
+{
+    (void)state;
+    const char *const bad[] = {"{\"ada@example.org",  "{ada",   "ada", "{\"ada\":1,\"ada\":2}",
+                               "{\"a\":\"ada\xFF\"}", "[1] ada"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        json_t *json = NULL;
+        char problem[200] = "";
+        assert_int_equal(json_read_object(bad[i], strlen(bad[i]), 4096, problem, sizeof problem, &json), ERROR_INVALID);
+        if (strstr(problem, "ada") || problem[strlen(problem) - 1] == ' ')
+            fail_msg("\"%s\"", problem);
+    }
+}
+
 static void test_length(void **state)
 {
     (void)state;
@@ -159,9 +174,10 @@ static void test_unknown_keys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refused),      cmocka_unit_test(test_length),   cmocka_unit_test(test_depth),
-        cmocka_unit_test(test_strings),      cmocka_unit_test(test_integers), cmocka_unit_test(test_booleans),
-        cmocka_unit_test(test_unknown_keys),
+        cmocka_unit_test(test_refused),  cmocka_unit_test(test_problems_quote_nothing),
+        cmocka_unit_test(test_length),   cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_strings),  cmocka_unit_test(test_integers),
+        cmocka_unit_test(test_booleans), cmocka_unit_test(test_unknown_keys),
     };
     return cmocka_run_group_tests_name("json", tests, NULL, NULL);
 }

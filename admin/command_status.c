@@ -210,8 +210,8 @@ static void status_text(const struct status *status, bool bar, struct buffer *te
                   clock_format(db_time_us(line, 0, STATUS_NOW), now));
     buffer_format(text, "state         %s%s%s\n", db_string(line, 0, STATUS_STATE), stopped ? ": " : "",
                   stopped ? db_string(line, 0, STATUS_STOP_REASON) : "");
-    buffer_format(text, "line          %" PRIu64 " places, %" PRIu64 " let in, %" PRIu64 " waiting\n", last, served,
-                  waiting(line, 0));
+    buffer_format(text, "line          %" PRIu64 " %s, %" PRIu64 " let in, %" PRIu64 " waiting\n", last,
+                  last == 1 ? "place" : "places", served, waiting(line, 0));
     if (bar)
         write_bar(served, last, text);
     buffer_format(text, "present       %" PRIu64 "\n", db_u64(line, 0, STATUS_PRESENT));

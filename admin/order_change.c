@@ -311,6 +311,8 @@ static int retry(struct locked *locked, struct outbox *outbox, const char *slug,
     change->after = change->before;
     if (is_done)
         return 0;
+    if (change->attempt < attempt)
+        return refuse(locked, "there is no such attempt; the visitor's newest is %" PRIu32, change->attempt);
     if (change->attempt != attempt)
         return refuse(locked, "the visitor has ordered again since (attempt %" PRIu32 ")", change->attempt);
     if (!locked->has_booking)

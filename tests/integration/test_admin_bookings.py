@@ -282,6 +282,8 @@ def test_what_cannot_be_retried(rows):
     assert "is confirmed" in rows.stack.onsale("dead", "retry", letter_of(rows, 1), expect=1).out
     assert "belongs to no order" in rows.stack.onsale("dead", "retry", str(orphan), expect=1).out
     assert "there is none" in rows.stack.onsale("dead", "retry", "999999", expect=3).out
+    rows.stack.sql("UPDATE dead_letters SET attempt = 9 WHERE id = %s", letter_of(rows, 5))
+    assert "no such attempt" in rows.stack.onsale("dead", "retry", letter_of(rows, 5), expect=1).out
     for words in ([], ["--all", "1"], ["x"]):
         rows.stack.onsale("dead", "retry", *words, expect=2)
     rows.order(4, "placed", attempt=2, placed="00:30")

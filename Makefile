@@ -156,7 +156,7 @@ packages:
 	@tools/packages install build run test lint fuzz
 
 # Each measurement prints its summary and keeps its raw runs in bench/results/.
-bench: bench-joins bench-bookings bench-outcomes
+bench: bench-joins bench-bookings bench-outcomes bench-sale
 
 .PHONY: bench-joins
 bench-joins: export BUILD := $(BUILD)
@@ -178,6 +178,13 @@ bench-outcomes:
 	@tools/packages install build run test bench
 	$(again) all
 	@$(PYTHON) -B bench/outcomes.py
+
+.PHONY: bench-sale
+bench-sale: export BUILD := $(BUILD)
+bench-sale:
+	@tools/packages install build run test bench
+	$(again) all
+	@$(PYTHON) -B bench/sale.py
 
 # The command line is for people; the servers are started by systemd and need not be in anybody's PATH.
 install: all

@@ -118,7 +118,8 @@ static void render(struct visit *visit)
     int64_t now_us = room_loop_now_us(visit->loop);
     const struct problem *failed = visit_problem(visit);
     bool told = visit->visitor && visit->error != ERROR_NOT_FOUND && visit_state(visit, &state, &now_us);
-    const struct order_facts *order = told && visit->visitor->order_known ? visit->visitor->order : NULL;
+    bool order_known = told && (visit->error == 0 || visit->visitor->order_known);
+    const struct order_facts *order = order_known ? visit->visitor->order : NULL;
     struct page_view page = {.slug = event->slug,
                              .name = event->name,
                              .venue = event->venue,
@@ -134,7 +135,7 @@ static void render(struct visit *visit)
     if (order)
         order_facts_write(&order_json, order, now_us);
     page.order_json = order_json.data;
-    page.order_unknown = told && !visit->visitor->order_known;
+    page.order_unknown = told && !order_known;
     if (page.order_unknown)
         page.order_json = "false";
     if (told) {

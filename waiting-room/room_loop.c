@@ -238,7 +238,7 @@ static void doubt(struct room_loop *loop, bool lines)
     for (struct event_view *view = loop->views; view; view = view->next) {
         for (size_t i = 0; i < view->bucket_count; i++) {
             for (struct visitor *visitor = view->visitors[i]; visitor; visitor = visitor->next) {
-                visitor->order_known = false;
+                visitor_doubt_order(visitor);
                 visitor->known = visitor->known && !lines;
             }
         }

@@ -62,6 +62,7 @@ struct ask {
     struct line_store_request request; // first
     struct room_loop *loop;
     struct visitor *visitor;
+    uint32_t order_doubts; // the visitor's, when MySQL was asked
 };
 
 static void drop_ask(struct line_store_request *request)
@@ -81,8 +82,8 @@ static void on_asked(struct line_store_request *request)
         event_view_take_line(visitor->view, request->served, request->last);
         visitor_take_facts(visitor, &request->facts);
         if (request->has_order_answer)
-            visitor_take_order(visitor, request->order);
-        if (visitor->ask_again && visitor->streams)
+            visitor_take_order_read(visitor, request->order, ask->order_doubts);
+        if (visitor->order_doubts != ask->order_doubts && visitor->streams)
             ask_about(ask->loop, visitor);
         stream_tell_visitor(ask->loop, visitor);
     }
@@ -98,6 +99,7 @@ static void ask_about(struct room_loop *loop, struct visitor *visitor)
         return;
     ask->loop = loop;
     ask->visitor = visitor;
+    ask->order_doubts = visitor->order_doubts;
     ask->request = (struct line_store_request){.kind = LINE_STORE_LET_IN,
                                                .loop = loop->http,
                                                .answered = on_asked,
@@ -111,7 +113,6 @@ static void ask_about(struct room_loop *loop, struct visitor *visitor)
         return;
     }
     visitor->asking = true;
-    visitor->ask_again = false;
     visitor_ref(visitor);
 }
 
@@ -141,7 +142,7 @@ static void check_order(struct stream *stream)
 // Whether something must be looked up before the visitor's streams can be right.
 static bool must_ask(const struct visitor *visitor, const struct line_state *state)
 {
-    return state->turn_unknown || visitor->ask_again || !visitor->order_known;
+    return state->turn_unknown || !visitor->order_known;
 }
 
 static void check_visitor(struct room_loop *loop, struct visitor *visitor, const struct line_event *rules,
@@ -200,12 +201,8 @@ void stream_ask_again(struct room_loop *loop, struct event_view *view)
 
 void stream_ask_visitor(struct room_loop *loop, struct visitor *visitor)
 {
-    if (!visitor->streams) {
-        visitor->order_known = false;
-        return;
-    }
-    visitor->ask_again = true;
-    if (!visitor->asking)
+    visitor_doubt_order(visitor);
+    if (visitor->streams && !visitor->asking)
         ask_about(loop, visitor);
 }
 

@@ -20,7 +20,7 @@ void stream_tell_visitor(struct room_loop *loop, struct visitor *visitor);
 // Asks MySQL anew about every visitor of the view who is on a stream.
 void stream_ask_again(struct room_loop *loop, struct event_view *view);
 
-// Asks MySQL anew about a visitor whose order is not known any more. Without a stream, that is left to who needs it.
+// What is known of the visitor's order is not all: asks MySQL anew. Without a stream, that is left to who needs it.
 void stream_ask_visitor(struct room_loop *loop, struct visitor *visitor);
 
 // Comments to streams that have been silent for long, and the end of those that must go. Call it four times a second.

@@ -179,7 +179,7 @@ static void take_order(struct visit *visit)
     visit->order = request->order;
     request->order = NULL;
     if (visit->error == 0 && request->has_order_answer)
-        visitor_take_order(visit->visitor, visit->order);
+        visitor_take_order_read(visit->visitor, visit->order, visit->order_doubts);
 }
 
 static void tell_others(struct visit *visit)
@@ -259,6 +259,7 @@ static void ask(struct visit *visit, enum line_store_kind kind, void (*then)(str
     if (kind != LINE_STORE_JOIN) {
         request->number = visit->visitor->facts.number;
         memcpy(request->visitor, visit->visitor->id, sizeof request->visitor);
+        visit->order_doubts = visit->visitor->order_doubts;
     }
     visit->then = then;
     http_set_data(visit->exchange, visit);

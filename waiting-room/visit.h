@@ -29,6 +29,7 @@ struct visit {
     struct line_store_request request;
     void (*then)(struct visit *visit);
     struct order_facts *order; // of the last answer about it; NULL: none
+    uint32_t order_doubts; // the visitor's, when MySQL was asked
     struct order_form form; // what is wanted; freed with the visit
     // Left to the handlers.
     void (*joined)(struct visit *visit);
@@ -50,7 +51,7 @@ bool visit_needs_token(struct visit *visit);
 void visit_with_facts(struct visit *visit, void (*then)(struct visit *visit)); // asks MySQL only if it must
 void visit_join(struct visit *visit, const char *address, void (*then)(struct visit *visit)); // sets visit->visitor
 void visit_leave(struct visit *visit, void (*then)(struct visit *visit));
-// The same, with visitor->order_known afterwards if visit->error is 0.
+// The same; if visit->error is 0, visitor->order is what MySQL had since the visit began, or newer.
 void visit_with_order(struct visit *visit, void (*then)(struct visit *visit)); // asks MySQL only if it must
 void visit_read_order(struct visit *visit, void (*then)(struct visit *visit)); // asks MySQL
 // Gives or changes the order that visit->form says; ERROR_CONFLICT: visit->request.order_verdict says why not. On success

@@ -115,6 +115,19 @@ bool visitor_take_order(struct visitor *visitor, struct order_facts *facts)
     return true;
 }
 
+void visitor_doubt_order(struct visitor *visitor)
+{
+    visitor->order_known = false;
+    visitor->order_doubts++;
+}
+
+bool visitor_take_order_read(struct visitor *visitor, struct order_facts *facts, uint32_t doubts)
+{
+    bool is_news = visitor_take_order(visitor, facts);
+    visitor->order_known = visitor->order_doubts == doubts;
+    return is_news;
+}
+
 void visitor_state(const struct visitor *visitor, int64_t now_us, struct line_state *ret)
 {
     struct line_event rules;

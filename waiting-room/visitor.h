@@ -17,8 +17,9 @@ struct visitor {
     unsigned references;
     bool known; // `facts` were read from MySQL
     bool order_known; // `order` was read from MySQL, and no news since were missed
+    uint32_t
+        order_doubts; // how often news said that what is known of the order is not all; see visitor_take_order_read()
     bool asking; // a look-up for the visitor's streams is on its way
-    bool ask_again; // something may have been missed: look up once more, whatever a look-up that is on its way says
     uint8_t id[TOKEN_VISITOR_BYTES];
     struct line_facts facts;
     struct order_facts *order; // the newest known; NULL: none
@@ -45,6 +46,13 @@ void visitor_take_facts(struct visitor *visitor, const struct line_facts *facts)
 // Takes over what is known of the visitor's order, with a reference of its own (NULL: there is none): the higher (attempt, revision)
 // stays. From then on order_known. Returns whether it is news.
 bool visitor_take_order(struct visitor *visitor, struct order_facts *facts);
+
+// What is known of the order is not all there is: order_known is false until MySQL was asked after this moment.
+void visitor_doubt_order(struct visitor *visitor);
+
+// The same as visitor_take_order() for the answer to a question to MySQL, asked when order_doubts was `doubts`. Doubted since
+// then, the order is still not known: the answer may be older than the news that raised the doubt.
+bool visitor_take_order_read(struct visitor *visitor, struct order_facts *facts, uint32_t doubts);
 
 // Where the visitor stands at `now_us`.
 void visitor_state(const struct visitor *visitor, int64_t now_us, struct line_state *ret);

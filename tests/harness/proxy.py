@@ -14,6 +14,9 @@ class Proxy:
         self.target = (host, port)
         self._listener = None
         self._mode = "open"
+        self._hold_at = None
+        self._kept = []  # (to whom, what)
+        self.holding = threading.Event()
         self._pairs = {}  # socket -> the other end
         self._selector = selectors.DefaultSelector()
         self._lock = threading.Lock()
@@ -37,7 +40,14 @@ class Proxy:
         """From now on everything is accepted and nothing passed on, as with a frozen server or a lost network."""
         self._set("hold")
 
+    def hold_at(self, text):
+        """Keeps the first answer of the server that contains these bytes, and what follows it on its connection, until mend():
+        what was asked for has been read by then, and is not known yet. `holding` is set when it happens."""
+        self.holding.clear()
+        self._hold_at = text
+
     def mend(self):
+        self._hold_at = None
         self._set("open")
 
     def close(self):
@@ -58,6 +68,10 @@ class Proxy:
             elif mode != "cut" and self._listener is None:
                 self._listen(self.port)
             self._mode = mode
+            for target, data in self._kept if mode == "open" else []:
+                if target in self._pairs:
+                    target.sendall(data)
+            self._kept = self._kept if mode == "hold" else []
             for each in self._pairs:
                 wanted, have = mode == "open", each in self._selector.get_map()
                 if wanted and not have:
@@ -117,6 +131,12 @@ class Proxy:
     def _pass_on(self, source):
         try:
             data = source.recv(262144)
+            if data and self._hold_at and self._hold_at in data:
+                self._hold_at = None
+                self._kept.append((self._pairs[source], data))
+                self._selector.unregister(source)
+                self.holding.set()
+                return
             if data:
                 self._pairs[source].sendall(data)
                 return

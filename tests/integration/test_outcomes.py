@@ -233,6 +233,41 @@ def test_nobody_learns_less_by_coming_late(stack, voice):
         assert told(late) == [("confirmed", 1, 3)]
 
 
+def test_an_outcome_between_the_question_and_its_answer(stack_factory, voice):
+    """Who reconnects is asked about; told while MySQL's answer is on its way, the outcome must not be lost to the older answer."""
+    stack = stack_factory(proxied=True).start()
+    ready_event(stack, "between")
+    visitor = stack.join("between")
+    place_orders(stack, "between", [1])
+    say = voice(stack)
+    stack.mysql_proxy.hold_at(b"ada@example.org")
+    stream = stack.pool().event_stream("between", visitor)
+    assert stack.mysql_proxy.holding.wait(10 * PATIENCE)
+    say.outcomes("between", book(stack, "between", [1]))
+    wait_until(lambda: stack.rooms[0].metrics()["onsale_feed_outcomes_total"] == 1, "the outcome to be heard", 5 * PATIENCE)
+    stack.mysql_proxy.mend()
+    stream.wait("order", in_state("confirmed"), 5 * PATIENCE)
+
+
+def test_an_outcome_whose_question_fails(stack_factory, voice):
+    """Told of an attempt that is not known here, just when MySQL goes away: it is asked about until there is an answer."""
+    stack = stack_factory(proxied=True).start()
+    stack.expect_errors("mysql_away")
+    ready_event(stack, "fails")
+    visitor = stack.join("fails")
+    place_orders(stack, "fails", [1])
+    [stream] = open_streams(stack, "fails", [visitor])
+    stream.wait("order", in_state("placed"))
+    say = voice(stack)
+    stack.mysql_proxy.cut()
+    stack.rooms[0].wait_not_ready()
+    place_orders(stack, "fails", [1], attempt=2, tell=False)
+    say.outcomes("fails", book(stack, "fails", [1], attempt=2))
+    wait_until(lambda: stack.rooms[0].metrics()["onsale_feed_outcomes_total"] == 1, "the outcome to be heard", 5 * PATIENCE)
+    stack.mysql_proxy.mend()
+    stream.wait("order", in_state("confirmed"), 10 * PATIENCE)
+
+
 def test_an_outcome_of_an_order_that_nobody_told_of(stack, voice):
     ready_event(stack, "unknown")
     visitor = stack.join("unknown")

@@ -96,6 +96,23 @@ static void test_the_newest_order_stays(void **state)
     event_view_free(view);
 }
 
+// An answer on its way says nothing about what was raised after its question.
+static void test_a_doubt_outlives_an_answer_that_was_asked_for_before(void **state)
+{
+    (void)state;
+    struct event_view *view = new_view();
+    struct visitor *visitor = visitor_get(view, 7, id);
+    uint32_t asked = visitor->order_doubts;
+    visitor_doubt_order(visitor);
+    visitor_take_order_read(visitor, NULL, asked);
+    assert_false(visitor->order_known);
+    asked = visitor->order_doubts;
+    visitor_take_order_read(visitor, NULL, asked);
+    assert_true(visitor->order_known);
+    visitor_unref(visitor);
+    event_view_free(view);
+}
+
 // A slow stream may skip what lies between, but no end.
 static void test_ends_are_kept_for_streams(void **state)
 {
@@ -130,6 +147,7 @@ int main(void)
         cmocka_unit_test(test_same_token_same_visitor),
         cmocka_unit_test(test_who_left_stays_away),
         cmocka_unit_test(test_the_newest_order_stays),
+        cmocka_unit_test(test_a_doubt_outlives_an_answer_that_was_asked_for_before),
         cmocka_unit_test(test_ends_are_kept_for_streams),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,9 +32,19 @@ void ordering_begin(struct visit *visit, void (*then)(struct visit *visit))
     visit_with_facts(visit, after_facts);
 }
 
+// An order that an operator cancelled after it was booked is taken back already; what became of it is read with its booking.
+static void after_take_back(struct visit *visit)
+{
+    if (visit->error == 0 && visit->request.order_verdict == ORDER_UNCHANGED)
+        visit_read_order(visit, visit->joined);
+    else
+        visit->joined(visit);
+}
+
 void ordering_take_back(struct visit *visit, void (*then)(struct visit *visit))
 {
-    visit_take_back(visit, then);
+    visit->joined = then;
+    visit_take_back(visit, after_take_back);
 }
 
 static const struct problem *problem_of_verdict(const struct visit *visit, struct problem_more *more)

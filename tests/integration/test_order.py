@@ -303,6 +303,18 @@ def test_attempts(stack):
     problem(client.put(url("again"), headers=visitor.headers, json=GOOD), 409, "confirmed")
 
 
+def test_taking_back_what_an_operator_cancelled(stack):
+    ready_event(stack, "undone")
+    visitor = stack.join("undone")
+    client = bare_client(stack)
+    assert client.put(url("undone"), headers=visitor.headers, json=GOOD).status_code == 202
+    book(stack, "undone", 1, "confirmed")
+    stack.sql("UPDATE bookings SET state = 'cancelled', revision = revision + 1 WHERE place = 1 AND event_id ="
+              " (SELECT id FROM events WHERE slug = 'undone')")
+    back = client.delete(url("undone"), headers=visitor.headers)
+    assert (back.status_code, back.json()["state"], back.json()["revision"]) == (200, "cancelled", 4), back.text
+
+
 def test_the_turn_s_end(stack):
     ready_event(stack, "turn", pace="100/s")
     visitor = stack.join("turn")

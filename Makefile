@@ -217,6 +217,16 @@ $(ROOT)/tests/http-echo: $(http_echo_objects) $(common_objects)
 test-programs: http-echo
 # --- end of the HTTP/2 echo server
 
+# --- Tests in C that need MySQL and RabbitMQ, tests/backends/test_X.c, linked with common/ alone; run by
+# tests/integration/test_backends.py.
+backends_tests := $(patsubst %.c,$(ROOT)/%,$(wildcard tests/backends/test_*.c))
+$(backends_tests): $(ROOT)/tests/backends/%: $(ROOT)/obj/tests/backends/%.o $(ROOT)/obj/tests/backends/backends.o $(common_objects)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(TEST_LIBS)
+test-programs: $(backends_tests)
+# --- end of the tests with backends
+
 # --- Fuzzing. tests/fuzz/fuzz_X.c is one target, linked like a unit test. The unit tests replay tests/fuzz/corpus/X with it;
 # `make fuzz` builds the same sources with clang's libFuzzer into build/fuzz and looks for more.
 SECONDS ?= 30

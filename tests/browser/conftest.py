@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
@@ -56,7 +57,9 @@ class Browser:
 
     def wait(self, condition, what="the page", seconds=20):
         """Waits until condition(browser) is true; returns that."""
-        return WebDriverWait(self, seconds, poll_frequency=0.05).until(condition, f"waited {seconds} s for {what}")
+        # A page that is just being replaced is looked at again. Chromium has more than one name for that, and some that mean all else.
+        waiting = WebDriverWait(self, seconds, poll_frequency=0.05, ignored_exceptions=[WebDriverException])
+        return waiting.until(condition, f"waited {seconds} s for {what}")
 
     def wait_for(self, selector, seconds=20):
         """Waits for an element that is there and visible."""

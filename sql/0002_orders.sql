@@ -36,7 +36,10 @@ CREATE TABLE orders (
     ended_at DATETIME(6) NULL,
     PRIMARY KEY (event_id, place, attempt),
     -- What is to be released or published next, in place order; tier and quantity so that `asked` is counted from it alone.
-    KEY orders_due (event_id, state, published, place, attempt, tier, quantity)
+    KEY orders_due (event_id, state, published, place, attempt, tier, quantity),
+    CONSTRAINT orders_state CHECK (state IN ('placed', 'released', 'cancelled', 'refused', 'sold_out')),
+    -- An amount may be 0: there are free tickets.
+    CONSTRAINT orders_quantity CHECK (quantity > 0)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
 
 -- What became of a released order. The key makes booking idempotent.
@@ -62,7 +65,12 @@ CREATE TABLE bookings (
     changed_at DATETIME(6) NOT NULL,
     PRIMARY KEY (event_id, place, attempt),
     UNIQUE KEY bookings_reference (reference),
-    KEY bookings_state (event_id, state, place)
+    KEY bookings_state (event_id, state, place),
+    -- All but `placed`; `released` is one that an operator sent on its way again.
+    CONSTRAINT bookings_state_known CHECK (state IN ('released', 'held', 'paying', 'action_required', 'declined', 'standby',
+        'confirmed', 'sold_out', 'refused', 'expired', 'failed', 'cancelled')),
+    -- Something was given or nothing.
+    CONSTRAINT bookings_given CHECK (IF(tier IS NULL, quantity = 0 AND amount = 0, quantity > 0))
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
 
 -- How many tickets a customer has over all bookings that are open or confirmed.

@@ -632,6 +632,17 @@ def test_what_somebody_did_not_publish_is_swept(booth):
     booth.wait_outbox_empty()
 
 
+def test_what_another_has_not_committed_is_not_waited_for(booth):
+    with booth.stack.db() as connection, connection.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("INSERT INTO outbox (queue, type, body, created_at) VALUES ('onsale.outcomes', 'outcomes', '{}',"
+                       " UTC_TIMESTAMP(6))")
+        booth.book(7)
+        booth.wait_booked(1)
+        booth.wait_outbox_empty()
+        cursor.execute("ROLLBACK")
+
+
 def test_an_event_that_nobody_flipped(booth):
     """Who booked the last place died before it said so: the sweep does."""
     booth.stack.sql("UPDATE tiers SET sold = capacity")

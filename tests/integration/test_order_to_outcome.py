@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """One visitor's way through all programs: an order given while waiting, the release, the booking, the outcome on the stream."""
 
+import threading
+
 import pytest
+from harness.bare import bare_client
 from harness.stack import PATIENCE
 from processes import wait_until
 
@@ -86,6 +89,80 @@ def test_closing(shop):
     assert (told["state"], told["reason"]) == ("refused", "event_closed")
     late = order(shop, visitor, {"tier": "floor", "quantity": 1, "email": EMAIL}, "closes", expect=410)
     assert late["type"] == "/problems/closed"
+
+
+@pytest.mark.parametrize("how", ["close", "sell out"])
+def test_orders_given_while_the_event_ends(shop, how):
+    """Each is refused at once or ends with the others; none stays behind, placed for ever."""
+    slug = f"ends-{how.replace(' ', '-')}"
+    floor = {"code": "floor", "name": "Floor", "price": 1000, "capacity": 25 if how == "sell out" else 1000}
+    shop.event(slug, pace="0", tiers=[floor])
+    clients = [bare_client(shop, number % 2) for number in range(4)]
+    visitors = [shop.join(slug, client=clients[number % 4]) for number in range(240)]
+    answers, half = [], threading.Event()
+
+    def put(client, mine):
+        for visitor in mine:
+            answer = client.put(f"/v1/events/{slug}/order", headers=visitor.headers,
+                                json={"tier": "floor", "quantity": 1, "email": f"v{visitor.place}@example.org"})
+            answers.append((visitor, answer.status_code, answer.json().get("type")))
+            if len(answers) == 60:
+                half.set()
+
+    threads = [threading.Thread(target=put, args=(client, visitors[number::4])) for number, client in enumerate(clients)]
+    for thread in threads:
+        thread.start()
+    assert half.wait(20 * PATIENCE)
+    shop.onsale(*(["close", slug] if how == "close" else ["rate", slug, "2000/s"]), expect=0)
+    for thread in threads:
+        thread.join()
+    kind = "/problems/closed" if how == "close" else "/problems/sold-out"
+    assert {(status, type) for _, status, type in answers} <= {(202, None), (410, kind)}
+    given = [visitor for visitor, status, _ in answers if status == 202]
+
+    def open_orders():
+        return shop.sql("SELECT COUNT(*) FROM orders o JOIN events e ON e.id = o.event_id LEFT JOIN bookings b ON"
+                        " b.event_id = o.event_id AND b.place = o.place AND b.attempt = o.attempt WHERE e.slug = %s"
+                        " AND (o.state = 'placed' OR (o.state = 'released' AND b.state IS NULL))", slug)[0][0]
+
+    wait_until(lambda: open_orders() == 0, "all orders to end", 5 * PATIENCE)
+    states = [clients[0].get(f"/v1/events/{slug}/order", headers=visitor.headers).json()["state"] for visitor in given]
+    if how == "close":
+        assert set(states) == {"refused"}
+    else:
+        assert states.count("confirmed") == 25 and set(states) == {"confirmed", "sold_out"}
+    assert shop.onsale_json("audit", slug)["ok"]
+
+
+def test_reconnecting_while_the_outcome_goes_by(shop):
+    """From one waiting room to the other and back, all the time: whoever stays at last is told."""
+    shop.event("hops", pace="0")
+    clients = [bare_client(shop, room) for room in (0, 1)]
+    visitors = [shop.join("hops", client=clients[number % 2]) for number in range(100)]
+    for visitor in visitors:
+        answer = clients[0].put("/v1/events/hops/order", headers=visitor.headers,
+                                json={"tier": "floor", "quantity": 1, "email": f"v{visitor.place}@example.org"})
+        assert answer.status_code == 202
+    pools = [shop.pool(room) for room in (0, 1)]
+    shop.onsale("rate", "hops", "100/s", expect=0)
+    streams, hops = [None] * len(visitors), 0
+
+    def hop():
+        nonlocal hops
+        hops += 1
+        for number, visitor in enumerate(visitors):
+            if streams[number]:
+                streams[number].pool.reset(streams[number])
+            streams[number] = pools[(hops + number) % 2].event_stream("hops", visitor)
+            if number % 10 == 9:
+                streams[number].wait("served", seconds=5 * PATIENCE)
+        booked = shop.sql("SELECT COUNT(*) FROM bookings WHERE event_id = (SELECT id FROM events WHERE slug = 'hops')")
+        return booked == ((100,),)
+
+    wait_until(hop, "all to be booked", 30 * PATIENCE)
+    assert hops > 2
+    for stream in streams:
+        assert final(stream, 10 * PATIENCE)["state"] == "confirmed"
 
 
 @pytest.mark.parametrize("kind", ["booking-worker", "notifier"])

@@ -66,13 +66,14 @@ int release_look(struct db *db, const char *slug, struct release_seen **ret, siz
 int release_read_waiting(struct db *db, uint64_t event_id, uint64_t place, int64_t *ret_waiting_us)
 {
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
+    // The subquery has the values themselves: with the order's columns the server would walk the log from its beginning.
     int result =
         db_read(db,
                 "SELECT GREATEST(0, TIMESTAMPDIFF(MICROSECOND, GREATEST(o.changed_at, COALESCE((SELECT l.at FROM"
-                " served_log l WHERE l.event_id = o.event_id AND l.served >= o.place ORDER BY l.served LIMIT 1),"
+                " served_log l WHERE l.event_id = ? AND l.served >= ? ORDER BY l.served LIMIT 1),"
                 " o.changed_at)), UTC_TIMESTAMP(6))) FROM orders o WHERE o.event_id = ? AND o.place = ?"
                 " ORDER BY o.attempt DESC LIMIT 1",
-                (struct db_value[]){DB_U(event_id), DB_U(place)}, 2, 1, &rows);
+                (struct db_value[]){DB_U(event_id), DB_U(place), DB_U(event_id), DB_U(place)}, 4, 1, &rows);
     if (!result)
         *ret_waiting_us = db_rows_count(rows) > 0 ? db_i64(rows, 0, 0) : 0;
     return result;

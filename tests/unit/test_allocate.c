@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "booking-worker/allocate.h"
@@ -140,7 +141,7 @@ static struct choices want(size_t count, const char *const *tiers, const uint32_
 {
     struct choices choices = {.count = count};
     for (size_t i = 0; i < count; i++) {
-        strcpy(choices.items[i].tier, tiers[i]);
+        snprintf(choices.items[i].tier, sizeof(choices.items[i].tier), "%s", tiers[i]);
         choices.items[i].quantity = quantities[i];
     }
     return choices;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "admin/seat_range.h"
+#include "common/seat.h"
 #include "common/clock.h"
 
 #define FIELD_BYTES 240

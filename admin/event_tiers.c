@@ -6,7 +6,7 @@
 #include <strings.h>
 
 #include "admin/event_reader.h"
-#include "admin/seat_range.h"
+#include "common/seat.h"
 
 // All amounts of an event together must fit into 64 bits with room: every place sold at the highest price.
 _Static_assert((int64_t)EVENT_FILE_AMOUNT_MAX *EVENT_FILE_CAPACITY_MAX <= INT64_MAX / EVENT_FILE_TIERS_MAX,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who gets what: pure. Takes the numbers of an event's tiers and of one customer, and what one order asks for; says what
-// becomes of it, and takes its tickets from the numbers. Whoever calls it holds the rows that the numbers came from.
+// Who gets what: pure. Takes the numbers of an event's tiers, their halls and one customer, and what one order asks for; says what
+// becomes of it, and takes its places from the numbers and its seats from the hall. Whoever calls it holds the rows that the numbers
+// came from; when that transaction is not committed, numbers and halls are to be read again.
 #ifndef BOOKING_WORKER_ALLOCATE_H
 #define BOOKING_WORKER_ALLOCATE_H
 
@@ -9,6 +10,7 @@
 #include <stdint.h>
 
 #include "booking-worker/choices.h"
+#include "booking-worker/seating.h"
 #include "common/lifecycle.h"
 #include "common/order_state.h"
 #include "common/slug.h"
@@ -17,35 +19,65 @@ struct allocate_tier {
     char code[SLUG_BYTES];
     bool is_seated;
     uint32_t capacity, held, sold;
-    bool is_changed; // set when something was taken
+    uint32_t standby; // bookings that stand by for it
+    struct seating *seating; // of a seated tier, with the seats that are taken; borrowed
+    bool is_changed; // set when a number changed
+    bool has_changed_seats; // set when a seat was taken or given back
 };
 
 struct allocate_event {
     enum lifecycle_state state;
+    bool needs_payment; // what costs something is held until it is paid; else it is confirmed at once
     uint32_t max_per_customer;
     size_t tier_count;
     struct allocate_tier *tiers;
 };
 
 struct allocate_customer {
-    uint32_t booked; // tickets over all bookings of the event that have places
-    bool is_changed; // set when it grew
+    uint32_t booked; // tickets over all bookings of the event that are counted (order_is_counted)
+    bool is_changed;
 };
 
 struct allocate_verdict {
-    enum order_state state; // ORDER_CONFIRMED, ORDER_SOLD_OUT, ORDER_REFUSED or ORDER_FAILED;
+    enum order_state state; // ORDER_CONFIRMED, ORDER_HELD, ORDER_STANDBY, ORDER_SOLD_OUT, ORDER_REFUSED or ORDER_FAILED;
         // ORDER_RELEASED: the event stands still, so nothing is decided and the order is given back
     enum order_reason reason; // of ORDER_REFUSED; ORDER_BROKEN for ORDER_FAILED
-    size_t choice; // ORDER_CONFIRMED: which one
+    size_t choice; // ORDER_CONFIRMED, ORDER_HELD, ORDER_STANDBY: which one
+    enum seating_rule rule; // how its seats were found; SEATING_NOTHING: standing places, or seats asked for by name
+    size_t seat_count; // of a seated tier that was given: its seats; ORDER_SEATS_TAKEN: those asked for that others have
+    uint32_t seats[SEATS_IN_ORDER_MAX]; // of the tier of `choice`
 };
 
-// The first choice that can be served whole is. If none can, the answer is that to the best choice whose tier is still on sale:
-// refused (customer_limit) where it would give the customer too many, sold_out where too few are left; refused (tier_closed) when
-// all the tiers are gone. `choices` NULL: they could not be read (ORDER_FAILED, as for seats, which cannot be booked yet).
+// A released order. The first choice that can be served whole is. While a tier has standby, nothing of it is given to newcomers. If none
+// can be served, it stands by for the first one whose tier may still have enough when what is held comes back (never for seats
+// asked for by name). Else the answer is that to the best choice whose tier is still on sale: refused (customer_limit) where it would give the
+// customer too many, refused (seats_taken) with the seats that are gone, sold_out where too few are left; refused (tier_closed) when all the
+// tiers are gone. `choices` NULL: they could not be read (ORDER_FAILED). A choice that asks for seats of a standing tier is broken, too.
 struct allocate_verdict allocate_order(struct allocate_event *event, const struct choices *choices,
                                        struct allocate_customer *customer);
 
-// Whether every tier is sold to its last place, with nothing held that might come back. An event without tiers sells nothing.
+// An order in standby for its choice number `choice`, looked at anew. ORDER_STANDBY with the same choice: it goes on waiting, nothing has
+// changed. With another choice: it waits for that one from now on. ORDER_HELD, ORDER_CONFIRMED: it was served. ORDER_SOLD_OUT: nothing that
+// it waits for can come back any more, or the event is closed. Its customer already counts it: a choice of another size moves the count.
+struct allocate_verdict allocate_standby(struct allocate_event *event, const struct choices *choices, size_t choice,
+                                         struct allocate_customer *customer);
+
+// What a booking had goes back: its places, its seats, its customer's count. `was` is ORDER_STANDBY (only the count and the tier's
+// standby), ORDER_CONFIRMED, or a state that is held. False: the numbers do not agree with it, and nothing was changed; that is for the audit.
+struct allocate_given {
+    enum order_state was;
+    const char *tier; // of standby: the tier it stands by for
+    uint32_t quantity;
+    size_t seat_count;
+    const uint32_t *seats;
+};
+bool allocate_free(struct allocate_event *event, const struct allocate_given *given,
+                   struct allocate_customer *customer) MUST_USE;
+
+// Whether every tier is sold to its last place, with nothing held that might come back and nobody standing by. An event without tiers
+// sells nothing.
 bool allocate_is_all_sold(const struct allocate_event *event);
+// Whether somebody stands by for the tier who might be served or has to be told that it is over.
+bool allocate_has_standby_work(const struct allocate_event *event, const struct allocate_tier *tier);
 
 #endif

@@ -4,13 +4,6 @@
 
 #include <stddef.h>
 
-static const char *const providers[] = {
-    [PROVIDER_NONE] = "none",
-    [PROVIDER_MANUAL] = "manual",
-    [PROVIDER_STRIPE] = "stripe",
-    NULL,
-};
-
 #define FIELD(member) .offset = offsetof(struct settings, member)
 
 const struct config_key settings_keys[] = {
@@ -20,17 +13,14 @@ const struct config_key settings_keys[] = {
      .unit = "milliseconds", .help = "How long after the first order of a batch more are waited for."},
     {"booking-worker", "test_crash_place", CONFIG_INT, FIELD(test_crash_place), .default_text = "0", .min = 0,
      .max = INT64_MAX, .help = "For tests: the worker ends itself right before it books this place; 0: never."},
-    {"payment", "provider", CONFIG_CHOICE, FIELD(provider), .default_text = "none", .choices = providers,
-     .help = "Who takes the money. none: it is due at the door, and bookings confirm at once. The others are to come."},
 };
 const size_t settings_key_count = sizeof(settings_keys) / sizeof(settings_keys[0]);
 
 int settings_check(const void *config, struct buffer *problems)
 {
     const struct settings *settings = config;
-    if (settings->provider == PROVIDER_NONE)
+    if (settings->common.payment_provider != PAYMENT_STRIPE)
         return 0;
-    buffer_format(problems, "[payment] provider: %s cannot be used yet; only none can\n",
-                  providers[settings->provider]);
+    buffer_text(problems, "[payment] provider: stripe cannot be used yet; none and manual can\n");
     return ERROR_INVALID;
 }

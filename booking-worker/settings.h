@@ -8,13 +8,10 @@
 
 #define SETTINGS_BATCH_MAX 2048 // the most that batch_max may be
 
-enum settings_provider { PROVIDER_NONE, PROVIDER_MANUAL, PROVIDER_STRIPE };
-
 struct settings {
     struct common_config common; // first, as config.h asks
     int64_t batch_max, batch_ms;
     int64_t test_crash_place; // 0: never
-    int64_t provider; // enum settings_provider
 };
 
 extern const struct config_key settings_keys[];

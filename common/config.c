@@ -32,7 +32,7 @@ static const struct {
     {"waiting-room", "waiting-room"},
     {"admission", "admission"},
     {"booking-worker", "booking-worker"},
-    {"payment", "booking-worker"},
+    {"payment", NULL},
     {"notifier", "notifier"},
     {"onsale", "onsale"},
 };

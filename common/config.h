@@ -55,6 +55,14 @@ struct common_config {
     int64_t log_format;
     char *tokens_directory;
     int64_t tokens_queue_lifetime_seconds;
+    int64_t payment_provider; // enum payment_provider
+};
+
+// Who takes the money.
+enum payment_provider {
+    PAYMENT_NONE, // it is due at the door: bookings confirm at once
+    PAYMENT_MANUAL, // the seller, elsewhere: bookings are held until an operator confirms them
+    PAYMENT_STRIPE,
 };
 
 // The programs in the order of common_config.ops_listen.

@@ -16,6 +16,13 @@ static const char *const log_levels[] = {
 };
 static const char *const log_formats[] = {[LOG_FORMAT_LOGFMT] = "logfmt", [LOG_FORMAT_JSON] = "json", NULL};
 
+static const char *const payment_providers[] = {
+    [PAYMENT_NONE] = "none",
+    [PAYMENT_MANUAL] = "manual",
+    [PAYMENT_STRIPE] = "stripe",
+    NULL,
+};
+
 #define FIELD(member) .offset = offsetof(struct common_config, member)
 
 const struct config_key config_common_keys[] = {
@@ -40,6 +47,10 @@ const struct config_key config_common_keys[] = {
      .help = "Where the keys of the tokens are."},
     {"tokens", "queue_lifetime_seconds", CONFIG_INT, FIELD(tokens_queue_lifetime_seconds), .default_text = "604800",
      .min = 3600, .max = 31536000, .unit = "seconds", .help = "How long a queue token is good for; renewed on use."},
+    {"payment", "provider", CONFIG_CHOICE, FIELD(payment_provider), .default_text = "none",
+     .choices = payment_providers,
+     .help = "Who takes the money. none: it is due at the door, and bookings confirm at once. manual: the seller takes it elsewhere,"
+             " and bookings are held until `onsale booking confirm`. stripe is still to come."},
     {"ops", "waiting_room_listen", CONFIG_ADDRESS, FIELD(ops_listen[CONFIG_WAITING_ROOM]),
      .default_text = "127.0.0.1:9101", .help = "The operators' port of the waiting room; empty: none."},
     {"ops", "admission_listen", CONFIG_ADDRESS, FIELD(ops_listen[CONFIG_ADMISSION]), .default_text = "127.0.0.1:9102",

@@ -19,6 +19,7 @@ static const char *const action_names[LIFECYCLE_ACTION_COUNT] = {
     [LIFECYCLE_DO_LOBBY] = "lobby",   [LIFECYCLE_DO_OPEN] = "open",         [LIFECYCLE_DO_PAUSE] = "pause",
     [LIFECYCLE_DO_RESUME] = "resume", [LIFECYCLE_DO_STOP] = "stop",         [LIFECYCLE_DO_START] = "start",
     [LIFECYCLE_DO_CLOSE] = "close",   [LIFECYCLE_DO_SELL_OUT] = "sell_out",
+    [LIFECYCLE_DO_SELL_AGAIN] = "sell_again",
 };
 
 // Where each action leads from each state. Zero would be a state, so every cell is written as its state plus one and an
@@ -28,10 +29,12 @@ static const char *const action_names[LIFECYCLE_ACTION_COUNT] = {
 //   a colleague's (or the timetable's) `open` cannot undo an emergency. It does open a sold-out event again, for the
 //   operator who found more tickets, and a closed one.
 // - `start` of an event that was never stopped, and `resume` of one that runs, find nothing to do.
+// - selling again leads back to where selling out came from: a pause is the operators' and stays one.
 // - `close` is possible from everywhere: a draft whose sale was called off shall say so to visitors.
 #define TO(state) [state] = (state) + 1
 #define LEAD(from, to) [from] = (to) + 1
 #define BEFORE_STOP (LIFECYCLE_STATE_COUNT + 1)
+#define BEFORE_SOLD_OUT (LIFECYCLE_STATE_COUNT + 2)
 
 static const unsigned char table[LIFECYCLE_ACTION_COUNT][LIFECYCLE_STATE_COUNT] = {
     [LIFECYCLE_DO_LOBBY] = {LEAD(LIFECYCLE_DRAFT, LIFECYCLE_LOBBY), TO(LIFECYCLE_LOBBY)},
@@ -51,6 +54,7 @@ static const unsigned char table[LIFECYCLE_ACTION_COUNT][LIFECYCLE_STATE_COUNT] 
                             TO(LIFECYCLE_CLOSED)},
     [LIFECYCLE_DO_SELL_OUT] = {LEAD(LIFECYCLE_OPEN, LIFECYCLE_SOLD_OUT), LEAD(LIFECYCLE_PAUSED, LIFECYCLE_SOLD_OUT),
                                TO(LIFECYCLE_SOLD_OUT)},
+    [LIFECYCLE_DO_SELL_AGAIN] = {TO(LIFECYCLE_OPEN), TO(LIFECYCLE_PAUSED), [LIFECYCLE_SOLD_OUT] = BEFORE_SOLD_OUT},
 };
 
 const char *lifecycle_state_name(enum lifecycle_state state)
@@ -74,7 +78,7 @@ int lifecycle_state_parse(const char *name, enum lifecycle_state *ret)
     return ERROR_INVALID;
 }
 
-int lifecycle_next(enum lifecycle_state state, enum lifecycle_state before_stop, enum lifecycle_action action,
+int lifecycle_next(enum lifecycle_state state, enum lifecycle_state before, enum lifecycle_action action,
                    enum lifecycle_state *ret)
 {
     if ((unsigned)state >= LIFECYCLE_STATE_COUNT || (unsigned)action >= LIFECYCLE_ACTION_COUNT)
@@ -82,10 +86,15 @@ int lifecycle_next(enum lifecycle_state state, enum lifecycle_state before_stop,
     unsigned cell = table[action][state];
     if (cell == BEFORE_STOP) {
         // Only what `stop` accepts can have been left by it.
-        if ((unsigned)before_stop >= LIFECYCLE_STATE_COUNT || before_stop == LIFECYCLE_STOPPED ||
-            !table[LIFECYCLE_DO_STOP][before_stop])
+        if ((unsigned)before >= LIFECYCLE_STATE_COUNT || before == LIFECYCLE_STOPPED ||
+            !table[LIFECYCLE_DO_STOP][before])
             return ERROR_CONFLICT;
-        *ret = before_stop;
+        *ret = before;
+        return 0;
+    }
+    if (cell == BEFORE_SOLD_OUT) {
+        // An event that sold out before this was noted goes on selling.
+        *ret = before == LIFECYCLE_PAUSED ? LIFECYCLE_PAUSED : LIFECYCLE_OPEN;
         return 0;
     }
     if (!cell)
@@ -97,7 +106,8 @@ int lifecycle_next(enum lifecycle_state state, enum lifecycle_state before_stop,
 // What the locked rows say.
 struct locked_event {
     uint64_t id, last, version;
-    enum lifecycle_state state, before_stop;
+    enum lifecycle_state state;
+    enum lifecycle_state before_stop, before_sold_out; // LIFECYCLE_STATE_COUNT: none
 };
 
 // The counter first and the event second, as joins do it: so an opening and a join wait for each other and cannot
@@ -122,7 +132,7 @@ static int lock_event(struct db *db, const char *slug, struct locked_event *ret)
     ret->last = db_u64(counter, 0, 0);
 
     struct db_rows *event CLEANUP(db_rows_cleanup) = NULL;
-    result = db_read(db, "SELECT state, state_before_stop, version FROM events WHERE id = ? FOR UPDATE",
+    result = db_read(db, "SELECT state, state_before_stop, version, state_before_sold_out FROM events WHERE id = ? FOR UPDATE",
                      (struct db_value[]){DB_U(ret->id)}, 1, 1, &event);
     if (result)
         return result;
@@ -133,13 +143,22 @@ static int lock_event(struct db *db, const char *slug, struct locked_event *ret)
     if (lifecycle_state_parse(db_string(event, 0, 1), &ret->before_stop))
         ret->before_stop = LIFECYCLE_STATE_COUNT; // NULL: not stopped
     ret->version = db_u64(event, 0, 2);
+    if (lifecycle_state_parse(db_string(event, 0, 3), &ret->before_sold_out))
+        ret->before_sold_out = LIFECYCLE_STATE_COUNT; // NULL: it was never sold out
     return 0;
 }
 
 // Both servers assign from left to right, so `stopped_us` is reckoned before `stopped_at` goes. A clock that was set back
 // meanwhile must not make it shrink.
-static int write_state(struct db *db, const struct locked_event *event, enum lifecycle_state after, const char *detail)
+static int write_state(struct db *db, const struct locked_event *event, enum lifecycle_action action,
+                       enum lifecycle_state after, const char *detail)
 {
+    if (after == LIFECYCLE_SOLD_OUT && action == LIFECYCLE_DO_SELL_OUT)
+        return db_write(db,
+                        "UPDATE events SET state = ?, state_before_sold_out = ?, version = version + 1 WHERE id = ?",
+                        (struct db_value[]){db_text(lifecycle_state_name(after)),
+                                            db_text(lifecycle_state_name(event->state)), DB_U(event->id)},
+                        3, NULL);
     if (after == LIFECYCLE_STOPPED)
         return db_write(db,
                         "UPDATE events SET state = ?, state_before_stop = ?, stop_reason = ?, "
@@ -156,7 +175,7 @@ static int write_state(struct db *db, const struct locked_event *event, enum lif
                         "state_before_stop = NULL, stop_reason = NULL, version = version + 1 WHERE id = ?",
                         (struct db_value[]){db_text(lifecycle_state_name(after)), DB_U(event->id)}, 2, NULL);
     // The first opening closes the lobby: who has a number by now was in it. From a draft nobody has one.
-    if (after == LIFECYCLE_OPEN)
+    if (after == LIFECYCLE_OPEN && action != LIFECYCLE_DO_SELL_AGAIN)
         return db_write(db,
                         "UPDATE events SET state = ?, lobby_size = COALESCE(lobby_size, ?), version = version + 1 "
                         "WHERE id = ?",
@@ -166,19 +185,30 @@ static int write_state(struct db *db, const struct locked_event *event, enum lif
                     (struct db_value[]){db_text(lifecycle_state_name(after)), DB_U(event->id)}, 2, NULL);
 }
 
-// ERROR_CONFLICT unless every tier is sold to its last place and nobody is in standby for what others hold. Tiers are locked
-// after the event, as bookings lock them.
-static int check_sold_out(struct db *db, uint64_t event_id)
+// Whether every tier is sold to its last place, and nobody is in standby for what others hold. Tiers are locked after the event, as
+// bookings lock them. An event without tiers is a gate: there is nothing to sell.
+static int read_all_sold(struct db *db, uint64_t event_id, bool *ret)
 {
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
-    int result = db_read(db, "SELECT capacity, held, sold FROM tiers WHERE event_id = ? ORDER BY code FOR UPDATE",
-                         (struct db_value[]){DB_U(event_id)}, 1, 1000, &rows);
+    int result =
+        db_read(db, "SELECT capacity, held, sold, standby FROM tiers WHERE event_id = ? ORDER BY code FOR UPDATE",
+                (struct db_value[]){DB_U(event_id)}, 1, 1000, &rows);
     if (result)
         return result;
+    bool all_sold = db_rows_count(rows) > 0;
     for (size_t i = 0; i < db_rows_count(rows); i++)
-        if (db_u64(rows, i, 1) > 0 || db_u64(rows, i, 2) < db_u64(rows, i, 0))
-            return ERROR_CONFLICT;
-    return db_rows_count(rows) > 0 ? 0 : ERROR_CONFLICT; // an event without tiers is a gate: there is nothing to sell
+        all_sold =
+            all_sold && db_u64(rows, i, 1) == 0 && db_u64(rows, i, 2) >= db_u64(rows, i, 0) && db_u64(rows, i, 3) == 0;
+    *ret = all_sold;
+    return 0;
+}
+
+// ERROR_CONFLICT when what a booking worker says is not so.
+static int check_stock(struct db *db, uint64_t event_id, enum lifecycle_action action)
+{
+    bool all_sold = false;
+    int result = read_all_sold(db, event_id, &all_sold);
+    return result == 0 && all_sold != (action == LIFECYCLE_DO_SELL_OUT) ? ERROR_CONFLICT : result;
 }
 
 static int apply_in_transaction(struct db *db, const char *slug, enum lifecycle_action action, const char *actor,
@@ -189,18 +219,20 @@ static int apply_in_transaction(struct db *db, const char *slug, enum lifecycle_
     if (result)
         return result;
     struct lifecycle_change change = {.before = event.state, .after = event.state, .version = event.version};
-    result = lifecycle_next(event.state, event.before_stop, action, &change.after);
+    result =
+        lifecycle_next(event.state, action == LIFECYCLE_DO_SELL_AGAIN ? event.before_sold_out : event.before_stop,
+                       action, &change.after);
     if (result || change.after == change.before) {
         *ret = change;
         return result;
     }
-    if (action == LIFECYCLE_DO_SELL_OUT)
-        result = check_sold_out(db, event.id);
+    if (action == LIFECYCLE_DO_SELL_OUT || action == LIFECYCLE_DO_SELL_AGAIN)
+        result = check_stock(db, event.id, action);
     if (result) {
         *ret = (struct lifecycle_change){event.state, event.state, event.version};
         return result;
     }
-    result = write_state(db, &event, change.after, detail);
+    result = write_state(db, &event, action, change.after, detail);
     if (result)
         return result;
     result = db_write(

@@ -29,7 +29,8 @@ enum lifecycle_action {
     LIFECYCLE_DO_STOP,
     LIFECYCLE_DO_START,
     LIFECYCLE_DO_CLOSE,
-    LIFECYCLE_DO_SELL_OUT, // by a booking worker, never by hand: only when every tier is sold to the last place
+    LIFECYCLE_DO_SELL_OUT, // by a booking worker, never by hand: only when every tier is sold to the last place and nobody stands by
+    LIFECYCLE_DO_SELL_AGAIN, // by a booking worker, never by hand: something of a sold-out event is to be had again
     LIFECYCLE_ACTION_COUNT,
 };
 
@@ -37,9 +38,9 @@ const char *lifecycle_state_name(enum lifecycle_state state); // "sold_out"
 const char *lifecycle_action_name(enum lifecycle_action action); // "open"
 int lifecycle_state_parse(const char *name, enum lifecycle_state *ret) MUST_USE;
 
-// Pure: where an action leads. `before_stop` is the state that `stop` left (only `start` looks at it). Repeating an action
-// leads to the same state (0); an impossible one is ERROR_CONFLICT.
-int lifecycle_next(enum lifecycle_state state, enum lifecycle_state before_stop, enum lifecycle_action action,
+// Pure: where an action leads. `before` is the state that `stop` left (only `start` looks at it) or that selling out left (only
+// selling again does). Repeating an action leads to the same state (0); an impossible one is ERROR_CONFLICT.
+int lifecycle_next(enum lifecycle_state state, enum lifecycle_state before, enum lifecycle_action action,
                    enum lifecycle_state *ret) MUST_USE;
 
 struct lifecycle_change {
@@ -49,7 +50,8 @@ struct lifecycle_change {
 
 // Does it in one transaction of its own: locks the line's counter and then the event, checks, writes, logs to event_log with
 // `actor` and `detail` (may be NULL; the reason of a stop). Opening from the lobby closes it: its size is noted. ERROR_NOT_FOUND: no such
-// event; ERROR_CONFLICT: impossible from ret->before, which is then filled (selling out: or something is left or held). The caller tells the others (event_changed).
+// event; ERROR_CONFLICT: impossible from ret->before, which is then filled (selling out: or something is left or held, or somebody stands by;
+// selling again: or nothing is). The caller tells the others (event_changed).
 int lifecycle_apply(struct db *db, const char *slug, enum lifecycle_action action, const char *actor,
                     const char *detail, struct lifecycle_change *ret) MUST_USE;
 

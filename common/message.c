@@ -260,7 +260,8 @@ static void write_stock(const struct message *message, struct buffer *text)
         const struct message_stock_tier *tier = &message->stock.tiers[i];
         buffer_text(text, i ? ",{\"code\":" : "{\"code\":");
         buffer_json_string(text, tier->code);
-        buffer_format(text, ",\"left\":%" PRIu64 ",\"asked\":%" PRIu64 "}", tier->left, tier->asked);
+        buffer_format(text, ",\"left\":%" PRIu64 ",\"asked\":%" PRIu64 ",\"standby\":%" PRIu64 "}", tier->left, tier->asked,
+                      tier->standby);
     }
     buffer_text(text, "]");
 }
@@ -274,7 +275,10 @@ static int read_stock_tier(const json_t *object, struct message_stock_tier *ret)
     memcpy(ret->code, code, strlen(code) + 1);
     if (read_count(object, "left", 0, &ret->left))
         return ERROR_INVALID;
-    return read_count(object, "asked", 0, &ret->asked);
+    if (read_count(object, "asked", 0, &ret->asked))
+        return ERROR_INVALID;
+    ret->standby = 0; // not there from a notifier of before
+    return json_object_get(object, "standby") ? read_count(object, "standby", 0, &ret->standby) : 0;
 }
 
 static int read_stock(const json_t *object, struct message *ret, char *problem, size_t problem_bytes)

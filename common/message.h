@@ -41,6 +41,7 @@ struct message_stock_tier {
     char code[SLUG_BYTES];
     uint64_t left; // capacity − held − sold
     uint64_t asked; // tickets that orders in the line want, each by its first choice
+    uint64_t standby; // bookings that stand by for it
 };
 
 struct message {

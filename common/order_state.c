@@ -106,6 +106,16 @@ bool order_has_places(enum order_state state)
            state == ORDER_CONFIRMED;
 }
 
+bool order_is_counted(enum order_state state)
+{
+    return order_has_places(state) || state == ORDER_STANDBY;
+}
+
+bool order_may_lapse(enum order_state state)
+{
+    return state == ORDER_HELD || state == ORDER_ACTION_REQUIRED || state == ORDER_DECLINED;
+}
+
 bool order_allows_another(enum order_state state)
 {
     return order_is_final(state) && state != ORDER_CONFIRMED;

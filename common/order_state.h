@@ -53,6 +53,10 @@ bool order_may_become(enum order_state from, enum order_state to, enum order_by 
 bool order_is_final(enum order_state state);
 // Has places that nobody else may have: held, paying, action_required, declined, confirmed.
 bool order_has_places(enum order_state state);
+// Counts towards its customer's limit: has places, or stands by for some.
+bool order_is_counted(enum order_state state);
+// Has places that go back when its hold runs out: held, action_required, declined.
+bool order_may_lapse(enum order_state state);
 // Final, and the visitor may order again while the turn runs.
 bool order_allows_another(enum order_state state);
 

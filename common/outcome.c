@@ -8,9 +8,10 @@
 #include <string.h>
 
 #include "common/json.h"
+#include "common/seat.h"
 
 #define OUTCOMES_VERSION 1
-#define OUTCOMES_BODY_BYTES_MAX (512 * 1024)
+#define OUTCOMES_BODY_BYTES_MAX (768 * 1024)
 
 void outcomes_begin(struct buffer *text, const char *slug, const char *currency, const char *sender, uint64_t seq)
 {
@@ -72,6 +73,20 @@ void outcomes_add(struct buffer *text, const struct outcome *outcome)
     if (outcome->tickets) {
         buffer_text(text, ",\"tickets\":");
         buffer_text(text, outcome->tickets);
+    }
+    if (outcome->seats) {
+        buffer_text(text, ",\"seats\":");
+        buffer_text(text, outcome->seats);
+    }
+    if (outcome->gone) {
+        buffer_text(text, ",\"gone\":");
+        buffer_text(text, outcome->gone);
+    }
+    if (outcome->pay_until_us > 0) { // there is none before 1970
+        buffer_text(text, ",\"pay_until_us\":");
+        buffer_number(text, (uint64_t)outcome->pay_until_us);
+        if (outcome->had_more_time)
+            buffer_text(text, ",\"had_more_time\":true");
     }
     buffer_text(text, "}");
 }
@@ -151,6 +166,38 @@ static int read_tickets(const json_t *object, struct outcome *ret)
     return strlen(text) < OUTCOME_TICKETS_BYTES ? 0 : ERROR_INVALID;
 }
 
+// ["A-12", …]: kept as text, too.
+static int read_seats(const json_t *object, const char *key, const char **ret)
+{
+    json_t *seats = json_object_get(object, key);
+    if (!seats)
+        return 0;
+    if (!json_is_array(seats) || json_array_size(seats) == 0 || json_array_size(seats) > SEATS_IN_ORDER_MAX)
+        return ERROR_INVALID;
+    for (size_t i = 0; i < json_array_size(seats); i++) {
+        const json_t *name = json_array_get(seats, i);
+        char row[SEAT_ROW_NAME_BYTES];
+        uint16_t number;
+        if (!json_is_string(name) ||
+            seat_name_read(json_string_value(name), json_string_length(name), row, &number) < 0)
+            return ERROR_INVALID;
+    }
+    *ret = json_dumps(seats, JSON_COMPACT);
+    return *ret ? 0 : ERROR_MEMORY;
+}
+
+static int read_hold(const json_t *object, struct outcome *ret)
+{
+    const json_t *more_time = json_object_get(object, "had_more_time");
+    int64_t pay_until_us;
+    if (read_number(object, "pay_until_us", 1, INT64_MAX, true, &pay_until_us) ||
+        (more_time && !json_is_boolean(more_time)))
+        return ERROR_INVALID;
+    ret->pay_until_us = pay_until_us ? pay_until_us : OUTCOME_NO_TIME;
+    ret->had_more_time = json_is_true(more_time);
+    return 0;
+}
+
 static int read_outcome(const json_t *object, struct outcome *ret)
 {
     int64_t place, attempt, revision, quantity, amount;
@@ -173,15 +220,23 @@ static int read_outcome(const json_t *object, struct outcome *ret)
     ret->revision = (uint32_t)revision;
     ret->quantity = (uint32_t)quantity;
     ret->amount = (uint64_t)amount;
-    return read_tickets(object, ret);
+    int result = read_tickets(object, ret);
+    if (result == 0)
+        result = read_seats(object, "seats", &ret->seats);
+    if (result == 0)
+        result = read_seats(object, "gone", &ret->gone);
+    return result ? result : read_hold(object, ret);
 }
 
 void outcomes_done(struct outcomes *outcomes)
 {
     if (!outcomes)
         return;
-    for (size_t i = 0; outcomes->items && i < outcomes->count; i++)
-        free((void *)(uintptr_t)outcomes->items[i].tickets); // json_dumps() gave it
+    for (size_t i = 0; outcomes->items && i < outcomes->count; i++) {
+        free((void *)(uintptr_t)outcomes->items[i].tickets); // json_dumps() gave them
+        free((void *)(uintptr_t)outcomes->items[i].seats);
+        free((void *)(uintptr_t)outcomes->items[i].gone);
+    }
     free(outcomes->items);
     *outcomes = (struct outcomes){0};
 }

@@ -5,6 +5,7 @@
 #ifndef COMMON_OUTCOME_H
 #define COMMON_OUTCOME_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,8 @@
 #define OUTCOME_VISITOR_BYTES 16
 #define OUTCOME_REFERENCE_BYTES 10 // "K7QM-4WDP" and NUL
 #define OUTCOME_TICKETS_BYTES 2048 // of JSON, with NUL
+#define OUTCOME_SEATS_BYTES 2048 // of a JSON array of SEATS_IN_ORDER_MAX names, with NUL
+#define OUTCOME_NO_TIME INT64_MIN
 #define OUTCOME_SENDER_BYTES 33
 
 struct outcome {
@@ -32,6 +35,10 @@ struct outcome {
     uint64_t amount;
     const char
         *tickets; // JSON object {CODE: n, …}; NULL: none. Borrowed when writing; the struct outcomes owns it when read
+    const char *seats; // JSON array of the seats that were given; NULL: none. Owned as tickets are
+    const char *gone; // JSON array of the seats that others have (ORDER_SEATS_TAKEN); NULL: none. Owned as tickets are
+    int64_t pay_until_us; // when the hold runs out by the event's clock (UTC minus the time it stood still); OUTCOME_NO_TIME: it cannot
+    bool had_more_time; // the visitor had the hold prolonged, which is done once
 };
 
 // Builds one message. Between begin and end come at most OUTCOMES_MAX outcomes. Check text->failed after the end.

@@ -96,7 +96,7 @@ static void take_touched(struct stock *stock, struct touched *ret)
 static int count(struct db *db, struct db_rows **ret_tiers, struct db_rows **ret_asked)
 {
     int result = db_read(db,
-                         "SELECT e.id, e.slug, t.code, t.capacity - t.held - t.sold, UTC_TIMESTAMP(6)"
+                         "SELECT e.id, e.slug, t.code, t.capacity - t.held - t.sold, UTC_TIMESTAMP(6), t.standby"
                          " FROM events e JOIN tiers t ON t.event_id = e.id"
                          " WHERE e.state IN ('lobby', 'open', 'paused', 'stopped', 'sold_out')"
                          " ORDER BY e.id, t.code LIMIT 20000",
@@ -162,6 +162,7 @@ static int tell(struct stock *stock, const struct db_rows *tiers, const struct d
             struct message_stock_tier *tier = &stock->message->stock.tiers[stock->message->stock.tier_count++];
             memcpy(tier->code, code, strlen(code) + 1);
             tier->left = db_u64(tiers, i, 3);
+            tier->standby = db_u64(tiers, i, 5);
             tier->asked = asked_of(asked, event_id, code, &at);
         }
         if ((i + 1 == rows || db_u64(tiers, i + 1, 0) != event_id) && is_touched(wanted, slug))

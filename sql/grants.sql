@@ -7,6 +7,9 @@
 GRANT SELECT ON events;
 GRANT SELECT ON tiers;
 GRANT SELECT ON tier_prices;
+-- The plan of the hall, and which seats are free.
+GRANT SELECT ON seats;
+GRANT SELECT ON taken_seats;
 -- A join takes its numbers here ...
 GRANT SELECT, UPDATE ON line_counters;
 -- ... and logs its arrivals for good; leaving is the only thing that is ever written to one again.
@@ -18,7 +21,10 @@ GRANT SELECT, INSERT ON turns;
 GRANT SELECT, INSERT, UPDATE, DELETE ON presence;
 -- Orders are given, changed and taken back here, and what became of them is told.
 GRANT SELECT, INSERT, UPDATE ON orders;
-GRANT SELECT ON bookings;
+-- Visitors give back what they hold or wait for, and ask for more time to pay; nothing else of a booking is theirs to change. Their places
+-- are freed by a booking worker.
+GRANT SELECT, UPDATE (state, revision, pay_until, more_time, standby_tier, standby_quantity, changed_at) ON bookings;
+GRANT INSERT ON freeings;
 GRANT INSERT ON order_log;
 
 -- program: admission
@@ -46,14 +52,17 @@ GRANT SELECT, INSERT, DELETE, UPDATE (created_at) ON outbox;
 
 -- program: booking-worker
 -- The last place that is sold changes the event's state, under the locks that a join and an opening take.
-GRANT SELECT, UPDATE (state, version) ON events;
+GRANT SELECT, UPDATE (state, state_before_sold_out, version) ON events;
 GRANT INSERT ON event_log;
 GRANT SELECT, UPDATE (event_id) ON line_counters;
-GRANT SELECT, UPDATE (sold) ON tiers;
+GRANT SELECT, UPDATE (held, sold, standby, taken_version) ON tiers;
+GRANT SELECT ON seats;
+GRANT SELECT, INSERT, DELETE ON taken_seats;
+GRANT SELECT, UPDATE (told), DELETE ON freeings;
 -- Gives an order back for another release; never changes what was wanted.
 GRANT SELECT, UPDATE (published, release_no) ON orders;
 -- Whose a booking is never changes.
-GRANT SELECT, INSERT, UPDATE (state, reason, revision, choice, tier, quantity, amount, reference, changed_at) ON bookings;
+GRANT SELECT, INSERT, UPDATE (state, reason, revision, choice, tier, quantity, amount, reference, seats, gone, pay_until, more_time, standby_tier, standby_quantity, changed_at) ON bookings;
 -- Whole, because MariaDB asks for it when many rows are upserted by a prepared statement.
 GRANT SELECT, INSERT, UPDATE ON customers;
 GRANT SELECT, INSERT, UPDATE, DELETE ON delivery_attempts;

@@ -29,6 +29,11 @@ struct order_facts {
     char *alternatives; // JSON array of the other choices as they were given; NULL: none
     char *email, *name; // NULL: not known (only an outcome was heard)
     char refund[9]; // "": none
+    char *seats; // JSON array of the seats that were given, or are asked for by name; NULL: none
+    char *gone; // JSON array of the seats that others have; NULL: none
+    int64_t pay_until_us; // when the hold runs out, by the event's clock; OUTCOME_NO_TIME: it cannot
+    bool had_more_time; // more time was asked for already
+    int64_t ahead; // ORDER_STANDBY: how many stand by before this one; -1: not known (only an outcome was heard)
 };
 
 struct order_facts *order_facts_new(void); // zeroed, one reference; NULL when out of memory
@@ -50,7 +55,12 @@ int order_facts_take_choices(struct order_facts *facts, const char *choices, uns
 // A copy with that state and revision, with one reference. NULL when out of memory.
 struct order_facts *order_facts_ended(const struct order_facts *facts, enum order_state state, uint32_t revision);
 
-// Appends the document of GET /v1/events/SLUG/order and of the stream's `order` frame: one JSON object with `now`.
-void order_facts_write(struct buffer *text, const struct order_facts *facts, int64_t now_us);
+// When the hold runs out, as it stands now: `stopped_us` is how long the event's clock has stood still, a stop that goes on included.
+// OUTCOME_NO_TIME: it cannot run out.
+int64_t order_facts_pay_until_us(const struct order_facts *facts, int64_t stopped_us);
+
+// Appends the document of GET /v1/events/SLUG/order and of the stream's `order` frame: one JSON object with `now`. While the hold can run out it
+// has `pay_until` and `more_time` (whether more can be asked for).
+void order_facts_write(struct buffer *text, const struct order_facts *facts, int64_t stopped_us, int64_t now_us);
 
 #endif

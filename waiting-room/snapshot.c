@@ -26,6 +26,7 @@ static bool copy_text(const char *text, char **ret)
 static bool copy_tier(const struct snapshot_tier *from, struct snapshot_tier *to)
 {
     *to = *from;
+    to->hall = hall_ref(from->hall);
     to->name = NULL;
     to->price_count = 0;
     to->prices = calloc(from->price_count ? from->price_count : 1, sizeof *to->prices);
@@ -84,6 +85,7 @@ void snapshot_unref(struct snapshot *snapshot)
             free(snapshot->tiers[i].prices[j].name);
         free(snapshot->tiers[i].prices);
         free(snapshot->tiers[i].name);
+        hall_unref(snapshot->tiers[i].hall);
     }
     free(snapshot->tiers);
     free(snapshot->name);

@@ -12,6 +12,7 @@
 #include "common/lifecycle.h"
 #include "common/pace.h"
 #include "common/slug.h"
+#include "waiting-room/hall.h"
 
 #define SNAPSHOT_NO_TIME INT64_MIN // a time that is not set
 
@@ -25,9 +26,11 @@ struct snapshot_tier {
     char code[SLUG_BYTES];
     char *name;
     bool seated;
+    struct hall *hall; // of a seated tier; a reference
     uint64_t capacity;
     uint64_t left; // capacity − held − sold
     uint64_t asked; // what open orders in the line want
+    uint64_t standby; // bookings that stand by for it
     size_t price_count;
     struct snapshot_price *prices;
 };
@@ -48,6 +51,7 @@ struct snapshot {
     int64_t stopped_at_us; // when the present stop began
     char *stop_reason; // NULL: none
     uint32_t max_per_order, max_per_customer;
+    uint32_t hold_seconds;
     char *notice; // NULL: none
     int64_t notice_at_us;
     size_t tier_count;

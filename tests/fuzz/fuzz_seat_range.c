@@ -1,7 +1,7 @@
 // links: admin
 // SPDX-License-Identifier: Apache-2.0
 // "1-14,17-30": rising numbers, and the same numbers when they are written and read again.
-#include "admin/seat_range.h"
+#include "common/seat.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)

@@ -17,7 +17,7 @@
 #include "admin/grants.h"
 #include "admin/migrations.h"
 #include "admin/reference.h"
-#include "admin/seat_range.h"
+#include "common/seat.h"
 #include "admin/sql_text.h"
 #include "admin/table.h"
 #include "common/customer.h"

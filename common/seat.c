@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading and writing the seats of a row. A bit for each number finds what overlaps, in whatever order the ranges
+// Names of seats, and the seats of a row. A bit for each number finds what overlaps, in whatever order the ranges
 // stand.
-#include "admin/seat_range.h"
+#include "common/seat.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,6 +20,31 @@ static const char *read_number(const char *text, unsigned *ret)
     }
     *ret = number;
     return text;
+}
+
+int seat_name_read(const char *name, size_t bytes, char ret_row[static SEAT_ROW_NAME_BYTES], uint16_t *ret_number)
+{
+    size_t dash = bytes;
+    while (dash > 0 && name[dash - 1] != '-')
+        dash--;
+    size_t digits = bytes - dash;
+    if (dash < 2 || dash > SEAT_ROW_NAME_BYTES || digits == 0 || digits > 4 || name[dash] == '0')
+        return ERROR_INVALID;
+    unsigned number = 0;
+    for (size_t i = dash; i < bytes; i++) {
+        if (name[i] < '0' || name[i] > '9')
+            return ERROR_INVALID;
+        number = number * 10 + (unsigned)(name[i] - '0');
+    }
+    memcpy(ret_row, name, dash - 1);
+    ret_row[dash - 1] = '\0';
+    *ret_number = (uint16_t)number;
+    return 0;
+}
+
+void seat_name_write(const char *row, uint16_t number, char ret[static SEAT_NAME_BYTES])
+{
+    snprintf(ret, SEAT_NAME_BYTES, "%.16s-%u", row, (unsigned)number);
 }
 
 // Reads "7" or "1-14". Returns where it ends, or NULL with the reason in `problem`.

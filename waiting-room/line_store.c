@@ -33,6 +33,7 @@ void line_store_register_metrics(void)
     store_register_join_metrics();
     store_register_order_metrics();
     store_register_event_metrics();
+    store_register_hall_metrics();
     store_register_stock_metrics();
 }
 

@@ -78,6 +78,9 @@ void store_sort(struct line_store_request **requests,
 
 // Reads what has changed, and tells the loops. 0 or the class of the failure.
 int store_read_events(struct line_store *store) MUST_USE;
+// Reads the seats of a tier into a new hall of that layout, with one reference.
+int store_read_hall(struct line_store *store, uint32_t event_id, const char *tier, uint64_t layout,
+                    struct hall **ret) MUST_USE;
 int store_read_line(struct line_store *store) MUST_USE;
 int store_read_clock(struct line_store *store) MUST_USE;
 int store_report_presence(struct line_store *store) MUST_USE;
@@ -90,6 +93,7 @@ void store_forget_presence(struct line_store *store); // at the end
 void store_register_join_metrics(void);
 void store_register_order_metrics(void);
 void store_register_event_metrics(void);
+void store_register_hall_metrics(void);
 void store_register_stock_metrics(void);
 
 struct store_presence *store_find_presence(struct line_store *store,

@@ -79,6 +79,7 @@ static int fill_event(const struct db_rows *rows, struct snapshot *event)
     event->us_per_place_low = db_i64(rows, 0, 22);
     event->us_per_place_high = db_i64(rows, 0, 23);
     event->max_per_customer = (uint32_t)db_u64(rows, 0, 24);
+    event->hold_seconds = (uint32_t)db_u64(rows, 0, 25);
     int error = copy_text(rows, 0, 2, &event->name);
     error = error ? error : copy_text(rows, 0, 3, &event->venue);
     error = error ? error : copy_text(rows, 0, 4, &event->timezone);
@@ -108,12 +109,57 @@ static int fill_prices(const struct db_rows *rows, struct snapshot_tier *tier)
     return 0;
 }
 
+static struct snapshot **find_slot(struct line_store *store, uint32_t id)
+{
+    for (size_t i = 0; i < store->snapshot_count; i++)
+        if (store->snapshots[i]->id == id)
+            return &store->snapshots[i];
+    return NULL;
+}
+
+// The hall that the event's last snapshot has, if it is still the same.
+static struct hall *known_hall(struct line_store *store, uint32_t event_id, const char *tier, uint64_t layout)
+{
+    struct snapshot **slot = find_slot(store, event_id);
+    for (size_t i = 0; slot && i < (*slot)->tier_count; i++) {
+        const struct snapshot_tier *known = &(*slot)->tiers[i];
+        if (known->hall && known->hall->layout == layout && strcmp(known->code, tier) == 0)
+            return hall_ref(known->hall);
+    }
+    return NULL;
+}
+
+// `layout` was read before the seats: if they change in between, the event's next version shows another one.
+static int fill_hall(struct line_store *store, uint32_t event_id, uint64_t layout, struct snapshot_tier *tier)
+{
+    if (!tier->seated)
+        return 0;
+    tier->hall = known_hall(store, event_id, tier->code, layout);
+    return tier->hall ? 0 : store_read_hall(store, event_id, tier->code, layout, &tier->hall);
+}
+
+static int fill_tier(struct line_store *store, const struct db_rows *tiers, size_t row, const struct db_rows *prices,
+                     struct snapshot *event)
+{
+    struct snapshot_tier *tier = &event->tiers[event->tier_count++];
+    snprintf(tier->code, sizeof tier->code, "%s", db_string(tiers, row, 0));
+    tier->capacity = db_u64(tiers, row, 2);
+    tier->left = db_u64(tiers, row, 3);
+    tier->seated = strcmp(db_string(tiers, row, 4), "seated") == 0;
+    tier->standby = db_u64(tiers, row, 6);
+    event->counted_at_us = db_time_us(tiers, row, 5);
+    int error = copy_text(tiers, row, 1, &tier->name);
+    if (error == 0)
+        error = fill_prices(prices, tier);
+    return error ? error : fill_hall(store, event->id, db_u64(tiers, row, 7), tier);
+}
+
 static int fill_tiers(struct line_store *store, struct snapshot *event)
 {
     struct db_rows *tiers CLEANUP(db_rows_cleanup) = NULL, *prices CLEANUP(db_rows_cleanup) = NULL;
     int error = db_read(store->db,
-                        "SELECT code, name, capacity, capacity - held - sold, kind, UTC_TIMESTAMP(6) FROM tiers"
-                        " WHERE event_id = ? ORDER BY position, code",
+                        "SELECT code, name, capacity, capacity - held - sold, kind, UTC_TIMESTAMP(6), standby, layout"
+                        " FROM tiers WHERE event_id = ? ORDER BY position, code",
                         (struct db_value[]){DB_U(event->id)}, 1, TIERS_MAX, &tiers);
     if (error == 0)
         error = db_read(store->db,
@@ -125,17 +171,8 @@ static int fill_tiers(struct line_store *store, struct snapshot *event)
     event->tiers = calloc(count ? count : 1, sizeof *event->tiers);
     if (!event->tiers)
         return ERROR_MEMORY;
-    for (size_t row = 0; row < count && error == 0; row++) {
-        struct snapshot_tier *tier = &event->tiers[event->tier_count++];
-        snprintf(tier->code, sizeof tier->code, "%s", db_string(tiers, row, 0));
-        tier->capacity = db_u64(tiers, row, 2);
-        tier->left = db_u64(tiers, row, 3);
-        tier->seated = strcmp(db_string(tiers, row, 4), "seated") == 0;
-        event->counted_at_us = db_time_us(tiers, row, 5);
-        error = copy_text(tiers, row, 1, &tier->name);
-        if (error == 0)
-            error = fill_prices(prices, tier);
-    }
+    for (size_t row = 0; row < count && error == 0; row++)
+        error = fill_tier(store, tiers, row, prices, event);
     return error;
 }
 
@@ -148,7 +185,7 @@ static int read_snapshot(struct line_store *store, uint32_t id, struct snapshot 
                 "SELECT e.version, e.slug, e.name, e.venue, e.timezone, e.currency, e.pace, e.state, e.lobby_size,"
                 " e.starts_at, e.lobby_opens_at, e.opens_at, e.turn_seconds, e.absent_seconds, e.stopped_us,"
                 " e.stopped_at, e.stop_reason, e.max_per_order, e.notice, e.notice_at, COALESCE(c.last, 0),"
-                " COALESCE(s.served, 0), s.us_per_place_low, s.us_per_place_high, e.max_per_customer"
+                " COALESCE(s.served, 0), s.us_per_place_low, s.us_per_place_high, e.max_per_customer, e.hold_seconds"
                 " FROM events e"
                 " LEFT JOIN line_counters c ON c.event_id = e.id LEFT JOIN line_served s ON s.event_id = e.id"
                 " WHERE e.id = ?",
@@ -170,14 +207,6 @@ static int read_snapshot(struct line_store *store, uint32_t id, struct snapshot 
     }
     *ret = event;
     return 0;
-}
-
-static struct snapshot **find_slot(struct line_store *store, uint32_t id)
-{
-    for (size_t i = 0; i < store->snapshot_count; i++)
-        if (store->snapshots[i]->id == id)
-            return &store->snapshots[i];
-    return NULL;
 }
 
 static int take_over(struct line_store *store, struct snapshot *event)

@@ -219,3 +219,10 @@ void event_view_rules(const struct event_view *view, struct line_event *ret)
         .us_per_place_high = view->line.us_per_place_high,
     };
 }
+
+int64_t event_view_stopped_us(const struct event_view *view, int64_t now_us)
+{
+    struct line_event rules;
+    event_view_rules(view, &rules);
+    return line_stopped_us(&rules, now_us);
+}

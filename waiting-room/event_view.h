@@ -65,5 +65,7 @@ void event_view_take_line(struct event_view *view, uint64_t served, uint64_t las
 struct frame *event_view_frame(struct event_view *view, enum frame_kind kind);
 
 void event_view_rules(const struct event_view *view, struct line_event *ret);
+// How long the event's clock has stood still at `now_us`, a stop that goes on included.
+int64_t event_view_stopped_us(const struct event_view *view, int64_t now_us);
 
 #endif

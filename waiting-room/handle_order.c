@@ -7,7 +7,8 @@
 static void respond(struct visit *visit, int status, const struct order_facts *order)
 {
     struct buffer text CLEANUP(buffer_done) = BUFFER_INIT, cookie CLEANUP(buffer_done) = BUFFER_INIT;
-    order_facts_write(&text, order, room_loop_now_us(visit->loop));
+    int64_t now_us = room_loop_now_us(visit->loop);
+    order_facts_write(&text, order, event_view_stopped_us(visit->view, now_us), now_us);
     visit_renew(visit, &cookie);
     visit_respond(visit, status, &text, &cookie);
 }

@@ -133,7 +133,7 @@ static void render(struct visit *visit)
                              .in_line = view->line.last > view->line.served ? view->line.last - view->line.served : 0};
     page_build(&build, event, order, &asked->query, &page);
     if (order)
-        order_facts_write(&order_json, order, now_us);
+        order_facts_write(&order_json, order, event_view_stopped_us(view, now_us), now_us);
     page.order_json = order_json.data;
     page.order_unknown = told && !order_known;
     if (page.order_unknown)

@@ -11,8 +11,11 @@
 struct order_facts *order_facts_new(void)
 {
     struct order_facts *facts = calloc(1, sizeof *facts);
-    if (facts)
+    if (facts) {
         facts->references = 1;
+        facts->pay_until_us = OUTCOME_NO_TIME;
+        facts->ahead = -1;
+    }
     return facts;
 }
 
@@ -31,6 +34,8 @@ void order_facts_unref(struct order_facts *facts)
     free(facts->alternatives);
     free(facts->email);
     free(facts->name);
+    free(facts->seats);
+    free(facts->gone);
     free(facts);
 }
 
@@ -54,12 +59,14 @@ static bool keep_known(struct order_facts *facts, const struct order_facts *know
     if (!copy_text(&facts->email, known->email) || !copy_text(&facts->name, known->name) ||
         !copy_text(&facts->alternatives, known->alternatives))
         return false;
+    facts->wheelchair = known->wheelchair;
+    facts->companion = known->companion;
     if (outcome->tier[0])
         return true;
     memcpy(facts->tier, known->tier, sizeof facts->tier);
     facts->quantity = known->quantity;
     facts->amount = known->amount;
-    return copy_text(&facts->tickets, known->tickets);
+    return copy_text(&facts->tickets, known->tickets) && copy_text(&facts->seats, known->seats);
 }
 
 struct order_facts *order_facts_after(const struct order_facts *known, const struct outcome *outcome,
@@ -77,28 +84,46 @@ struct order_facts *order_facts_after(const struct order_facts *known, const str
     memcpy(facts->tier, outcome->tier, sizeof facts->tier);
     facts->quantity = outcome->quantity;
     facts->amount = outcome->amount;
+    facts->pay_until_us = outcome->pay_until_us;
+    facts->had_more_time = outcome->had_more_time;
     memcpy(facts->currency, currency, strnlen(currency, sizeof facts->currency - 1));
     bool whole = !known || known->attempt != outcome->attempt || keep_known(facts, known, outcome);
     if (whole && outcome->tier[0])
-        whole = copy_text(&facts->tickets, outcome->tickets);
-    if (!whole) {
+        whole = copy_text(&facts->tickets, outcome->tickets) && copy_text(&facts->seats, outcome->seats);
+    if (!whole || !copy_text(&facts->gone, outcome->gone)) {
         order_facts_unref(facts);
         return NULL;
     }
     return facts;
 }
 
+// An order has the same needs in each seated tier that it asks for; the others do not mention them.
+static void take_needs(struct order_facts *facts, const json_t *array)
+{
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        const json_t *choice = json_array_get(array, i);
+        json_int_t wheelchair = json_integer_value(json_object_get(choice, "wheelchair"));
+        json_int_t companion = json_integer_value(json_object_get(choice, "companion"));
+        facts->wheelchair = wheelchair > 0 ? (uint32_t)wheelchair : facts->wheelchair;
+        facts->companion = companion > 0 ? (uint32_t)companion : facts->companion;
+    }
+}
+
 static int take_choice(struct order_facts *facts, json_t *array, unsigned choice)
 {
-    const json_t *tickets = json_object_get(json_array_get(array, choice), "tickets");
-    if (!json_is_object(tickets))
+    const json_t *object = json_array_get(array, choice);
+    const json_t *tickets = json_object_get(object, "tickets"), *seats = json_object_get(object, "seats");
+    if (!json_is_object(tickets) || (seats && !json_is_array(seats)))
         return ERROR_BUG;
+    take_needs(facts, array);
     facts->tickets = json_dumps(tickets, JSON_COMPACT);
-    if (!facts->tickets)
+    if (seats && !facts->seats)
+        facts->seats = json_dumps(seats, JSON_COMPACT);
+    if (!facts->tickets || (seats && !facts->seats))
         return ERROR_MEMORY;
     if (json_array_size(array) == 1)
         return 0;
-    json_array_remove(array, 0);
+    json_array_remove(array, choice);
     facts->alternatives = json_dumps(array, JSON_COMPACT);
     return facts->alternatives ? 0 : ERROR_MEMORY;
 }
@@ -118,12 +143,20 @@ struct order_facts *order_facts_ended(const struct order_facts *facts, enum orde
     ended->references = 1;
     ended->state = state;
     ended->revision = revision;
-    ended->tickets = ended->alternatives = ended->email = ended->name = NULL;
+    ended->pay_until_us = OUTCOME_NO_TIME;
+    ended->ahead = -1;
+    ended->tickets = ended->alternatives = ended->email = ended->name = ended->seats = ended->gone = NULL;
     if (copy_text(&ended->tickets, facts->tickets) && copy_text(&ended->alternatives, facts->alternatives) &&
-        copy_text(&ended->email, facts->email) && copy_text(&ended->name, facts->name))
+        copy_text(&ended->email, facts->email) && copy_text(&ended->name, facts->name) &&
+        copy_text(&ended->seats, facts->seats) && copy_text(&ended->gone, facts->gone))
         return ended;
     order_facts_unref(ended);
     return NULL;
+}
+
+bool order_facts_may_ask_for_more_time(const struct order_facts *facts)
+{
+    return (facts->state == ORDER_HELD || facts->state == ORDER_DECLINED) && !facts->had_more_time;
 }
 
 static void write_text(struct buffer *text, const char *key, const char *value)
@@ -142,7 +175,55 @@ static void write_number(struct buffer *text, const char *key, uint64_t value)
     buffer_number(text, value);
 }
 
-void order_facts_write(struct buffer *text, const struct order_facts *facts, int64_t now_us)
+static void write_json(struct buffer *text, const char *key, const char *value)
+{
+    buffer_text(text, ",\"");
+    buffer_text(text, key);
+    buffer_text(text, "\":");
+    buffer_text(text, value);
+}
+
+int64_t order_facts_pay_until_us(const struct order_facts *facts, int64_t stopped_us)
+{
+    return facts->pay_until_us == OUTCOME_NO_TIME ? OUTCOME_NO_TIME : facts->pay_until_us + stopped_us;
+}
+
+// What is wanted, or what was given.
+static void write_wanted(struct buffer *text, const struct order_facts *facts)
+{
+    write_text(text, "tier", facts->tier);
+    if (facts->tickets)
+        write_json(text, "tickets", facts->tickets);
+    if (facts->seats)
+        write_json(text, "seats", facts->seats);
+    write_number(text, "quantity", facts->quantity);
+    write_number(text, "amount", facts->amount);
+}
+
+static void write_needs(struct buffer *text, const struct order_facts *facts)
+{
+    if (facts->wheelchair == 0 && facts->companion == 0)
+        return;
+    buffer_text(text, ",\"needs\":{\"wheelchair\":");
+    buffer_number(text, facts->wheelchair);
+    write_number(text, "companion", facts->companion);
+    buffer_text(text, "}");
+}
+
+// What there is to know of the time until it is decided: the end of a hold, or how many stand by before.
+static void write_waiting(struct buffer *text, const struct order_facts *facts, int64_t stopped_us)
+{
+    char time[CLOCK_TEXT_BYTES];
+    int64_t pay_until_us = order_facts_pay_until_us(facts, stopped_us);
+    if (pay_until_us != OUTCOME_NO_TIME && order_may_lapse(facts->state)) {
+        write_text(text, "pay_until", clock_format(pay_until_us, time));
+        write_json(text, "more_time", order_facts_may_ask_for_more_time(facts) ? "true" : "false");
+    }
+    if (facts->state == ORDER_STANDBY && facts->ahead >= 0)
+        write_number(text, "ahead", (uint64_t)facts->ahead);
+}
+
+void order_facts_write(struct buffer *text, const struct order_facts *facts, int64_t stopped_us, int64_t now_us)
 {
     char now[CLOCK_TEXT_BYTES];
     buffer_text(text, "{\"state\":\"");
@@ -153,22 +234,18 @@ void order_facts_write(struct buffer *text, const struct order_facts *facts, int
     write_number(text, "revision", facts->revision);
     if (facts->reason != ORDER_NO_REASON)
         write_text(text, "reason", order_reason_name(facts->reason));
+    if (facts->gone)
+        write_json(text, "gone", facts->gone);
     if (facts->reference[0])
         write_text(text, "reference", facts->reference);
-    if (facts->tier[0]) {
-        write_text(text, "tier", facts->tier);
-        if (facts->tickets) {
-            buffer_text(text, ",\"tickets\":");
-            buffer_text(text, facts->tickets);
-        }
-        write_number(text, "quantity", facts->quantity);
-        write_number(text, "amount", facts->amount);
-    }
+    if (facts->tier[0])
+        write_wanted(text, facts);
     write_text(text, "currency", facts->currency);
-    if (facts->alternatives && !order_is_final(facts->state)) { // then it no longer matters
-        buffer_text(text, ",\"alternatives\":");
-        buffer_text(text, facts->alternatives);
-    }
+    write_needs(text, facts);
+    if (facts->alternatives &&
+        (facts->state == ORDER_PLACED || facts->state == ORDER_RELEASED)) // later they no longer matter
+        write_json(text, "alternatives", facts->alternatives);
+    write_waiting(text, facts, stopped_us);
     if (facts->email)
         write_text(text, "email", facts->email);
     if (facts->name)

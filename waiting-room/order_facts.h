@@ -29,6 +29,7 @@ struct order_facts {
     char *alternatives; // JSON array of the other choices as they were given; NULL: none
     char *email, *name; // NULL: not known (only an outcome was heard)
     char refund[9]; // "": none
+    uint32_t wheelchair, companion; // places that the order needs
     char *seats; // JSON array of the seats that were given, or are asked for by name; NULL: none
     char *gone; // JSON array of the seats that others have; NULL: none
     int64_t pay_until_us; // when the hold runs out, by the event's clock; OUTCOME_NO_TIME: it cannot
@@ -36,28 +37,32 @@ struct order_facts {
     int64_t ahead; // ORDER_STANDBY: how many stand by before this one; -1: not known (only an outcome was heard)
 };
 
-struct order_facts *order_facts_new(void); // zeroed, one reference; NULL when out of memory
+// Nothing is known: all zero, no pay_until_us, ahead -1. One reference; NULL when out of memory.
+struct order_facts *order_facts_new(void);
 struct order_facts *order_facts_ref(struct order_facts *facts); // accepts NULL
 void order_facts_unref(struct order_facts *facts); // accepts NULL
 
 // Whether (attempt, revision) of `news` is higher than that of `known` (NULL: nothing is known, so it is).
 bool order_facts_is_news(const struct order_facts *known, uint32_t attempt, uint32_t revision);
 
-// What is known after an outcome was heard: a new one with one reference. E-mail, name and alternatives are kept from `known` if it
-// is the same attempt. NULL when out of memory.
+// What is known after an outcome was heard: a new one with one reference. E-mail, name, alternatives and needs are kept from `known` if it
+// is the same attempt, and what was wanted too unless the outcome says what was given. NULL when out of memory.
 struct order_facts *order_facts_after(const struct order_facts *known, const struct outcome *outcome,
                                       const char *currency);
 
-// Takes tickets and the other choices from orders.choices; `choice` is the one that was given, or wanted first (0). ERROR_MEMORY;
-// ERROR_BUG when the text is not what this program writes.
+// Takes tickets, needs and the other choices from orders.choices; `choice` is the one that was given, or wanted first (0). So it does with the
+// seats asked for by name, unless `facts` has seats already. ERROR_MEMORY; ERROR_BUG when the text is not what this program writes.
 int order_facts_take_choices(struct order_facts *facts, const char *choices, unsigned choice) MUST_USE;
 
-// A copy with that state and revision, with one reference. NULL when out of memory.
+// A copy with that final state and that revision, with one reference. NULL when out of memory.
 struct order_facts *order_facts_ended(const struct order_facts *facts, enum order_state state, uint32_t revision);
 
 // When the hold runs out, as it stands now: `stopped_us` is how long the event's clock has stood still, a stop that goes on included.
 // OUTCOME_NO_TIME: it cannot run out.
 int64_t order_facts_pay_until_us(const struct order_facts *facts, int64_t stopped_us);
+
+// Whether the visitor may ask for more time, as far as the state goes: the time may be over meanwhile.
+bool order_facts_may_ask_for_more_time(const struct order_facts *facts);
 
 // Appends the document of GET /v1/events/SLUG/order and of the stream's `order` frame: one JSON object with `now`. While the hold can run out it
 // has `pay_until` and `more_time` (whether more can be asked for).

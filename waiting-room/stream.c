@@ -274,7 +274,8 @@ static struct frame *build_order(struct stream *stream)
     const struct order_facts *order = next_order(stream);
     if (!order || is_told(stream, order))
         return NULL;
-    order_facts_write(&json, order, room_loop_now_us(stream->loop));
+    int64_t now_us = room_loop_now_us(stream->loop);
+    order_facts_write(&json, order, event_view_stopped_us(stream->visitor->view, now_us), now_us);
     if (json.failed)
         return NULL;
     frames_sse(&text, "order", ++stream->visitor->view->frame_id, json.data);

@@ -36,7 +36,7 @@ static struct order_facts *placed(void)
 static void assert_written(const struct order_facts *facts, const char *expected)
 {
     struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
-    order_facts_write(&text, facts, 0);
+    order_facts_write(&text, facts, 0, 0);
     assert_string_equal(text.data, expected);
 }
 
@@ -78,7 +78,8 @@ static void an_outcome_keeps_what_it_does_not_carry(void **state)
                               .tier = "balcony",
                               .quantity = 1,
                               .amount = 10,
-                              .tickets = "{\"child\":1}"};
+                              .tickets = "{\"child\":1}",
+                              .pay_until_us = OUTCOME_NO_TIME};
     struct order_facts *after = order_facts_after(known, &outcome, "EUR");
     assert_written(after,
                    "{\"state\":\"confirmed\",\"place\":7,\"attempt\":2,\"revision\":5,\"reference\":\"K7QM-4WDP\","
@@ -86,8 +87,12 @@ static void an_outcome_keeps_what_it_does_not_carry(void **state)
                    "\"email\":\"a@b\",\"name\":\"Zo\\\"ë\",\"now\":\"1970-01-01T00:00:00Z\"}");
     order_facts_unref(after);
     // Nothing was given: what was wanted is still said.
-    outcome = (struct outcome){
-        .place = 7, .attempt = 2, .revision = 5, .state = ORDER_REFUSED, .reason = ORDER_CUSTOMER_LIMIT};
+    outcome = (struct outcome){.place = 7,
+                               .attempt = 2,
+                               .revision = 5,
+                               .state = ORDER_REFUSED,
+                               .reason = ORDER_CUSTOMER_LIMIT,
+                               .pay_until_us = OUTCOME_NO_TIME};
     after = order_facts_after(known, &outcome, "EUR");
     assert_written(after,
                    "{\"state\":\"refused\",\"place\":7,\"attempt\":2,\"revision\":5,\"reason\":\"customer_limit\","

@@ -172,6 +172,13 @@ bench-bookings:
 	$(again) all $(ROOT)/bench/one-by-one
 	@$(PYTHON) -B bench/bookings.py
 
+.PHONY: bench-locking
+bench-locking: export BUILD := $(BUILD)
+bench-locking:
+	@tools/packages install build run test bench
+	$(again) $(ROOT)/bench/locking
+	@$(PYTHON) -B bench/locking.py
+
 .PHONY: bench-outcomes
 bench-outcomes: export BUILD := $(BUILD)
 bench-outcomes:
@@ -295,3 +302,10 @@ $(ROOT)/bench/one-by-one: $(call objects_of,$(wildcard bench/bookings/*.c)) $(co
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 # --- end of bench-bookings
+
+# --- What bench-locking compares.
+$(ROOT)/bench/locking: $(call objects_of,$(wildcard bench/locking/*.c)) $(common_objects)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+# --- end of bench-locking

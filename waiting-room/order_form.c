@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One pass over the document; every problem that it has is noted, so that a visitor mends all of them at once.
+// One pass over the document: needs, choices (order_choice.c), person. Every problem that it has is noted, so that a visitor mends all of
+// them at once.
 #include "waiting-room/order_form.h"
 
 #include <stdbool.h>
@@ -9,217 +10,84 @@
 
 #include "common/customer.h"
 #include "common/json.h"
-#include "common/utf8.h"
+#include "common/seat.h"
 #include "waiting-room/http.h"
+#include "waiting-room/order_choice.h"
 
 #define EMAIL_LOCAL_BYTES_MAX 64 // RFC 5321, 4.5.3.1.1
 
-struct reading {
-    const struct snapshot *event;
-    struct order_form *form;
-    struct order_form_problems *problems;
-};
-
-// What one choice came to.
-struct priced {
-    const struct snapshot_tier *tier; // NULL: there is none of that name
-    uint64_t quantity, amount;
-    struct buffer tickets; // the JSON object
-};
-
-static void note(struct reading *reading, const char *prefix, const char *field, const char *detail)
+// How many people of the order have a need: 0 or more, or true for one.
+static uint64_t read_need(struct order_reading *reading, const json_t *needs, const char *key, const char *field)
 {
-    struct order_form_problems *problems = reading->problems;
-    if (problems->count == ORDER_FORM_PROBLEMS_MAX)
+    const json_t *value = json_object_get(needs, key);
+    if (!value || json_is_null(value) || json_is_boolean(value))
+        return json_is_true(value);
+    json_int_t count = json_is_integer(value) ? json_integer_value(value) : -1;
+    if (count >= 0 && count <= SEATS_IN_ORDER_MAX)
+        return (uint64_t)count;
+    order_note(reading, "", field, "It is how many people, 0 or more and no more than the tickets.");
+    return 0;
+}
+
+static void read_needs(struct order_reading *reading, const json_t *body)
+{
+    static const char *const known[] = {"wheelchair", "companion", NULL};
+    const json_t *needs = json_object_get(body, "needs");
+    if (!order_is_given(body, "needs"))
         return;
-    struct order_form_problem *problem = &problems->items[problems->count++];
-    snprintf(problem->field, sizeof problem->field, "%s%s", prefix, field);
-    snprintf(problem->detail, sizeof problem->detail, "%s", detail);
-    utf8_mend(problem->field); // a long foreign name may have been cut in the middle of a character
-}
-
-static void note_most(struct reading *reading, const char *prefix, const char *field, uint64_t most, const char *what)
-{
-    char detail[160];
-    snprintf(detail, sizeof detail, "At most %llu %s.", (unsigned long long)most, what);
-    note(reading, prefix, field, detail);
-}
-
-static const struct snapshot_tier *find_tier(const struct snapshot *event, const char *code)
-{
-    for (size_t i = 0; i < event->tier_count; i++)
-        if (strcmp(event->tiers[i].code, code) == 0)
-            return &event->tiers[i];
-    return NULL;
-}
-
-static const struct snapshot_price *find_price(const struct snapshot_tier *tier, const char *code)
-{
-    for (size_t i = 0; i < tier->price_count; i++)
-        if (strcmp(tier->prices[i].code, code) == 0)
-            return &tier->prices[i];
-    return NULL;
-}
-
-// A whole number of tickets, 1 or more. What is too many is told by the sum.
-static bool read_count(const json_t *value, uint64_t *ret)
-{
-    if (!json_is_integer(value) || json_integer_value(value) < 1)
-        return false;
-    *ret = (uint64_t)json_integer_value(value);
-    return true;
-}
-
-static void add_tickets(struct priced *priced, const struct snapshot_price *price, uint64_t count, uint64_t most)
-{
-    // Beyond what an order may have the sum alone matters, and not how far beyond.
-    uint64_t counted = count < most + 1 ? count : most + 1;
-    priced->quantity += counted;
-    priced->amount += counted * price->amount;
-    buffer_text(&priced->tickets, priced->tickets.bytes > 1 ? ",\"" : "\"");
-    buffer_text(&priced->tickets, price->code);
-    buffer_text(&priced->tickets, "\":");
-    buffer_number(&priced->tickets, counted);
-}
-
-static void read_tickets(struct reading *reading, const char *prefix, const json_t *tickets, struct priced *priced)
-{
-    const char *code;
-    json_t *value;
-    if (!json_is_object(tickets) || json_object_size(tickets) == 0) {
-        note(reading, prefix, "tickets", "It is an object with at least one price and a number of tickets.");
+    if (!json_is_object(needs)) {
+        order_note(reading, "", "needs", "It is an object with wheelchair and companion.");
         return;
     }
-    json_object_foreach((json_t *)(uintptr_t)tickets, code, value) // the macro takes no const; nothing is changed
-    {
-        char field[160];
-        uint64_t count;
-        const struct snapshot_price *price = find_price(priced->tier, code);
-        snprintf(field, sizeof field, "tickets.%s", code);
-        if (!price)
-            note(reading, prefix, field, "This tier has no such price.");
-        else if (!read_count(value, &count))
-            note(reading, prefix, field, "It is a whole number, 1 or more.");
-        else
-            add_tickets(priced, price, count, reading->event->max_per_order);
-    }
+    const char *unknown = json_unknown_key(needs, known);
+    if (unknown)
+        order_note(reading, "needs.", unknown, "There is no such member.");
+    reading->wheelchair = read_need(reading, needs, "wheelchair", "needs.wheelchair");
+    reading->companion = read_need(reading, needs, "companion", "needs.companion");
 }
 
-static void read_quantity(struct reading *reading, const char *prefix, const json_t *quantity, struct priced *priced)
+// Whether the tier is asked for by an earlier choice, in the same way: who names seats may take any others of the tier instead.
+static bool is_asked_for(const struct order_choice *choice, const struct order_choice *earlier, size_t earlier_count)
 {
-    uint64_t count;
-    if (!read_count(quantity, &count))
-        note(reading, prefix, "quantity", "It is a whole number, 1 or more.");
-    else if (priced->tier->price_count > 0)
-        add_tickets(priced, &priced->tier->prices[0], count, reading->event->max_per_order);
+    for (size_t i = 0; i < earlier_count; i++)
+        if (earlier[i].tier == choice->tier && !(earlier[i].seats.bytes > 0 && choice->seats.bytes == 0))
+            return true;
+    return false;
 }
 
-static bool is_given(const json_t *object, const char *key)
+static void read_alternative(struct order_reading *reading, size_t index, const json_t *object,
+                             struct order_choice *choices)
 {
-    const json_t *value = json_object_get(object, key);
-    return value && !json_is_null(value);
-}
-
-static void read_amounts(struct reading *reading, const char *prefix, const json_t *object, struct priced *priced)
-{
-    size_t before = reading->problems->count;
-    bool tickets = is_given(object, "tickets"), quantity = is_given(object, "quantity");
-    if (is_given(object, "seats"))
-        note(reading, prefix, "seats", "Particular seats cannot be ordered yet.");
-    else if (tickets && quantity)
-        note(reading, prefix, "quantity", "Either this or tickets, not both.");
-    else if (!tickets && !quantity)
-        note(reading, prefix, "tickets", "Say how many: tickets by price, or a quantity.");
-    else if (tickets)
-        read_tickets(reading, prefix, json_object_get(object, "tickets"), priced);
-    else
-        read_quantity(reading, prefix, json_object_get(object, "quantity"), priced);
-    if (reading->problems->count == before && priced->quantity > reading->event->max_per_order)
-        note_most(reading, prefix, tickets ? "tickets" : "quantity", reading->event->max_per_order,
-                  "tickets to an order");
-}
-
-static void read_choice(struct reading *reading, const char *prefix, const json_t *object, struct priced *priced)
-{
-    const char *code;
-    int found = json_read_string(object, "tier", SLUG_BYTES, &code);
-    if (found == 0)
-        priced->tier = find_tier(reading->event, code);
-    if (is_given(object, "needs"))
-        note(reading, prefix, "needs", "Places for special needs cannot be ordered yet.");
-    buffer_text(&priced->tickets, "{");
-    if (found == ERROR_NOT_FOUND)
-        note(reading, prefix, "tier", "Say which tier.");
-    else if (found < 0)
-        note(reading, prefix, "tier", "It is the code of a tier, as text.");
-    else if (!priced->tier)
-        note(reading, prefix, "tier", "There is no such tier.");
-    else if (priced->tier->seated)
-        note(reading, prefix, "tier", "Seats of this tier cannot be ordered yet.");
-    else
-        read_amounts(reading, prefix, object, priced);
-    buffer_text(&priced->tickets, "}");
-}
-
-static void write_choice(struct buffer *text, const struct priced *priced)
-{
-    if (priced->tickets.failed) {
-        text->failed = true;
-        return;
-    }
-    buffer_text(text, "{\"tier\":\"");
-    buffer_text(text, priced->tier->code);
-    buffer_text(text, "\",\"tickets\":");
-    buffer_text(text, priced->tickets.data);
-    buffer_text(text, ",\"quantity\":");
-    buffer_number(text, priced->quantity);
-    buffer_text(text, ",\"amount\":");
-    buffer_number(text, priced->amount);
-    buffer_text(text, "}");
-}
-
-static void read_alternative(struct reading *reading, size_t index, const json_t *object,
-                             const struct snapshot_tier **tiers, size_t tier_count, struct buffer *text)
-{
-    static const char *const known[] = {"tier", "tickets", "quantity", "seats", "needs", NULL};
+    static const char *const known[] = {"tier", "tickets", "quantity", "seats", NULL};
     char prefix[40];
-    struct priced priced = {0};
-    size_t before = reading->problems->count;
     snprintf(prefix, sizeof prefix, "alternatives.%zu", index);
     if (!json_is_object(object)) {
-        note(reading, prefix, "", "It is an object with a tier and tickets.");
+        order_note(reading, prefix, "", "It is an object with a tier and tickets.");
         return;
     }
     snprintf(prefix, sizeof prefix, "alternatives.%zu.", index);
     const char *unknown = json_unknown_key(object, known);
     if (unknown)
-        note(reading, prefix, unknown, "There is no such member.");
-    read_choice(reading, prefix, object, &priced);
-    for (size_t i = 0; i < tier_count; i++)
-        if (priced.tier && priced.tier == tiers[i])
-            note(reading, prefix, "tier", "This tier is asked for already.");
-    tiers[tier_count] = priced.tier;
-    if (reading->problems->count == before) {
-        buffer_text(text, text->bytes > 1 ? "," : "");
-        write_choice(text, &priced);
-    }
-    buffer_done(&priced.tickets);
+        order_note(reading, prefix, unknown, "There is no such member.");
+    struct order_choice *choice = &choices[index + 1];
+    order_choice_read(reading, prefix, object, choice);
+    if (choice->tier && is_asked_for(choice, choices, index + 1))
+        order_note(reading, prefix, "tier", "This tier is asked for already.");
 }
 
-// Appends the others to "[".
-static void read_alternatives(struct reading *reading, const json_t *body, const struct snapshot_tier *first,
-                              struct buffer *text)
+// Reads the others behind the first one. Returns how many choices there are.
+static size_t read_alternatives(struct order_reading *reading, const json_t *body, struct order_choice *choices)
 {
     const json_t *array = json_object_get(body, "alternatives");
-    const struct snapshot_tier *tiers[ORDER_FORM_ALTERNATIVES_MAX + 1] = {first};
     if (!array || json_is_null(array))
-        return;
+        return 1;
     if (!json_is_array(array) || json_array_size(array) > ORDER_FORM_ALTERNATIVES_MAX) {
-        note(reading, "", "alternatives", "It is a list of at most three choices.");
-        return;
+        order_note(reading, "", "alternatives", "It is a list of at most three choices.");
+        return 1;
     }
     for (size_t i = 0; i < json_array_size(array); i++)
-        read_alternative(reading, i, json_array_get(array, i), tiers, i + 1, text);
+        read_alternative(reading, i, json_array_get(array, i), choices);
+    return 1 + json_array_size(array);
 }
 
 // Whether text has a control character (C0, DEL, C1) or a line or paragraph separator, all of which break lines somewhere.
@@ -255,43 +123,44 @@ static bool is_email(const char *text)
     return bytes > 0 && domain[0] != '.' && domain[bytes - 1] != '.' && !strstr(domain, "..");
 }
 
-static int read_email(struct reading *reading, const json_t *body)
+static int read_email(struct order_reading *reading, const json_t *body, struct order_form *form)
 {
     const char *given;
     int found = json_read_string(body, "email", HTTP_BODY_BYTES_MAX, &given);
     if (found < 0) {
-        note(reading, "", "email",
-             found == ERROR_NOT_FOUND ? "Say where to reach you." : "It is an e-mail address, as text.");
+        order_note(reading, "", "email",
+                   found == ERROR_NOT_FOUND ? "Say where to reach you." : "It is an e-mail address, as text.");
         return 0;
     }
-    reading->form->email = trimmed(given);
-    if (!reading->form->email)
+    form->email = trimmed(given);
+    if (!form->email)
         return ERROR_MEMORY;
-    if (strlen(reading->form->email) > ORDER_FORM_EMAIL_BYTES_MAX)
-        note(reading, "", "email", "It is longer than an e-mail address can be.");
-    else if (has_controls(given) || !is_email(reading->form->email))
-        note(reading, "", "email", "This is no e-mail address: it has the form name@example.org.");
+    if (strlen(form->email) > ORDER_FORM_EMAIL_BYTES_MAX)
+        order_note(reading, "", "email", "It is longer than an e-mail address can be.");
+    else if (has_controls(given) || !is_email(form->email))
+        order_note(reading, "", "email", "This is no e-mail address: it has the form name@example.org.");
     return 0;
 }
 
 // A text that may be missing; an empty one counts as missing.
-static int read_optional(struct reading *reading, const json_t *body, const char *key, size_t bytes_max, char **ret)
+static int read_optional(struct order_reading *reading, const json_t *body, const char *key, size_t bytes_max,
+                         char **ret)
 {
     const char *given;
     int found = json_read_string(body, key, HTTP_BODY_BYTES_MAX, &given);
     if (found == ERROR_NOT_FOUND)
         return 0;
     if (found < 0) {
-        note(reading, "", key, "It is text.");
+        order_note(reading, "", key, "It is text.");
         return 0;
     }
     char *text = trimmed(given);
     if (!text)
         return ERROR_MEMORY;
     if (strlen(text) > bytes_max)
-        note_most(reading, "", key, bytes_max, "bytes");
+        order_note_most(reading, "", key, bytes_max, "bytes");
     else if (has_controls(given))
-        note(reading, "", key, "It has no control characters or line breaks.");
+        order_note(reading, "", key, "It has no control characters or line breaks.");
     if (*text)
         *ret = text;
     else
@@ -304,61 +173,82 @@ static bool is_language(const char *lang)
     return strspn(lang, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") == strlen(lang);
 }
 
-static int read_person(struct reading *reading, const json_t *body)
+static int read_person(struct order_reading *reading, const json_t *body, struct order_form *form)
 {
     char *method = NULL;
-    int error = read_email(reading, body);
+    int error = read_email(reading, body, form);
     if (error == 0)
-        error = read_optional(reading, body, "name", ORDER_FORM_NAME_BYTES_MAX, &reading->form->name);
+        error = read_optional(reading, body, "name", ORDER_FORM_NAME_BYTES_MAX, &form->name);
     if (error == 0)
-        error = read_optional(reading, body, "lang", ORDER_FORM_LANG_BYTES_MAX, &reading->form->lang);
-    if (error == 0 && reading->form->lang && !is_language(reading->form->lang))
-        note(reading, "", "lang", "It is a language tag such as en or pt-BR.");
+        error = read_optional(reading, body, "lang", ORDER_FORM_LANG_BYTES_MAX, &form->lang);
+    if (error == 0 && form->lang && !is_language(form->lang))
+        order_note(reading, "", "lang", "It is a language tag such as en or pt-BR.");
     if (error == 0)
         error = read_optional(reading, body, "payment_method", 200, &method); // nobody is charged through it yet
     free(method);
     return error;
 }
 
-static int take_choices(struct order_form *form, struct priced *first, struct buffer *alternatives)
+static char *choices_text(const struct order_reading *reading, const struct order_choice *choices, size_t count)
 {
-    struct buffer choices = BUFFER_INIT;
+    struct buffer text = BUFFER_INIT;
+    buffer_text(&text, "[");
+    for (size_t i = 0; i < count; i++) {
+        buffer_text(&text, i ? "," : "");
+        order_choice_write(reading, &choices[i], &text);
+    }
+    buffer_text(&text, "]");
+    return buffer_take(&text);
+}
+
+static int take_choices(const struct order_reading *reading, struct order_choice *choices, size_t count,
+                        struct order_form *form)
+{
+    struct order_choice *first = &choices[0];
+    bool by_name = first->seats.bytes > 0;
     memcpy(form->tier, first->tier->code, sizeof form->tier);
     form->quantity = (uint32_t)first->quantity;
     form->amount = first->amount;
-    buffer_text(&choices, "[");
-    write_choice(&choices, first);
-    if (alternatives->bytes > 1) {
-        buffer_text(&choices, ",");
-        buffer_text(&choices, alternatives->data + 1);
-    }
-    buffer_text(&choices, "]");
-    buffer_text(alternatives, "]");
-    bool some = alternatives->bytes > 2;
-    form->choices = buffer_take(&choices);
+    form->wheelchair = (uint32_t)reading->wheelchair;
+    form->companion = (uint32_t)reading->companion;
+    form->choices = choices_text(reading, choices, count);
+    form->alternatives = count > 1 ? choices_text(reading, choices + 1, count - 1) : NULL;
     form->tickets = buffer_take(&first->tickets);
-    form->alternatives = some ? buffer_take(alternatives) : NULL;
-    return form->choices && form->tickets && (form->alternatives || !some) ? 0 : ERROR_MEMORY;
+    form->seats = by_name ? buffer_take(&first->seats) : NULL;
+    return form->choices && form->tickets && (form->alternatives || count == 1) && (form->seats || !by_name)
+               ? 0
+               : ERROR_MEMORY;
 }
 
-static int read_body(struct reading *reading, const json_t *body)
+static bool has_seated(const struct order_choice *choices, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (choices[i].tier && choices[i].tier->seated)
+            return true;
+    return false;
+}
+
+static int read_body(struct order_reading *reading, const json_t *body, struct order_form *form)
 {
     static const char *const known[] = {"tier",  "tickets", "quantity", "seats",          "needs", "alternatives",
                                         "email", "name",    "lang",     "payment_method", NULL};
-    struct priced first = {0};
-    struct buffer alternatives CLEANUP(buffer_done) = BUFFER_INIT;
+    struct order_choice choices[1 + ORDER_FORM_ALTERNATIVES_MAX] = {0};
     const char *unknown = json_unknown_key(body, known);
     if (unknown)
-        note(reading, "", unknown, "There is no such member.");
-    read_choice(reading, "", body, &first);
-    buffer_text(&alternatives, "[");
-    read_alternatives(reading, body, first.tier, &alternatives);
-    int error = read_person(reading, body);
+        order_note(reading, "", unknown, "There is no such member.");
+    read_needs(reading, body);
+    order_choice_read(reading, "", body, &choices[0]);
+    size_t count = read_alternatives(reading, body, choices);
+    // A need that nobody could look at must not seem to be noted.
+    if (reading->wheelchair + reading->companion > 0 && reading->problems->count == 0 && !has_seated(choices, count))
+        order_note(reading, "", "needs", "Places are kept for these needs in tiers with seats only.");
+    int error = read_person(reading, body, form);
     if (error == 0 && reading->problems->count > 0)
         error = ERROR_CONFLICT;
     if (error == 0)
-        error = take_choices(reading->form, &first, &alternatives);
-    buffer_done(&first.tickets);
+        error = take_choices(reading, choices, count, form);
+    for (size_t i = 0; i < count; i++)
+        order_choice_done(&choices[i]);
     return error;
 }
 
@@ -367,14 +257,14 @@ int order_form_read(const char *body, size_t bytes, const struct snapshot *event
 {
     json_t *object CLEANUP(json_cleanup) = NULL;
     struct order_form form = {0};
-    struct reading reading = {event, &form, ret_problems};
+    struct order_reading reading = {.event = event, .problems = ret_problems};
     ret_problems->count = 0;
     ret_problems->malformed[0] = '\0';
     int error = json_read_object(body, bytes, HTTP_BODY_BYTES_MAX, ret_problems->malformed,
                                  sizeof ret_problems->malformed, &object);
     if (error < 0)
         return error == ERROR_MEMORY ? error : ERROR_INVALID;
-    error = read_body(&reading, object);
+    error = read_body(&reading, object, &form);
     if (error < 0) {
         order_form_done(&form);
         return error;
@@ -392,6 +282,7 @@ void order_form_done(struct order_form *form)
     free(form->tickets);
     free(form->choices);
     free(form->alternatives);
+    free(form->seats);
     free(form->email);
     free(form->name);
     free(form->lang);

@@ -26,6 +26,8 @@ struct order_form {
     char *tickets; // JSON object {CODE: n, …} of the first choice
     char *choices; // JSON array of all choices, the first one too, as orders.choices has it
     char *alternatives; // JSON array of the others; NULL: none
+    char *seats; // JSON array of the seats that the first choice names, as the hall spells them; NULL: any
+    uint32_t wheelchair, companion; // what is needed in each seated tier
     char *email, *name, *lang; // name, lang NULL: not given
     uint8_t customer[CUSTOMER_BYTES]; // who, by e-mail
 };

@@ -3,16 +3,48 @@
 // The body of PUT order as anybody may send it: what is taken is within the event's limits, costs what its prices say, and
 // is read again from what would be stored; what is not is refused with at least one reason.
 #include "common/json.h"
+#include "common/seat.h"
 #include "tests/fuzz/fuzz.h"
 #include "waiting-room/order_facts.h"
 #include "waiting-room/order_form.h"
 
 static struct snapshot_price prices[] = {{.code = "full", .amount = 4500}, {.code = "child", .amount = 0}};
-static struct snapshot_tier tiers[] = {{.code = "floor", .price_count = 2, .prices = prices},
-                                       {.code = "balcony", .price_count = 1, .prices = prices},
-                                       {.code = "stalls", .seated = true, .price_count = 1, .prices = prices}};
+// Row A: a wheelchair place, a companion's seat, three for everybody, one that is not on sale.
+static struct hall_seat seats[] = {{1, SEAT_WHEELCHAIR}, {2, SEAT_COMPANION}, {3, SEAT_ORDINARY},
+                                   {4, SEAT_ORDINARY},   {5, SEAT_ORDINARY},  {6, SEAT_BLOCKED}};
+static struct hall_row rows[] = {{.name = "A", .seat_count = 6, .seats = seats}};
+static struct hall hall = {.references = 1, .row_count = 1, .rows = rows};
+static struct snapshot_tier tiers[] = {
+    {.code = "floor", .price_count = 2, .prices = prices},
+    {.code = "balcony", .price_count = 1, .prices = prices},
+    {.code = "stalls", .seated = true, .hall = &hall, .price_count = 1, .prices = prices}};
 static const struct snapshot event = {
     .slug = "gala", .currency = "EUR", .max_per_order = 6, .tier_count = 3, .tiers = tiers};
+
+// Seats are as many as the tickets, each once, on sale, and in so far as the needs say so for everybody.
+static void check_seats(const json_t *choice, json_int_t quantity)
+{
+    const json_t *names = json_object_get(choice, "seats");
+    json_int_t kinds[SEAT_BLOCKED + 1] = {0}, wheelchair = json_integer_value(json_object_get(choice, "wheelchair")),
+                                    companion = json_integer_value(json_object_get(choice, "companion"));
+    bool seated = strcmp(json_string_value(json_object_get(choice, "tier")), "stalls") == 0;
+    FUZZ_CHECK(wheelchair + companion <= quantity);
+    FUZZ_CHECK(seated || (!names && wheelchair + companion == 0));
+    if (!names)
+        return;
+    FUZZ_CHECK((json_int_t)json_array_size(names) == quantity);
+    unsigned named = 0;
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        char row[SEAT_ROW_NAME_BYTES];
+        uint16_t number;
+        const char *name = json_string_value(json_array_get(names, i));
+        FUZZ_CHECK(name && seat_name_read(name, strlen(name), row, &number) == 0);
+        FUZZ_CHECK(strcmp(row, "A") == 0 && number >= 1 && number <= 6 && !(named & 1u << number));
+        named |= 1u << number;
+        kinds[seats[number - 1].kind]++;
+    }
+    FUZZ_CHECK(kinds[SEAT_WHEELCHAIR] <= wheelchair && kinds[SEAT_COMPANION] <= companion && !kinds[SEAT_BLOCKED]);
+}
 
 static void check_choice(const json_t *choice)
 {
@@ -28,13 +60,14 @@ static void check_choice(const json_t *choice)
     }
     FUZZ_CHECK(quantity >= 1 && quantity <= 6 && quantity == json_integer_value(json_object_get(choice, "quantity")));
     FUZZ_CHECK(amount == json_integer_value(json_object_get(choice, "amount")));
+    check_seats(choice, quantity);
 }
 
 static void check_form(const struct order_form *form)
 {
     json_t *choices = json_loads(form->choices, JSON_REJECT_DUPLICATES, NULL);
     FUZZ_CHECK(json_array_size(choices) >= 1 &&
-               json_array_size(choices) <= 3); // as many tiers as can be ordered, once each
+               json_array_size(choices) <= 4); // as many tiers as there are, and seats by name once more
     for (size_t i = 0; i < json_array_size(choices); i++)
         check_choice(json_array_get(choices, i));
     const json_t *first = json_array_get(choices, 0);

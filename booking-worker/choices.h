@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an order asks for, as it stands in orders.choices: a JSON array, best first, of
-// {"tier":"floor","tickets":{"full":2},"quantity":2,"amount":9000}, and after these, where they apply, "seats":["A-12","A-13"] (as many as the
-// quantity), "wheelchair":1, "companion":1. Read without a JSON library: there is one for every booking,
-// and the form is ours. Whatever is not exactly of that form is not booked as if it were.
+// {"tier":"floor","tickets":{"full":2},"quantity":2,"amount":9000}, and beside these, where they apply, "seats":["A-12","A-13"] (as
+// many as the quantity, each once) and "wheelchair":1, "companion":1 (together not more than the quantity). Read without a JSON
+// library: there is one for every booking, and the form is ours. Whatever is not exactly of that form is not booked as if it were.
 #ifndef BOOKING_WORKER_CHOICES_H
 #define BOOKING_WORKER_CHOICES_H
 
@@ -38,7 +38,7 @@ struct choices {
 // Reads `text`, which must live as long as *ret is used. ERROR_INVALID with the reason in `problem` (may be NULL).
 int choices_read(const char *text, size_t bytes, struct choices *ret, char *problem, size_t problem_bytes) MUST_USE;
 
-// The seats asked for by name, one after the other; *at begins with 0. False: there are no more.
+// The seats asked for by name, one after the other, of a choice that choices_read() read; *at begins with 0. False: there are no more.
 bool choice_next_seat(const struct choice *choice, size_t *at, char ret_row[static SEAT_ROW_NAME_BYTES],
                       uint16_t *ret_number);
 

@@ -62,6 +62,7 @@ void event_view_free(struct event_view *view)
     assert(view->visitor_count == 0 && view->stream_count == 0);
     forget_frames(view, FRAME_BIT(FRAME_KIND_COUNT) - 1);
     snapshot_unref(view->event);
+    seats_document_unref(view->seats.document);
     free(view->visitors);
     free(view);
 }

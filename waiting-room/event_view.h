@@ -11,6 +11,7 @@
 #include "waiting-room/frames.h"
 #include "waiting-room/line_state.h"
 #include "waiting-room/news.h"
+#include "waiting-room/seats_document.h"
 #include "waiting-room/snapshot.h"
 
 // A text that is being sent by several streams at once.
@@ -29,6 +30,16 @@ enum frame_kind { FRAME_EVENT, FRAME_STOCK, FRAME_NOTICE, FRAME_SERVED, FRAME_KI
 
 struct visitor;
 struct stream;
+struct seats_asker;
+
+// The plan of the hall, for who asks for it. handle_seats.c's.
+struct seats_board {
+    struct seats_document *document; // NULL: none yet
+    int64_t at_us, looked_ns; // when MySQL had it so
+    int64_t answered_ns; // when the store last answered
+    bool asking; // the store was asked and has not answered yet
+    struct seats_asker *askers; // who waits for that
+};
 
 struct event_view {
     struct snapshot *event; // the view's own copy: news of the stock are written into its tiers
@@ -46,6 +57,7 @@ struct event_view {
     struct stream *streams;
     size_t stream_count;
     uint32_t present; // visitors with a stream
+    struct seats_board seats;
     struct event_view *next; // in the loop's list
 };
 

@@ -54,7 +54,8 @@ static void add_tier(struct buffer *text, const struct snapshot_tier *tier)
         buffer_json_string(text, tier->prices[i].name);
         buffer_format(text, ",\"amount\":%" PRIu64 "}", tier->prices[i].amount);
     }
-    buffer_format(text, "],\"capacity\":%" PRIu64 ",\"left\":%" PRIu64 ",\"asked\":%" PRIu64 "}", tier->capacity,
+    buffer_text(text, tier->seated ? "],\"seated\":true," : "],");
+    buffer_format(text, "\"capacity\":%" PRIu64 ",\"left\":%" PRIu64 ",\"asked\":%" PRIu64 "}", tier->capacity,
                   tier->left, tier->asked);
 }
 

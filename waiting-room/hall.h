@@ -24,6 +24,7 @@ struct hall {
     _Atomic unsigned references;
     uint64_t layout; // tiers.layout when it was read
     size_t row_count;
+    size_t seat_count; // of all rows
     struct hall_row *rows; // best first, as the event file has them
 };
 

@@ -11,6 +11,9 @@
 // handle_event.c: the public document.
 void handle_event(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
 
+// handle_seats.c: the halls and which seats are taken.
+void handle_seats(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
+
 // handle_line.c: one's own place.
 void handle_line_get(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
 void handle_line_join(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);

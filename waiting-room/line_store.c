@@ -34,6 +34,7 @@ void line_store_register_metrics(void)
     store_register_order_metrics();
     store_register_event_metrics();
     store_register_hall_metrics();
+    store_register_seats_metrics();
     store_register_stock_metrics();
 }
 
@@ -186,6 +187,8 @@ static void work_on_group(struct line_store *store, struct line_store_request **
         metric_add(&refused_away, (int64_t)count);
     } else if (requests[0]->kind == LINE_STORE_JOIN) {
         store_join(store, requests, count);
+    } else if (requests[0]->kind == LINE_STORE_SEATS) {
+        store_seats(store, requests, count);
     } else if (kind_of_work(requests[0]) == LINE_STORE_ORDER) {
         store_orders(store, requests, count);
     } else {
@@ -282,6 +285,7 @@ static void free_store(struct line_store *store)
     for (size_t i = 0; i < store->snapshot_count; i++)
         snapshot_unref(store->snapshots[i]);
     free(store->snapshots);
+    store_free_seats(store->seats);
     free(store->presence);
     free(store->batch);
     free(store->values);

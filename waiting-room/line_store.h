@@ -17,6 +17,7 @@
 #include "waiting-room/order_facts.h"
 #include "waiting-room/order_form.h"
 #include "waiting-room/room_config.h"
+#include "waiting-room/seats_document.h"
 #include "waiting-room/snapshot.h"
 
 #define LINE_STORE_REQUESTS_MAX 65536 // waiting in the queue; more are refused
@@ -30,6 +31,7 @@ enum line_store_kind {
     LINE_STORE_LEAVE, // gives the place up, and an order that was not released with it
     LINE_STORE_ORDER, // gives or changes an order
     LINE_STORE_TAKE_BACK, // takes it back
+    LINE_STORE_SEATS, // which seats of the event's halls are taken
 };
 
 struct line_store_request {
@@ -58,6 +60,8 @@ struct line_store_request {
     struct order_facts *order; // the visitor's newest, with a reference for the asker; NULL: none
     bool has_line; // the members below were read with the answer
     uint64_t served, last;
+    struct seats_document *seats; // seats: with a reference for the asker
+    int64_t seats_at_us, seats_looked_ns; // when MySQL had them so: by its clock, and by this machine's monotonic one
 
     struct line_store_request *next; // the queue's
 };

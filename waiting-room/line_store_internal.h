@@ -22,6 +22,8 @@ struct store_presence {
     bool wants_stock; // since the last count
 };
 
+struct store_seats;
+
 struct line_store {
     struct line_store_options options;
     pthread_t thread;
@@ -51,6 +53,7 @@ struct line_store {
     struct db_value *values; // for one statement of many rows
     size_t snapshot_count;
     struct snapshot **snapshots; // the newest of each event, by id
+    struct store_seats *seats; // of events whose plan somebody has looked at
 };
 
 #define STORE_VALUES_PER_ROW_MAX 15
@@ -65,6 +68,9 @@ void store_join(struct line_store *store, struct line_store_request **requests, 
 void store_look_up(struct line_store *store, struct line_store_request **requests, size_t count);
 // Orders given, changed and taken back, and places given up: in one transaction, so that for one place they come in their order.
 void store_orders(struct line_store *store, struct line_store_request **requests, size_t count);
+// Which seats are taken; kept from one question to the next.
+void store_seats(struct line_store *store, struct line_store_request **requests, size_t count);
+void store_free_seats(struct store_seats *seats); // all of them
 // Reads the newest order of each request's place, and what became of it; sets has_order_answer. Sorted by number. 0 or the class of the
 // failure.
 int store_read_orders(struct line_store *store, struct line_store_request **requests, size_t count) MUST_USE;
@@ -94,6 +100,7 @@ void store_register_join_metrics(void);
 void store_register_order_metrics(void);
 void store_register_event_metrics(void);
 void store_register_hall_metrics(void);
+void store_register_seats_metrics(void);
 void store_register_stock_metrics(void);
 
 struct store_presence *store_find_presence(struct line_store *store,

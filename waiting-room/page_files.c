@@ -28,6 +28,8 @@ BUILT_IN(html, "waiting-room/page/page.html");
 BUILT_IN(css, "waiting-room/page/onsale.css");
 BUILT_IN(js, "waiting-room/page/onsale.js");
 BUILT_IN(order_js, "waiting-room/page/order.js");
+BUILT_IN(seats_js, "waiting-room/page/seats.js");
+BUILT_IN(hold_js, "waiting-room/page/hold.js");
 BUILT_IN(icon, "waiting-room/page/icon.svg");
 
 static const struct {
@@ -37,6 +39,8 @@ static const struct {
     [PAGE_CSS] = {"onsale.css", "text/css; charset=utf-8", page_css, page_css_end},
     [PAGE_JS] = {"onsale.js", "text/javascript; charset=utf-8", page_js, page_js_end},
     [PAGE_ORDER_JS] = {"order.js", "text/javascript; charset=utf-8", page_order_js, page_order_js_end},
+    [PAGE_SEATS_JS] = {"seats.js", "text/javascript; charset=utf-8", page_seats_js, page_seats_js_end},
+    [PAGE_HOLD_JS] = {"hold.js", "text/javascript; charset=utf-8", page_hold_js, page_hold_js_end},
     [PAGE_ICON] = {"icon.svg", "image/svg+xml", page_icon, page_icon_end},
 };
 

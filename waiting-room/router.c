@@ -29,10 +29,13 @@ static const struct {
     {"/e/*/order", ROUTE_PAGE_ORDER, CAN_POST, "POST"},
     {"/e/*/leave", ROUTE_PAGE_LEAVE, CAN_POST, "POST"},
     {"/v1/events/*", ROUTE_EVENT, CAN_GET, "GET, HEAD"},
+    {"/v1/events/*/seats", ROUTE_SEATS, CAN_GET, "GET, HEAD"},
     {"/v1/events/*/line", ROUTE_LINE, CAN_GET | CAN_POST | CAN_DELETE, "GET, HEAD, POST, DELETE"},
     {"/v1/events/*/order", ROUTE_ORDER, CAN_GET | CAN_PUT | CAN_DELETE, "GET, HEAD, PUT, DELETE"},
     {"/assets/onsale.css", ROUTE_CSS, CAN_GET, "GET, HEAD"},
     {"/assets/order.js", ROUTE_ORDER_JS, CAN_GET, "GET, HEAD"},
+    {"/assets/seats.js", ROUTE_SEATS_JS, CAN_GET, "GET, HEAD"},
+    {"/assets/hold.js", ROUTE_HOLD_JS, CAN_GET, "GET, HEAD"},
     {"/assets/onsale.js", ROUTE_JS, CAN_GET, "GET, HEAD"},
     {"/assets/icon.svg", ROUTE_ICON, CAN_GET, "GET, HEAD"},
     {"/favicon.ico", ROUTE_ICON, CAN_GET, "GET, HEAD"},
@@ -157,6 +160,9 @@ static void handle_event_route(struct http_exchange *exchange, const struct http
     case ROUTE_EVENT:
         handle_event(exchange, request, view);
         break;
+    case ROUTE_SEATS:
+        handle_seats(exchange, request, view);
+        break;
     case ROUTE_ORDER:
         handle_order(exchange, request, view);
         break;
@@ -184,6 +190,10 @@ void router_request(struct http_exchange *exchange, const struct http_request *r
         handle_page_file(exchange, request, PAGE_JS);
     else if (match.route == ROUTE_ORDER_JS)
         handle_page_file(exchange, request, PAGE_ORDER_JS);
+    else if (match.route == ROUTE_SEATS_JS)
+        handle_page_file(exchange, request, PAGE_SEATS_JS);
+    else if (match.route == ROUTE_HOLD_JS)
+        handle_page_file(exchange, request, PAGE_HOLD_JS);
     else if (match.route == ROUTE_ICON)
         handle_page_file(exchange, request, PAGE_ICON);
     else

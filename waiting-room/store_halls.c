@@ -74,6 +74,7 @@ int store_read_hall(struct line_store *store, uint32_t event_id, const char *tie
     if (error < 0)
         return error;
     (*ret)->layout = layout;
+    (*ret)->seat_count = db_rows_count(seats);
     metric_add(&halls_read, 1);
     log_info("hall_read", LOG_U("event_id", event_id), LOG_S("tier", tier), LOG_U("seats", db_rows_count(seats)),
              LOG_U("us", (uint64_t)(clock_monotonic_ns() - from_ns) / 1000));

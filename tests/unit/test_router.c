@@ -27,11 +27,14 @@ static void test_routes(void **unused)
     assert_route(HTTP_POST, "/e/a/join", ROUTE_PAGE_JOIN, "a");
     assert_route(HTTP_POST, "/e/a/leave", ROUTE_PAGE_LEAVE, "a");
     assert_route(HTTP_GET, "/v1/events/a", ROUTE_EVENT, "a");
+    assert_route(HTTP_GET, "/v1/events/a/seats", ROUTE_SEATS, "a");
     assert_route(HTTP_GET, "/v1/events/a/line", ROUTE_LINE, "a");
     assert_route(HTTP_POST, "/v1/events/a/line", ROUTE_LINE, "a");
     assert_route(HTTP_DELETE, "/v1/events/a/line", ROUTE_LINE, "a");
     assert_route(HTTP_GET, "/assets/onsale.css", ROUTE_CSS, "");
     assert_route(HTTP_GET, "/assets/order.js", ROUTE_ORDER_JS, "");
+    assert_route(HTTP_GET, "/assets/seats.js", ROUTE_SEATS_JS, "");
+    assert_route(HTTP_GET, "/assets/hold.js", ROUTE_HOLD_JS, "");
     assert_route(HTTP_POST, "/e/gala/order", ROUTE_PAGE_ORDER, "gala");
     assert_route(HTTP_GET, "/favicon.ico", ROUTE_ICON, "");
 }

@@ -14,7 +14,14 @@ static enum order_state state_of(const struct order_rows *rows)
 
 static struct order_decision write_row(uint32_t attempt, uint32_t revision, enum order_state state)
 {
-    return (struct order_decision){ORDER_WRITE, attempt, revision, state};
+    return (struct order_decision){.verdict = ORDER_WRITE, .attempt = attempt, .revision = revision, .state = state};
+}
+
+static struct order_decision write_booking(const struct order_rows *rows, enum order_state state)
+{
+    struct order_decision decision = write_row(rows->attempt, rows->booking_revision + 1, state);
+    decision.of_booking = true;
+    return decision;
 }
 
 // What an event's state says to a new order. ORDER_WRITE: nothing against it.
@@ -68,9 +75,29 @@ struct order_decision order_decide_take_back(const struct order_rows *rows)
         return answer(ORDER_UNCHANGED);
     if (state == ORDER_CONFIRMED)
         return answer(ORDER_HAS_TICKETS);
-    if (state != ORDER_PLACED)
+    if (!order_may_become(state, ORDER_CANCELLED, ORDER_BY_SYSTEM))
         return answer(order_is_final(state) ? ORDER_ENDED : ORDER_TOO_LATE);
-    return write_row(rows->attempt, rows->revision + 1, ORDER_CANCELLED);
+    return rows->booked ? write_booking(rows, ORDER_CANCELLED)
+                        : write_row(rows->attempt, rows->revision + 1, ORDER_CANCELLED);
+}
+
+struct order_decision order_decide_leave(const struct order_rows *rows)
+{
+    return rows->arrived && rows->booked ? answer(ORDER_TOO_LATE) : order_decide_take_back(rows);
+}
+
+struct order_decision order_decide_more_time(const struct order_rows *rows)
+{
+    if (!rows->arrived)
+        return answer(ORDER_NO_ARRIVAL);
+    if (rows->attempt == 0)
+        return answer(ORDER_NONE);
+    enum order_state state = state_of(rows);
+    if (!rows->booked || (state != ORDER_HELD && state != ORDER_DECLINED))
+        return answer(ORDER_NO_HOLD);
+    if (rows->had_more_time)
+        return answer(ORDER_HAD_MORE_TIME);
+    return rows->is_lapsed ? answer(ORDER_LAPSED) : write_booking(rows, state);
 }
 
 void order_rows_after(struct order_rows *rows, const struct order_decision *decision)
@@ -80,6 +107,12 @@ void order_rows_after(struct order_rows *rows, const struct order_decision *deci
     if (decision->attempt != rows->attempt)
         rows->booked = false;
     rows->attempt = decision->attempt;
-    rows->revision = decision->revision;
-    rows->order_state = decision->state;
+    if (decision->of_booking) {
+        rows->had_more_time = decision->state != ORDER_CANCELLED;
+        rows->booking_revision = decision->revision;
+        rows->booking_state = decision->state;
+    } else {
+        rows->revision = decision->revision;
+        rows->order_state = decision->state;
+    }
 }

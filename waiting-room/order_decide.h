@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What giving, changing and taking back an order does, by what the locked rows say. Pure; the store carries it out, and
-// several requests for one place go through it one after another.
+// What giving, changing and taking back an order does, and asking for more time, by what the locked rows say. Pure; the store carries it
+// out, and several requests for one place go through it one after another.
 #ifndef WAITING_ROOM_ORDER_DECIDE_H
 #define WAITING_ROOM_ORDER_DECIDE_H
 
@@ -19,13 +19,17 @@ struct order_rows {
     bool left;
     uint32_t attempt; // of the newest order; 0: none yet. The members below are that order's
     enum order_state order_state; // of the row in `orders`
-    bool booked; // there is a row in `bookings`
-    enum order_state booking_state;
     uint32_t revision; // of the order's row
+    bool
+        booked; // there is a row in `bookings`. The members below are that row's; all but its state are known only if it is locked
+    enum order_state booking_state;
+    uint32_t booking_revision;
+    bool had_more_time;
+    bool is_lapsed; // its time is over by the event's clock, whether somebody has swept it or not
 };
 
 enum order_verdict {
-    ORDER_WRITE, // a row of (attempt, revision, state): new, changed or taken back
+    ORDER_WRITE, // a row of (attempt, revision, state): new, changed, taken back or prolonged
     ORDER_UNCHANGED, // taken back already: what there is, is the answer
     ORDER_NO_ARRIVAL, // nobody has that number, or somebody else
     ORDER_LEFT, // the place was given up
@@ -33,23 +37,32 @@ enum order_verdict {
     ORDER_STOPPED,
     ORDER_EVENT_SOLD_OUT,
     ORDER_EVENT_OVER,
-    ORDER_TOO_LATE, // released already
+    ORDER_TOO_LATE, // released already, or being paid
     ORDER_HAS_TICKETS, // confirmed: there is nothing to order any more
     ORDER_NONE, // nothing to take back
     ORDER_ENDED, // nor any more: it ended without tickets
     ORDER_TOO_OFTEN,
+    ORDER_NO_HOLD, // nothing is held that could run out
+    ORDER_HAD_MORE_TIME, // once already
+    ORDER_LAPSED, // the time is over
 };
 
 struct order_decision {
     enum order_verdict verdict;
     uint32_t attempt, revision; // of ORDER_WRITE
     enum order_state state;
+    bool of_booking; // the row in `bookings` is written, not that in `orders`
 };
 
 // An order is given or changed.
 struct order_decision order_decide_put(enum lifecycle_state event, const struct order_rows *rows);
-// The order is taken back, or its visitor gives the place up.
+// The order is taken back, or what is held for it is given back, or it no longer stands by. A hold whose time is over may be given back
+// until somebody has swept it: it makes no difference.
 struct order_decision order_decide_take_back(const struct order_rows *rows);
+// Its visitor gives the place up: an order that was not released goes with it, what was booked stays.
+struct order_decision order_decide_leave(const struct order_rows *rows);
+// The visitor asks for more time to pay, which is given once, before the time is over.
+struct order_decision order_decide_more_time(const struct order_rows *rows);
 // The rows after the decision was carried out.
 void order_rows_after(struct order_rows *rows, const struct order_decision *decision);
 

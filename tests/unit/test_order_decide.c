@@ -1,6 +1,6 @@
 // links: waiting-room
 // SPDX-License-Identifier: Apache-2.0
-// What giving and taking back an order does, for every state of the order, its booking and the event.
+// What giving, taking back and prolonging does, for every state of the order, its booking and the event.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +20,8 @@ static struct order_rows booked(enum order_state state)
                                .revision = 3,
                                .order_state = ORDER_RELEASED,
                                .booked = true,
-                               .booking_state = state};
+                               .booking_state = state,
+                               .booking_revision = 5};
 }
 
 static void assert_writes(struct order_decision decision, uint32_t attempt, uint32_t revision, enum order_state state)
@@ -39,6 +40,16 @@ static enum order_verdict put(enum lifecycle_state event, struct order_rows rows
 static enum order_verdict take_back(struct order_rows rows)
 {
     return order_decide_take_back(&rows).verdict;
+}
+
+static enum order_verdict leave(struct order_rows rows)
+{
+    return order_decide_leave(&rows).verdict;
+}
+
+static enum order_verdict more_time(struct order_rows rows)
+{
+    return order_decide_more_time(&rows).verdict;
 }
 
 static void an_order_is_given_and_changed(void **state)
@@ -89,9 +100,67 @@ static void what_is_released_stays(void **state)
                                             ORDER_ACTION_REQUIRED, ORDER_DECLINED, ORDER_STANDBY};
     for (size_t i = 0; i < sizeof open / sizeof *open; i++) {
         assert_int_equal(put(LIFECYCLE_OPEN, booked(open[i])), ORDER_TOO_LATE);
-        assert_int_equal(take_back(booked(open[i])), ORDER_TOO_LATE);
+        assert_int_equal(leave(booked(open[i])), ORDER_TOO_LATE); // who gives the place up keeps what is booked
     }
+    assert_int_equal(take_back(booked(ORDER_RELEASED)),
+                     ORDER_TOO_LATE); // an operator has just sent it on its way again
+    assert_int_equal(take_back(booked(ORDER_PAYING)), ORDER_TOO_LATE);
+    assert_int_equal(leave(booked(ORDER_CONFIRMED)), ORDER_TOO_LATE);
+    assert_int_equal(leave(released), ORDER_TOO_LATE);
+    assert_writes(order_decide_leave(&placed), 1, 5, ORDER_CANCELLED);
     assert_int_equal(take_back(booked(ORDER_CONFIRMED)), ORDER_HAS_TICKETS);
+}
+
+static void what_is_held_is_given_back(void **state)
+{
+    (void)state;
+    static const enum order_state held[] = {ORDER_HELD, ORDER_ACTION_REQUIRED, ORDER_DECLINED, ORDER_STANDBY};
+    for (size_t i = 0; i < sizeof held / sizeof *held; i++) {
+        struct order_rows rows = booked(held[i]);
+        rows.is_lapsed = true; // nobody has swept it: it makes no difference
+        struct order_decision decision = order_decide_take_back(&rows);
+        assert_writes(decision, 2, 6, ORDER_CANCELLED);
+        assert_true(decision.of_booking);
+        order_rows_after(&rows, &decision);
+        assert_int_equal(rows.revision, 3);
+        assert_int_equal(rows.order_state, ORDER_RELEASED);
+        assert_int_equal(take_back(rows), ORDER_UNCHANGED);
+        assert_int_equal(more_time(rows), ORDER_NO_HOLD);
+        assert_writes(order_decide_put(LIFECYCLE_OPEN, &rows), 3, 1, ORDER_PLACED);
+    }
+}
+
+static void more_time_is_given_once(void **state)
+{
+    (void)state;
+    static const enum order_state held[] = {ORDER_HELD, ORDER_DECLINED};
+    for (size_t i = 0; i < sizeof held / sizeof *held; i++) {
+        struct order_rows rows = booked(held[i]), lapsed = rows;
+        struct order_decision decision = order_decide_more_time(&rows);
+        assert_writes(decision, 2, 6, held[i]);
+        assert_true(decision.of_booking);
+        order_rows_after(&rows, &decision);
+        assert_int_equal(more_time(rows), ORDER_HAD_MORE_TIME);
+        decision = order_decide_take_back(&rows);
+        assert_writes(decision, 2, 7, ORDER_CANCELLED);
+        lapsed.is_lapsed = true;
+        assert_int_equal(more_time(lapsed), ORDER_LAPSED);
+        lapsed.had_more_time = true;
+        assert_int_equal(more_time(lapsed), ORDER_HAD_MORE_TIME);
+    }
+}
+
+static void only_a_hold_has_a_time(void **state)
+{
+    (void)state;
+    struct order_rows foreign = booked(ORDER_HELD);
+    foreign.arrived = false;
+    assert_int_equal(more_time(foreign), ORDER_NO_ARRIVAL);
+    assert_int_equal(more_time(nothing), ORDER_NONE);
+    assert_int_equal(more_time(placed), ORDER_NO_HOLD);
+    for (int i = 0; i < ORDER_STATE_COUNT; i++)
+        if (i != ORDER_HELD && i != ORDER_DECLINED)
+            assert_int_equal(more_time(booked((enum order_state)i)), ORDER_NO_HOLD);
 }
 
 static void an_end_without_tickets_allows_another_attempt(void **state)
@@ -159,6 +228,11 @@ static void the_table_of_states_is_kept(void **state)
             assert_true(order_allows_another(rows.order_state));
         if (back.verdict == ORDER_WRITE)
             assert_true(order_may_become(rows.order_state, back.state, ORDER_BY_SYSTEM));
+        rows = booked((enum order_state)i);
+        back = order_decide_take_back(&rows);
+        assert_true(back.verdict != ORDER_WRITE || back.of_booking);
+        if (back.verdict == ORDER_WRITE)
+            assert_true(order_may_become(rows.booking_state, back.state, ORDER_BY_SYSTEM));
     }
 }
 
@@ -169,6 +243,9 @@ int main(void)
         cmocka_unit_test(the_event_s_state_counts),
         cmocka_unit_test(only_its_visitor_and_only_with_a_place),
         cmocka_unit_test(what_is_released_stays),
+        cmocka_unit_test(what_is_held_is_given_back),
+        cmocka_unit_test(more_time_is_given_once),
+        cmocka_unit_test(only_a_hold_has_a_time),
         cmocka_unit_test(an_end_without_tickets_allows_another_attempt),
         cmocka_unit_test(there_is_a_limit),
         cmocka_unit_test(several_go_one_after_another),

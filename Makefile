@@ -156,7 +156,7 @@ packages:
 	@tools/packages install build run test lint fuzz
 
 # Each measurement prints its summary and keeps its raw runs in bench/results/.
-bench: bench-joins bench-bookings bench-outcomes bench-sale
+bench: bench-joins bench-booking bench-locking bench-outcomes bench-sale
 
 .PHONY: bench-joins
 bench-joins: export BUILD := $(BUILD)
@@ -165,9 +165,10 @@ bench-joins:
 	$(again) all
 	@$(PYTHON) -B bench/joins.py
 
-.PHONY: bench-bookings
-bench-bookings: export BUILD := $(BUILD)
-bench-bookings:
+.PHONY: bench-booking bench-bookings
+bench-bookings: bench-booking
+bench-booking: export BUILD := $(BUILD)
+bench-booking:
 	@tools/packages install build run test bench
 	$(again) all $(ROOT)/bench/one-by-one
 	@$(PYTHON) -B bench/bookings.py
@@ -296,12 +297,12 @@ $(ROOT)/bench/crowd: $(call objects_of,$(wildcard bench/crowd/*.c)) $(common_obj
 all test-programs: crowd
 # --- end of the crowd
 
-# --- What bench-bookings measures against.
+# --- What bench-booking measures against.
 $(ROOT)/bench/one-by-one: $(call objects_of,$(wildcard bench/bookings/*.c)) $(common_objects)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
-# --- end of bench-bookings
+# --- end of bench-booking
 
 # --- What bench-locking compares.
 $(ROOT)/bench/locking: $(call objects_of,$(wildcard bench/locking/*.c)) $(common_objects)

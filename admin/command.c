@@ -234,10 +234,10 @@ const struct command command_table[] = {
     {
         .name = "booking cancel",
         .arguments = "SLUG PLACE",
-        .summary = "takes a booking back: its places are free again, its visitor is told",
-        .help = "The newest booking of that place, if it is confirmed, held or in standby. An event that is sold out "
-                "stays so until\n"
-                "`onsale open`.",
+        .summary = "takes a booking back: its places go to standby or back on sale, its visitor is told",
+        .help = "The newest booking of that place, if it is confirmed, held, declined or in standby. A booking worker "
+                "frees its places a\n"
+                "moment later; an event that is sold out then sells again.",
         .examples = "  onsale booking cancel spring-gala 4211",
         .arguments_min = 2,
         .arguments_max = 2,
@@ -245,9 +245,15 @@ const struct command command_table[] = {
     },
     {
         .name = "booking confirm",
-        .arguments = "SLUG PLACE...",
-        .summary = "paid elsewhere; comes with the payment provider `manual`, until then it says so",
-        .examples = "  onsale booking confirm spring-gala 4211",
+        .arguments = "SLUG PLACE|REFERENCE...|-",
+        .summary = "paid elsewhere: what is held is confirmed, and its visitor is told",
+        .help = "With - they are read from standard input, one a line; empty lines and what follows a # do not count. "
+                "Each is told, and\n"
+                "the exit status is 0 when all are confirmed now. What is confirmed already is fine, so a list may be "
+                "given again. A hold\n"
+                "that has run out, and anything while the event is stopped, is not confirmed.",
+        .examples = "  onsale booking confirm spring-gala 4211 K7QM-4WDP\n"
+                    "  onsale booking confirm spring-gala - < paid.txt",
         .arguments_min = 2,
         .arguments_max = 1024,
         .run = command_booking_confirm,

@@ -216,9 +216,14 @@ static int say_cancelled(const struct context *context, const struct order_chang
     buffer_format(&text, "%s, place %" PRIu64 ": ", change->slug, change->place);
     if (!done)
         buffer_text(&text, "cancelled already\n");
+    else if (change->before == ORDER_STANDBY)
+        buffer_format(&text, "standby → cancelled, %" PRIu32 " × %s are waited for no longer\n", change->quantity,
+                      change->tier);
     else
-        buffer_format(&text, "%s → cancelled, %" PRIu32 " × %s free again\n", order_state_name(change->before),
-                      change->quantity, change->tier);
+        buffer_format(&text,
+                      "%s → cancelled, %" PRIu32 " × %s go to standby or back on sale as soon as a booking worker has "
+                      "freed them\n",
+                      order_state_name(change->before), change->quantity, change->tier);
     return context_print_text(context, &text);
 }
 
@@ -254,11 +259,4 @@ int command_booking_cancel(struct context *context)
     }
     outbox_free(outbox);
     return status;
-}
-
-int command_booking_confirm(struct context *context)
-{
-    return context_fail(context, EXIT_FAILED,
-                        "booking confirm is for money taken elsewhere (payment provider `manual`), which is not there "
-                        "yet; without a provider bookings confirm by themselves");
 }

@@ -19,12 +19,15 @@
 struct locked {
     struct db *db;
     uint64_t event_id;
+    bool locks_tiers; // and the customer: by what takes or moves places
     uint8_t visitor[OUTCOME_VISITOR_BYTES];
     uint8_t customer[16];
     enum order_state order_state;
     bool has_booking;
     unsigned choice;
     char *tickets; // of the choice that was served; NULL: none
+    char *seats; // JSON, as in the booking; NULL: none
+    bool has_given; // the booking has, or had, a tier of its own: standby has not
     struct order_change *change;
 };
 
@@ -64,6 +67,8 @@ static int lock_event(struct locked *locked)
         return r < 0 ? r : ERROR_NOT_FOUND;
     copy_text(db_string(event, 0, 0), locked->change->slug, sizeof(locked->change->slug));
     copy_text(db_string(event, 0, 1), locked->change->currency, sizeof(locked->change->currency));
+    if (!locked->locks_tiers)
+        return 0;
     return db_read(locked->db, "SELECT code FROM tiers WHERE event_id = ? ORDER BY code FOR UPDATE", id, 1, TIERS_MAX,
                    &tiers);
 }
@@ -84,7 +89,8 @@ static int lock_booking(struct locked *locked, const char *choices)
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
     int r =
         db_read(locked->db,
-                "SELECT state, revision, choice, tier, quantity, amount, reference FROM bookings "
+                "SELECT state, revision, choice, COALESCE(tier, standby_tier), IF(tier IS NULL, standby_quantity, "
+                "quantity), amount, reference, seats, tier IS NOT NULL FROM bookings "
                 "WHERE event_id = ? AND place = ? AND attempt = ? FOR UPDATE",
                 (struct db_value[]){DB_U(locked->event_id), DB_U(change->place), DB_U(change->attempt)}, 3, 1, &rows);
     if (r < 0 || db_rows_count(rows) == 0)
@@ -96,12 +102,19 @@ static int lock_booking(struct locked *locked, const char *choices)
     change->quantity = (uint32_t)db_u64(rows, 0, 4);
     change->amount = db_u64(rows, 0, 5);
     copy_text(db_string(rows, 0, 6), change->reference, sizeof(change->reference));
-    if (*change->tier)
+    locked->has_given = db_u64(rows, 0, 8) != 0;
+    if (locked->has_given) {
+        const char *seats = db_string(rows, 0, 7);
         locked->tickets = tickets_of(choices, locked->choice);
+        locked->seats = seats ? strdup(seats) : NULL;
+        if (seats && !locked->seats)
+            return ERROR_MEMORY;
+    }
     return order_state_parse(db_string(rows, 0, 0), &change->before) < 0 ? ERROR_BUG : 0;
 }
 
-// The newest attempt of the place, its customer and its booking, after the event and its tiers.
+// The newest attempt of the place, its customer and its booking, after the event and its tiers. What only ends a booking leaves
+// the tiers and the customer alone.
 static int lock_order(struct locked *locked)
 {
     struct order_change *change = locked->change;
@@ -127,9 +140,10 @@ static int lock_order(struct locked *locked)
     if (order_state_parse(db_string(order, 0, 1), &locked->order_state) < 0)
         return ERROR_BUG;
     change->before = locked->order_state;
-    r = db_read(locked->db, "SELECT booked FROM customers WHERE event_id = ? AND customer = ? FOR UPDATE",
-                (struct db_value[]){DB_U(locked->event_id), DB_B(locked->customer, sizeof(locked->customer))}, 2, 1,
-                &customer);
+    if (locked->locks_tiers)
+        r = db_read(locked->db, "SELECT booked FROM customers WHERE event_id = ? AND customer = ? FOR UPDATE",
+                    (struct db_value[]){DB_U(locked->event_id), DB_B(locked->customer, sizeof(locked->customer))}, 2, 1,
+                    &customer);
     return r < 0 ? r : lock_booking(locked, db_string(order, 0, 5));
 }
 
@@ -147,25 +161,16 @@ static int write_one(struct locked *locked, const char *sql, const struct db_val
                : refuse(locked, "the counters do not agree with it: see `onsale audit %.64s`", locked->change->slug);
 }
 
-static int give_places_back(struct locked *locked)
+// The places stay counted until a booking worker frees them and serves who stands by, in one transaction.
+static int leave_to_be_freed(struct locked *locked)
 {
     const struct order_change *change = locked->change;
-    const struct db_value tier[] = {DB_U(change->quantity), DB_U(locked->event_id), db_text(change->tier),
-                                    DB_U(change->quantity)};
-    int r = 0;
-    if (change->before == ORDER_CONFIRMED)
-        r = write_one(locked, "UPDATE tiers SET sold = sold - ? WHERE event_id = ? AND code = ? AND sold >= ?", tier,
-                      4);
-    else if (order_has_places(change->before))
-        r = write_one(locked, "UPDATE tiers SET held = held - ? WHERE event_id = ? AND code = ? AND held >= ?", tier,
-                      4);
-    if (r < 0)
-        return r;
-    return write_one(locked,
-                     "UPDATE customers SET booked = booked - ? WHERE event_id = ? AND customer = ? AND booked >= ?",
-                     (struct db_value[]){DB_U(change->quantity), DB_U(locked->event_id),
-                                         DB_B(locked->customer, sizeof(locked->customer)), DB_U(change->quantity)},
-                     4);
+    return db_write(locked->db,
+                    "INSERT INTO freeings (event_id, place, attempt, was, told, ended_at) VALUES (?, ?, ?, ?, 1, "
+                    "UTC_TIMESTAMP(6))",
+                    (struct db_value[]){DB_U(locked->event_id), DB_U(change->place), DB_U(change->attempt),
+                                        db_text(order_state_name(change->before))},
+                    4, NULL);
 }
 
 static int write_booking(struct locked *locked, enum order_state state)
@@ -173,12 +178,14 @@ static int write_booking(struct locked *locked, enum order_state state)
     struct order_change *change = locked->change;
     change->after = state;
     change->revision++;
-    return write_one(locked,
-                     "UPDATE bookings SET state = ?, reason = NULL, revision = ?, changed_at = UTC_TIMESTAMP(6) "
-                     "WHERE event_id = ? AND place = ? AND attempt = ?",
-                     (struct db_value[]){db_text(order_state_name(state)), DB_U(change->revision),
-                                         DB_U(locked->event_id), DB_U(change->place), DB_U(change->attempt)},
-                     5);
+    return write_one(
+        locked,
+        "UPDATE bookings SET state = ?, reason = NULL, revision = ?, pay_until = NULL, standby_tier = NULL, "
+        "standby_quantity = 0, gone = NULL, changed_at = UTC_TIMESTAMP(6) "
+        "WHERE event_id = ? AND place = ? AND attempt = ?",
+        (struct db_value[]){db_text(order_state_name(state)), DB_U(change->revision), DB_U(locked->event_id),
+                            DB_U(change->place), DB_U(change->attempt)},
+        5);
 }
 
 static int write_log(struct locked *locked, const char *actor, const char *detail)
@@ -203,12 +210,16 @@ static int write_outcome(struct locked *locked, struct outbox *outbox)
                               .attempt = change->attempt,
                               .revision = change->revision,
                               .state = change->after,
-                              .quantity = change->quantity,
-                              .amount = change->amount,
-                              .tickets = locked->tickets};
+                              .tickets = locked->tickets,
+                              .seats = locked->seats,
+                              .pay_until_us = OUTCOME_NO_TIME};
     memcpy(outcome.visitor, locked->visitor, sizeof(outcome.visitor));
     memcpy(outcome.reference, change->reference, sizeof(outcome.reference));
-    memcpy(outcome.tier, change->tier, sizeof(outcome.tier));
+    if (locked->has_given) {
+        outcome.quantity = change->quantity;
+        outcome.amount = change->amount;
+        memcpy(outcome.tier, change->tier, sizeof(outcome.tier));
+    }
     outcomes_begin(&text, change->slug, change->currency, NULL, 0);
     outcomes_add(&text, &outcome);
     outcomes_end(&text);
@@ -239,11 +250,13 @@ static int cancel(struct locked *locked, struct outbox *outbox, const char *slug
         return 0;
     if (!locked->has_booking)
         return refuse(locked, "there is no booking yet, the order is %s", order_state_name(before));
+    if (before == ORDER_PAYING)
+        return refuse(locked, "it is being paid");
     if (!order_may_become(before, ORDER_CANCELLED, ORDER_BY_OPERATOR))
         return refuse(locked, "the booking is %s", order_state_name(before));
-    r = give_places_back(locked);
+    r = write_booking(locked, ORDER_CANCELLED);
     if (r == 0)
-        r = write_booking(locked, ORDER_CANCELLED);
+        r = leave_to_be_freed(locked);
     if (r == 0)
         r = write_log(locked, actor, NULL);
     return r < 0 ? r : write_outcome(locked, outbox);
@@ -297,6 +310,7 @@ static int retry(struct locked *locked, struct outbox *outbox, const char *slug,
 {
     (void)slug;
     struct order_change *change = locked->change;
+    locked->locks_tiers = true;
     uint32_t attempt;
     bool is_done;
     char detail[64];
@@ -349,6 +363,7 @@ static int once(struct db *db, struct outbox *outbox, change_function *function,
         outbox_rolled_back(outbox);
     }
     free(locked.tickets);
+    free(locked.seats);
     return r;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an operator does to a booking after the fact: cancels it, or sends one that failed to be booked again. Each is one
-// transaction that takes the locks in the order that all programs keep (event, tiers, arrival, order, customer, booking), goes
-// through the table of states, counts the revision up, logs who did it and writes the outcome to the outbox.
+// transaction that takes the locks in the order that all programs keep (event, tiers, arrival, order, customer, booking; a
+// cancellation needs no tiers and no customer, for a booking worker frees the places), goes through the table of states, counts the revision up, logs who did it and writes the outcome to the outbox.
 #ifndef ADMIN_ORDER_CHANGE_H
 #define ADMIN_ORDER_CHANGE_H
 
@@ -20,14 +20,14 @@ struct order_change {
     uint32_t attempt, revision;
     enum order_state before, after; // equal: there was nothing to do
     char reference[OUTCOME_REFERENCE_BYTES]; // "": none
-    char tier[SLUG_BYTES]; // what was given; "": nothing
-    uint32_t quantity;
+    char tier[SLUG_BYTES]; // what was given, or what was stood by for; "": nothing
+    uint32_t quantity; // of it
     uint64_t amount;
     char currency[4];
     char why[200]; // of ERROR_CONFLICT: a clause for people
 };
 
-// Cancels the newest booking of a place: its places are free, its customer's tickets count down. ERROR_NOT_FOUND: no such event, or
+// Cancels the newest booking of a place, and leaves its places to a booking worker to be freed. ERROR_NOT_FOUND: no such event, or
 // nobody at that place ordered; ERROR_CONFLICT: ret->why; else db.h's. What is to be told is committed in the outbox.
 int order_change_cancel(struct db *db, struct outbox *outbox, const char *slug, uint64_t place, const char *actor,
                         struct order_change *ret) MUST_USE;

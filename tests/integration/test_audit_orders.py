@@ -43,21 +43,26 @@ class Rows:
             "event_closed" if state == "refused" else None)
 
     def booking(self, place, state="confirmed", attempt=1, revision=3, quantity=2, tier="floor", email=None, reason=None,
-                at=None, amount=None, choice=0, counted=True):
+                at=None, amount=None, choice=0, counted=True, seats=None, pay_until="2099-01-01"):
         email = email or f"v{place}@example.org"
-        given = state not in ("sold_out", "refused", "failed", "released")
+        given = state not in ("sold_out", "refused", "failed", "released", "standby")
+        stands_by, may_lapse = state == "standby", state in ("held", "paying", "action_required", "declined")
         at = "2026-11-23 10:" + (at or f"00:{place + 1:02}.2")
         self.stack.sql(
             "INSERT INTO bookings (event_id, place, attempt, state, reason, revision, choice, tier, quantity, amount, currency, "
-            "customer, reference, created_at, changed_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 'EUR', %s, %s, "
-            "%s, %s)",
-            self.event, place, attempt, state, reason, revision, choice if given else 0, tier if given else None,
+            "customer, reference, created_at, changed_at, seats, pay_until, standby_tier, standby_quantity) VALUES "
+            "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 'EUR', %s, %s, %s, %s, %s, %s, %s, %s)",
+            self.event, place, attempt, state, reason, revision, choice if given or stands_by else 0, tier if given else None,
             quantity if given else 0, (4500 * quantity if amount is None else amount) if given else 0, customer(email),
-            f"{self.event % 10000:04}-{place:03}{attempt}" if given else None, at, at)
-        if counted and state in ("confirmed", "held"):
-            self.stack.sql(f"UPDATE tiers SET {'sold' if state == 'confirmed' else 'held'} = "
-                           f"{'sold' if state == 'confirmed' else 'held'} + %s WHERE event_id = %s AND code = %s",
-                           quantity, self.event, tier)
+            f"{self.event % 10000:04}-{place:03}{attempt}" if given else None, at, at, json.dumps(seats) if seats else None,
+            pay_until if may_lapse else None, tier if stands_by else None, quantity if stands_by else 0)
+        for seat in seats or []:
+            row, _, number = seat.rpartition("-")
+            self.stack.sql("INSERT INTO taken_seats VALUES (%s, %s, %s, %s, %s, %s)", self.event, tier, row, number, place, attempt)
+        if counted and (given or stands_by):
+            counter = "standby" if stands_by else "held" if may_lapse else "sold"
+            self.stack.sql(f"UPDATE tiers SET {counter} = {counter} + %s WHERE event_id = %s AND code = %s",
+                           1 if stands_by else quantity, self.event, tier)
             self.stack.sql("INSERT INTO customers VALUES (%s, %s, %s) ON DUPLICATE KEY UPDATE booked = booked + VALUES(booked)",
                            self.event, customer(email), quantity)
 

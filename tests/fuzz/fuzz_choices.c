@@ -23,6 +23,27 @@ static void check_tickets(const struct choice *choice, const json_t *object)
     json_decref(tickets);
 }
 
+// One by one they are the names of the array, and there are as many as tickets.
+static void check_seats(const struct choice *choice, const json_t *names)
+{
+    char row[SEAT_ROW_NAME_BYTES], name[SEAT_NAME_BYTES];
+    uint16_t number;
+    size_t at = 0, count = 0;
+    FUZZ_CHECK((names != NULL) == (choice->seats != NULL));
+    while (choice_next_seat(choice, &at, row, &number)) {
+        seat_name_write(row, number, name);
+        FUZZ_CHECK(strcmp(json_string_value(json_array_get(names, count++)), name) == 0);
+    }
+    FUZZ_CHECK(count == json_array_size(names) && (!names || count == choice->quantity));
+}
+
+static void check_needs(const struct choice *choice, const json_t *object)
+{
+    FUZZ_CHECK(json_integer_value(json_object_get(object, "wheelchair")) == (json_int_t)choice->wheelchair);
+    FUZZ_CHECK(json_integer_value(json_object_get(object, "companion")) == (json_int_t)choice->companion);
+    FUZZ_CHECK((uint64_t)choice->wheelchair + choice->companion <= choice->quantity);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     struct choices choices;
@@ -37,11 +58,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         for (size_t i = 0; i < choices.count; i++) {
             const struct choice *choice = &choices.items[i];
             const json_t *object = json_array_get(array, i);
-            FUZZ_CHECK(json_object_size(object) == 4);
+            FUZZ_CHECK(json_object_size(object) >= 4 && json_object_size(object) <= 7);
             FUZZ_CHECK(strcmp(json_string_value(json_object_get(object, "tier")), choice->tier) == 0);
             FUZZ_CHECK(json_integer_value(json_object_get(object, "quantity")) == (json_int_t)choice->quantity);
             FUZZ_CHECK((uint64_t)json_integer_value(json_object_get(object, "amount")) == choice->amount);
             check_tickets(choice, object);
+            check_seats(choice, json_object_get(object, "seats"));
+            check_needs(choice, object);
         }
         json_decref(array);
     }

@@ -99,6 +99,13 @@ static double cpu_us(void)
            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
 }
 
+// Of sorted times, the one that so many of a hundred do not exceed.
+static double percentile_ms(const uint32_t *times_us, size_t count, size_t percent)
+{
+    size_t index = (count - 1) * percent / 100;
+    return times_us[index] / 1e3;
+}
+
 static int report(const struct booker *bookers, size_t count, double seconds, double used_cpu_us)
 {
     uint64_t booked = 0, conflicts = 0, deadlocks = 0;
@@ -109,16 +116,16 @@ static int report(const struct booker *bookers, size_t count, double seconds, do
         deadlocks += bookers[i].deadlocks;
         samples += bookers[i].sample_count;
     }
-    uint32_t *times_us = calloc(samples + 1, sizeof(*times_us));
-    if (!times_us || samples == 0)
+    uint32_t *times_us = samples > 0 ? calloc(samples, sizeof(*times_us)) : NULL;
+    if (!times_us)
         return 1;
     size_t at = 0;
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < bookers[i].sample_count; k++)
             times_us[at++] = bookers[i].samples_us[k];
     qsort(times_us, samples, sizeof(*times_us), by_size);
-    printf("%.0f,%.2f,%.2f,%.2f,%llu,%llu,%.1f\n", (double)booked / seconds, times_us[samples / 2] / 1e3,
-           times_us[samples - 1 - samples / 100] / 1e3, times_us[samples - 1] / 1e3, (unsigned long long)conflicts,
+    printf("%.0f,%.2f,%.2f,%.2f,%llu,%llu,%.1f\n", (double)booked / seconds, percentile_ms(times_us, samples, 50),
+           percentile_ms(times_us, samples, 99), percentile_ms(times_us, samples, 100), (unsigned long long)conflicts,
            (unsigned long long)deadlocks, used_cpu_us / (double)booked);
     free(times_us);
     return 0;

@@ -105,6 +105,8 @@ static void keep_stock(const struct event_view *view, struct snapshot *event)
         tier->asked = known->asked;
         if (is_older && tier->capacity == known->capacity)
             tier->left = known->left;
+        if (is_older)
+            tier->standby = known->standby;
     }
 }
 
@@ -168,7 +170,11 @@ void event_view_take_stock(struct event_view *view, const struct stock_news *new
     view->stock_at_us = news->at_us;
     for (size_t i = 0; i < news->count; i++) {
         struct snapshot_tier *tier = find_tier(view->event, news->tiers[i].code);
-        if (!tier || (tier->left == news->tiers[i].left && tier->asked == news->tiers[i].asked))
+        if (!tier)
+            continue;
+        view->standby_due |= news->tiers[i].standby > 0 || tier->standby > 0;
+        tier->standby = news->tiers[i].standby;
+        if (tier->left == news->tiers[i].left && tier->asked == news->tiers[i].asked)
             continue;
         tier->left = news->tiers[i].left;
         tier->asked = news->tiers[i].asked;

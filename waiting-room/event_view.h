@@ -50,6 +50,9 @@ struct event_view {
     int64_t next_served_ns; // not before this time: at most four a second
     bool stock_due; // the same for what is left of the tiers
     int64_t next_stock_ns;
+    bool standby_due; // how many stand by before somebody may have changed
+    bool standby_asking; // MySQL is being asked
+    int64_t next_standby_ns; // not before this time: at most once a second
     int64_t stock_at_us; // MySQL's clock when the stock was counted; SNAPSHOT_NO_TIME: never
     int64_t read_ns; // when the public document or the page was last asked for
     struct visitor **visitors; // by number
@@ -68,7 +71,8 @@ void event_view_free(struct event_view *view); // accepts NULL; nobody may be on
 unsigned event_view_take_snapshot(struct event_view *view, const struct snapshot *event);
 // Takes the line's news over; older news than what is known changes nothing. Sets served_due.
 void event_view_take_served(struct event_view *view, const struct message_served_event *news);
-// Takes over what is left of the tiers; what was counted earlier than what is known changes nothing. Sets stock_due.
+// Takes over what is left of the tiers; what was counted earlier than what is known changes nothing. Sets stock_due, and standby_due while
+// somebody stands by or just did.
 void event_view_take_stock(struct event_view *view, const struct stock_news *news);
 // The same as event_view_take_served() with what an answer from MySQL carried along.
 void event_view_take_line(struct event_view *view, uint64_t served, uint64_t last);

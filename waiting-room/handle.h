@@ -22,7 +22,10 @@ void handle_line_leave(struct http_exchange *exchange, const struct http_request
 // handle_order.c: one's own order.
 void handle_order_get(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
 void handle_order_put(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
-void handle_order_take_back(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
+void handle_order_take_back(struct http_exchange *exchange, const struct http_request *request,
+                            struct event_view *view);
+void handle_order_more_time(struct http_exchange *exchange, const struct http_request *request,
+                            struct event_view *view);
 
 // handle_page.c: the page, its forms, its files.
 void handle_page(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
@@ -30,6 +33,7 @@ void handle_page_join(struct http_exchange *exchange, const struct http_request 
 void handle_page_leave(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
 // handle_page_order.c: the form to order with, change the order, or take it back.
 void handle_page_order(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
+void handle_page_more_time(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
 // The same for somebody who looks at it: no such event, or not read yet (then retry_after_seconds is not 0).
 void handle_page_problem(struct http_exchange *exchange, const struct problem *problem, int64_t retry_after_seconds);
 void handle_page_file(struct http_exchange *exchange, const struct http_request *request, enum page_file_name name);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// /v1/events/SLUG/order: one's own order, given or changed, looked at, taken back.
+// /v1/events/SLUG/order: one's own order, given or changed, looked at, taken back; and more time for what is held.
 #include "waiting-room/accept.h"
 #include "waiting-room/handle.h"
 #include "waiting-room/ordering.h"
@@ -80,7 +80,8 @@ void handle_order_put(struct http_exchange *exchange, const struct http_request 
         ordering_begin(visit, answer_put);
 }
 
-static void answer_take_back(struct visit *visit)
+// Of what was there already.
+static void answer_changed(struct visit *visit)
 {
     struct problem_more more;
     const struct problem *problem = ordering_problem(visit, &more);
@@ -94,5 +95,12 @@ void handle_order_take_back(struct http_exchange *exchange, const struct http_re
 {
     struct visit *visit = visit_begin(exchange, request, view);
     if (visit && visit_needs_token(visit))
-        ordering_take_back(visit, answer_take_back);
+        ordering_take_back(visit, answer_changed);
+}
+
+void handle_order_more_time(struct http_exchange *exchange, const struct http_request *request, struct event_view *view)
+{
+    struct visit *visit = visit_begin(exchange, request, view);
+    if (visit && visit_needs_token(visit))
+        ordering_more_time(visit, answer_changed);
 }

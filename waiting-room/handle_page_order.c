@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// POST /e/SLUG/order: the form of the page without JavaScript. What was chosen is judged by the rule of PUT order; the answer is
+// POST /e/SLUG/order and /e/SLUG/more-time: the forms of the page without JavaScript. What was chosen is judged by the rule of PUT order; the answer is
 // always the way back to the page, with what is wrong and, but for e-mail and name, with what was chosen.
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +56,7 @@ static void after(struct visit *visit)
 // The part of the page that a field of PUT order belongs to.
 static const char *place_of(const char *field)
 {
-    static const char *const places[] = {"email", "name", "alternatives"};
+    static const char *const places[] = {"email", "name", "alternatives", "seats", "needs"};
     size_t bytes = strcspn(field, ".");
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         if (strlen(places[i]) == bytes && strncmp(field, places[i], bytes) == 0)
@@ -87,16 +87,29 @@ static void order(struct visit *visit, const struct form *form)
         go_back(visit, error == ERROR_INVALID ? &PROBLEM_MALFORMED : &PROBLEM_UNAVAILABLE, NULL);
 }
 
+// The visit of a form's visitor. NULL: it is answered already.
+static struct visit *begin(struct http_exchange *exchange, const struct http_request *request, struct event_view *view)
+{
+    struct visit *visit = visit_begin(exchange, request, view);
+    if (!visit || visit->visitor)
+        return visit;
+    go_back(visit, visit->identity == VISIT_NOBODY ? &PROBLEM_NO_TOKEN : visit_problem(visit), NULL);
+    return NULL;
+}
+
+void handle_page_more_time(struct http_exchange *exchange, const struct http_request *request, struct event_view *view)
+{
+    struct visit *visit = begin(exchange, request, view);
+    if (visit)
+        ordering_more_time(visit, after);
+}
+
 void handle_page_order(struct http_exchange *exchange, const struct http_request *request, struct event_view *view)
 {
     struct form form;
-    struct visit *visit = visit_begin(exchange, request, view);
+    struct visit *visit = begin(exchange, request, view);
     if (!visit)
         return;
-    if (!visit->visitor) {
-        go_back(visit, visit->identity == VISIT_NOBODY ? &PROBLEM_NO_TOKEN : visit_problem(visit), NULL);
-        return;
-    }
     int error = form_read(request->body, request->body_bytes, &form);
     if (error < 0) {
         go_back(visit, error == ERROR_MEMORY ? &PROBLEM_UNAVAILABLE : &PROBLEM_MALFORMED, NULL);

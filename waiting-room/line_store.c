@@ -171,6 +171,7 @@ static enum line_store_kind kind_of_work(const struct line_store_request *reques
         return LINE_STORE_LOOK_UP;
     case LINE_STORE_LEAVE:
     case LINE_STORE_TAKE_BACK:
+    case LINE_STORE_MORE_TIME:
         return LINE_STORE_ORDER;
     default:
         return request->kind;
@@ -187,6 +188,8 @@ static void work_on_group(struct line_store *store, struct line_store_request **
         metric_add(&refused_away, (int64_t)count);
     } else if (requests[0]->kind == LINE_STORE_JOIN) {
         store_join(store, requests, count);
+    } else if (requests[0]->kind == LINE_STORE_AHEAD) {
+        store_ahead(store, requests, count);
     } else if (requests[0]->kind == LINE_STORE_SEATS) {
         store_seats(store, requests, count);
     } else if (kind_of_work(requests[0]) == LINE_STORE_ORDER) {

@@ -30,8 +30,15 @@ enum line_store_kind {
     LINE_STORE_LET_IN, // the same for a visitor who was on a stream when the place was let in
     LINE_STORE_LEAVE, // gives the place up, and an order that was not released with it
     LINE_STORE_ORDER, // gives or changes an order
-    LINE_STORE_TAKE_BACK, // takes it back
+    LINE_STORE_TAKE_BACK, // takes it back, or what is held for it
+    LINE_STORE_MORE_TIME, // asks for more time to pay
+    LINE_STORE_AHEAD, // how many stand by before some visitors
     LINE_STORE_SEATS, // which seats of the event's halls are taken
+};
+
+struct line_store_ahead {
+    uint64_t number;
+    int64_t ahead; // the answer; -1: this one does not stand by
 };
 
 struct line_store_request {
@@ -44,6 +51,8 @@ struct line_store_request {
     uint8_t visitor[TOKEN_VISITOR_BYTES]; // who; for joins the random id to write
     char address[HTTP_ADDRESS_BYTES]; // joins: whose allowance it takes
     const struct order_form *form; // orders: what is wanted; the asker's, until the answer
+    struct line_store_ahead *aheads; // ahead: whose; the asker's, filled with the answer
+    size_t ahead_count;
 
     // The answer. 0; ERROR_TRANSIENT: MySQL is away, nobody was told anything, try again; ERROR_NOT_FOUND: no such arrival;
     // ERROR_CONFLICT: nobody can join in this state (orders: order_verdict says why not); ERROR_LIMIT: the address has no allowance

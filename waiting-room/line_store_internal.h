@@ -66,7 +66,7 @@ void store_roll_back(struct line_store *store);
 // Each works on requests of one kind and event and sets their answers.
 void store_join(struct line_store *store, struct line_store_request **requests, size_t count);
 void store_look_up(struct line_store *store, struct line_store_request **requests, size_t count);
-// Orders given, changed and taken back, and places given up: in one transaction, so that for one place they come in their order.
+// Orders given, changed and taken back, holds given back and prolonged, and places given up: in one transaction, so that for one place they come in their order.
 void store_orders(struct line_store *store, struct line_store_request **requests, size_t count);
 // Which seats are taken; kept from one question to the next.
 void store_seats(struct line_store *store, struct line_store_request **requests, size_t count);
@@ -74,6 +74,10 @@ void store_free_seats(struct store_seats *seats); // all of them
 // Reads the newest order of each request's place, and what became of it; sets has_order_answer. Sorted by number. 0 or the class of the
 // failure.
 int store_read_orders(struct line_store *store, struct line_store_request **requests, size_t count) MUST_USE;
+// How many stand by before each of these places: -1 for one that does not stand by. 0 or the class of the failure.
+int store_read_ahead(struct line_store *store, uint32_t event_id, struct line_store_ahead *aheads,
+                     size_t count) MUST_USE;
+void store_ahead(struct line_store *store, struct line_store_request **requests, size_t count);
 // The numbers of requests that are sorted by number, each once, as a JSON array.
 size_t store_numbers(struct line_store_request **requests, size_t count, struct buffer *ret);
 // Sets the answer of requests that failed, and says so in the log.

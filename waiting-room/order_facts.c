@@ -109,18 +109,31 @@ static void take_needs(struct order_facts *facts, const json_t *array)
     }
 }
 
-static int take_choice(struct order_facts *facts, json_t *array, unsigned choice)
+static int take_wanted(struct order_facts *facts, const json_t *choice)
 {
-    const json_t *object = json_array_get(array, choice);
-    const json_t *tickets = json_object_get(object, "tickets"), *seats = json_object_get(object, "seats");
-    if (!json_is_object(tickets) || (seats && !json_is_array(seats)))
+    const char *tier;
+    int64_t quantity, amount;
+    const json_t *tickets = json_object_get(choice, "tickets"), *seats = json_object_get(choice, "seats");
+    if (json_read_string(choice, "tier", sizeof facts->tier, &tier) < 0 || strlen(tier) >= sizeof facts->tier ||
+        json_read_integer(choice, "quantity", 1, UINT32_MAX, &quantity) < 0 ||
+        json_read_integer(choice, "amount", 0, INT64_MAX, &amount) < 0 || !json_is_object(tickets) ||
+        (seats && !json_is_array(seats)))
         return ERROR_BUG;
-    take_needs(facts, array);
+    memcpy(facts->tier, tier, strlen(tier) + 1);
+    facts->quantity = (uint32_t)quantity;
+    facts->amount = (uint64_t)amount;
     facts->tickets = json_dumps(tickets, JSON_COMPACT);
     if (seats && !facts->seats)
         facts->seats = json_dumps(seats, JSON_COMPACT);
-    if (!facts->tickets || (seats && !facts->seats))
-        return ERROR_MEMORY;
+    return facts->tickets && (facts->seats || !seats) ? 0 : ERROR_MEMORY;
+}
+
+static int take_choice(struct order_facts *facts, json_t *array, unsigned choice)
+{
+    int error = take_wanted(facts, json_array_get(array, choice));
+    if (error < 0)
+        return error;
+    take_needs(facts, array);
     if (json_array_size(array) == 1)
         return 0;
     json_array_remove(array, choice);
@@ -134,24 +147,51 @@ int order_facts_take_choices(struct order_facts *facts, const char *choices, uns
     return json_is_array(array) && choice < json_array_size(array) ? take_choice(facts, array, choice) : ERROR_BUG;
 }
 
+static struct order_facts *copy(const struct order_facts *facts)
+{
+    struct order_facts *copied = order_facts_new();
+    if (!copied)
+        return NULL;
+    *copied = *facts;
+    copied->references = 1;
+    copied->tickets = copied->alternatives = copied->email = copied->name = copied->seats = copied->gone = NULL;
+    if (copy_text(&copied->tickets, facts->tickets) && copy_text(&copied->alternatives, facts->alternatives) &&
+        copy_text(&copied->email, facts->email) && copy_text(&copied->name, facts->name) &&
+        copy_text(&copied->seats, facts->seats) && copy_text(&copied->gone, facts->gone))
+        return copied;
+    order_facts_unref(copied);
+    return NULL;
+}
+
 struct order_facts *order_facts_ended(const struct order_facts *facts, enum order_state state, uint32_t revision)
 {
-    struct order_facts *ended = order_facts_new();
+    struct order_facts *ended = copy(facts);
     if (!ended)
         return NULL;
-    *ended = *facts;
-    ended->references = 1;
     ended->state = state;
     ended->revision = revision;
     ended->pay_until_us = OUTCOME_NO_TIME;
     ended->ahead = -1;
-    ended->tickets = ended->alternatives = ended->email = ended->name = ended->seats = ended->gone = NULL;
-    if (copy_text(&ended->tickets, facts->tickets) && copy_text(&ended->alternatives, facts->alternatives) &&
-        copy_text(&ended->email, facts->email) && copy_text(&ended->name, facts->name) &&
-        copy_text(&ended->seats, facts->seats) && copy_text(&ended->gone, facts->gone))
-        return ended;
-    order_facts_unref(ended);
-    return NULL;
+    return ended;
+}
+
+struct order_facts *order_facts_prolonged(const struct order_facts *facts, int64_t by_us, uint32_t revision)
+{
+    struct order_facts *prolonged = copy(facts);
+    if (!prolonged)
+        return NULL;
+    prolonged->revision = revision;
+    prolonged->pay_until_us += by_us;
+    prolonged->had_more_time = true;
+    return prolonged;
+}
+
+struct order_facts *order_facts_behind(const struct order_facts *facts, int64_t ahead)
+{
+    struct order_facts *behind = copy(facts);
+    if (behind)
+        behind->ahead = ahead;
+    return behind;
 }
 
 bool order_facts_may_ask_for_more_time(const struct order_facts *facts)

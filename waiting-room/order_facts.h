@@ -50,12 +50,16 @@ bool order_facts_is_news(const struct order_facts *known, uint32_t attempt, uint
 struct order_facts *order_facts_after(const struct order_facts *known, const struct outcome *outcome,
                                       const char *currency);
 
-// Takes tickets, needs and the other choices from orders.choices; `choice` is the one that was given, or wanted first (0). So it does with the
-// seats asked for by name, unless `facts` has seats already. ERROR_MEMORY; ERROR_BUG when the text is not what this program writes.
+// Takes what is wanted, the needs and the other choices from orders.choices; `choice` is the one that was given or is waited for, or wanted
+// first (0). So it does with the seats asked for by name, unless `facts` has seats already. ERROR_MEMORY; ERROR_BUG when the text is not what this program writes.
 int order_facts_take_choices(struct order_facts *facts, const char *choices, unsigned choice) MUST_USE;
 
 // A copy with that final state and that revision, with one reference. NULL when out of memory.
 struct order_facts *order_facts_ended(const struct order_facts *facts, enum order_state state, uint32_t revision);
+
+// The same for a hold that runs out later by that much, and for one in standby behind that many.
+struct order_facts *order_facts_prolonged(const struct order_facts *facts, int64_t by_us, uint32_t revision);
+struct order_facts *order_facts_behind(const struct order_facts *facts, int64_t ahead);
 
 // When the hold runs out, as it stands now: `stopped_us` is how long the event's clock has stood still, a stop that goes on included.
 // OUTCOME_NO_TIME: it cannot run out.

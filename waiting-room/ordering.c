@@ -32,19 +32,16 @@ void ordering_begin(struct visit *visit, void (*then)(struct visit *visit))
     visit_with_facts(visit, after_facts);
 }
 
-// An order that an operator cancelled after it was booked is taken back already; what became of it is read with its booking.
-static void after_take_back(struct visit *visit)
-{
-    if (visit->error == 0 && visit->request.order_verdict == ORDER_UNCHANGED)
-        visit_read_order(visit, visit->joined);
-    else
-        visit->joined(visit);
-}
-
 void ordering_take_back(struct visit *visit, void (*then)(struct visit *visit))
 {
     visit->joined = then;
-    visit_take_back(visit, after_take_back);
+    visit_take_back(visit, then);
+}
+
+void ordering_more_time(struct visit *visit, void (*then)(struct visit *visit))
+{
+    visit->joined = then;
+    visit_more_time(visit, then);
 }
 
 static const struct problem *problem_of_verdict(const struct visit *visit, struct problem_more *more)
@@ -70,6 +67,12 @@ static const struct problem *problem_of_verdict(const struct visit *visit, struc
         return &PROBLEM_CONFIRMED;
     case ORDER_ENDED:
         return &PROBLEM_ENDED;
+    case ORDER_NO_HOLD:
+        return &PROBLEM_NO_HOLD;
+    case ORDER_HAD_MORE_TIME:
+        return &PROBLEM_MORE_TIME_GIVEN;
+    case ORDER_LAPSED:
+        return &PROBLEM_HOLD_OVER;
     case ORDER_TOO_OFTEN:
         more->retry_after_seconds = 3600;
         return &PROBLEM_TOO_OFTEN;

@@ -9,9 +9,12 @@
 
 // Gives or changes the order that visit->form says, for a visit whose visitor is known. Calls `then` as visit_order() does.
 void ordering_begin(struct visit *visit, void (*then)(struct visit *visit));
+// Takes it back, or gives back what is held for it.
 void ordering_take_back(struct visit *visit, void (*then)(struct visit *visit));
+// Asks for more time to pay.
+void ordering_more_time(struct visit *visit, void (*then)(struct visit *visit));
 
-// Why the order was not given or taken back, and what to add. NULL: it was; visit->order says what it is.
+// Why the order was not given, taken back or prolonged, and what to add. NULL: it was; visit->order says what it is.
 const struct problem *ordering_problem(const struct visit *visit, struct problem_more *ret_more);
 
 #endif

@@ -29,11 +29,16 @@ const struct problem
                         "Nothing is left, so nobody can join the line any more."},
     PROBLEM_CLOSED = {410, "closed", "The event is closed", "Nobody can join the line any more."},
     PROBLEM_NO_ORDER = {404, "no-order", "There is no order", "Nothing was ordered with this place yet."},
-    PROBLEM_RELEASED = {409, "released", "The order is being booked",
-                        "It cannot be changed or taken back any more. What becomes of it is told in a moment."},
+    PROBLEM_RELEASED =
+        {409, "released", "The order is being booked",
+         "It cannot be changed or taken back at the moment. What becomes of it is told as soon as it is known."},
     PROBLEM_CONFIRMED = {409, "confirmed", "The tickets are booked",
                          "There is nothing left to order with this place. Only the seller can cancel a booking."},
     PROBLEM_ENDED = {409, "ended", "The order has ended", "It brought no tickets, so there is nothing to take back."},
+    PROBLEM_NO_HOLD = {409, "no-hold", "Nothing is held", "Only a hold that can run out can be given more time."},
+    PROBLEM_MORE_TIME_GIVEN = {409, "more-time-given", "More time was given already",
+                               "A hold can be prolonged once. The order says until when it lasts."},
+    PROBLEM_HOLD_OVER = {409, "hold-over", "The time is over", "The hold has run out, so it cannot be prolonged."},
     PROBLEM_LEFT = {409, "left", "The place was given up", "Join again to order."},
     PROBLEM_TURN_OVER = {410, "turn-over", "The turn is over", "The time to order with this place has passed."},
     PROBLEM_TOO_OFTEN = {429, "too-many-changes", "The order was changed too often",
@@ -51,11 +56,13 @@ const struct problem
                       "The service has no key to sign places with yet."};
 
 static const struct problem *const all[] = {
-    &PROBLEM_MALFORMED, &PROBLEM_BAD_TOKEN,   &PROBLEM_NO_TOKEN,   &PROBLEM_WRONG_EVENT,    &PROBLEM_FOREIGN_ORIGIN,
-    &PROBLEM_NOT_FOUND, &PROBLEM_NO_EVENT,    &PROBLEM_METHOD,     &PROBLEM_NOT_ACCEPTABLE, &PROBLEM_DRAFT,
-    &PROBLEM_SOLD_OUT,  &PROBLEM_CLOSED,      &PROBLEM_MEDIA_TYPE, &PROBLEM_INVALID,        &PROBLEM_TOO_MANY,
-    &PROBLEM_STOPPED,   &PROBLEM_UNAVAILABLE, &PROBLEM_NO_KEY,     &PROBLEM_NO_ORDER,       &PROBLEM_RELEASED,
-    &PROBLEM_CONFIRMED, &PROBLEM_LEFT,        &PROBLEM_TURN_OVER,  &PROBLEM_TOO_OFTEN,      &PROBLEM_ENDED,
+    &PROBLEM_MALFORMED,      &PROBLEM_BAD_TOKEN, &PROBLEM_NO_TOKEN,        &PROBLEM_WRONG_EVENT,
+    &PROBLEM_FOREIGN_ORIGIN, &PROBLEM_NOT_FOUND, &PROBLEM_NO_EVENT,        &PROBLEM_METHOD,
+    &PROBLEM_NOT_ACCEPTABLE, &PROBLEM_DRAFT,     &PROBLEM_SOLD_OUT,        &PROBLEM_CLOSED,
+    &PROBLEM_MEDIA_TYPE,     &PROBLEM_INVALID,   &PROBLEM_TOO_MANY,        &PROBLEM_STOPPED,
+    &PROBLEM_UNAVAILABLE,    &PROBLEM_NO_KEY,    &PROBLEM_NO_ORDER,        &PROBLEM_RELEASED,
+    &PROBLEM_CONFIRMED,      &PROBLEM_LEFT,      &PROBLEM_TURN_OVER,       &PROBLEM_TOO_OFTEN,
+    &PROBLEM_ENDED,          &PROBLEM_NO_HOLD,   &PROBLEM_MORE_TIME_GIVEN, &PROBLEM_HOLD_OVER,
 };
 
 const struct problem *problem_find(const char *type, size_t type_bytes)

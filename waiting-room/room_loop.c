@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "waiting-room/keys.h"
+#include "waiting-room/standby.h"
 #include "waiting-room/stream.h"
 #include "waiting-room/visitor.h"
 
@@ -83,6 +84,7 @@ static void on_timer(uv_timer_t *timer)
     bool counts_stock = loop->ticks % TICKS_SECOND == 0 && line_store_counts_stock(loop->room->store);
     for (struct event_view *view = loop->views; view; view = view->next) {
         tell_moved(loop, view);
+        standby_tend(loop, view);
         if (loop->ticks % TICKS_TEND == 0 && view->stream_count > 0)
             stream_tend(loop, view);
         if (loop->ticks % TICKS_SECOND == 0)
@@ -211,9 +213,10 @@ static void take_outcome(struct room_loop *loop, struct visitor *visitor, const 
         visitor_take_order(visitor, facts);
         order_facts_unref(facts);
         stream_tell_visitor(loop, visitor);
-    } else {
-        stream_ask_visitor(loop, visitor); // of an order that nobody here has heard of
     }
+    // Of an order that nobody here has heard of; or how many stand by before, which only MySQL knows.
+    if (!facts || outcome->state == ORDER_STANDBY)
+        stream_ask_visitor(loop, visitor);
 }
 
 void room_loop_on_outcomes(struct http_loop *http, void *argument)
@@ -260,6 +263,7 @@ void room_loop_on_stock(struct http_loop *http, void *argument)
     if (view) {
         event_view_take_stock(view, news);
         tell_moved(loop, view);
+        standby_tend(loop, view);
     }
     news_unref(news);
 }

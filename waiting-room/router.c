@@ -27,11 +27,13 @@ static const struct {
     {"/e/*", ROUTE_PAGE, CAN_GET, "GET, HEAD"},
     {"/e/*/join", ROUTE_PAGE_JOIN, CAN_POST, "POST"},
     {"/e/*/order", ROUTE_PAGE_ORDER, CAN_POST, "POST"},
+    {"/e/*/more-time", ROUTE_PAGE_MORE_TIME, CAN_POST, "POST"},
     {"/e/*/leave", ROUTE_PAGE_LEAVE, CAN_POST, "POST"},
     {"/v1/events/*", ROUTE_EVENT, CAN_GET, "GET, HEAD"},
     {"/v1/events/*/seats", ROUTE_SEATS, CAN_GET, "GET, HEAD"},
     {"/v1/events/*/line", ROUTE_LINE, CAN_GET | CAN_POST | CAN_DELETE, "GET, HEAD, POST, DELETE"},
     {"/v1/events/*/order", ROUTE_ORDER, CAN_GET | CAN_PUT | CAN_DELETE, "GET, HEAD, PUT, DELETE"},
+    {"/v1/events/*/order/more-time", ROUTE_MORE_TIME, CAN_POST, "POST"},
     {"/assets/onsale.css", ROUTE_CSS, CAN_GET, "GET, HEAD"},
     {"/assets/order.js", ROUTE_ORDER_JS, CAN_GET, "GET, HEAD"},
     {"/assets/seats.js", ROUTE_SEATS_JS, CAN_GET, "GET, HEAD"},
@@ -154,6 +156,9 @@ static void handle_event_route(struct http_exchange *exchange, const struct http
     case ROUTE_PAGE_ORDER:
         handle_page_order(exchange, request, view);
         break;
+    case ROUTE_PAGE_MORE_TIME:
+        handle_page_more_time(exchange, request, view);
+        break;
     case ROUTE_PAGE_LEAVE:
         handle_page_leave(exchange, request, view);
         break;
@@ -165,6 +170,9 @@ static void handle_event_route(struct http_exchange *exchange, const struct http
         break;
     case ROUTE_ORDER:
         handle_order(exchange, request, view);
+        break;
+    case ROUTE_MORE_TIME:
+        handle_order_more_time(exchange, request, view);
         break;
     default:
         handle_line(exchange, request, view);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Orders: the rows of all places in a batch are locked (event shared, arrivals by number, orders by place), everything is
-// decided in memory by order_decide.c, written with few statements, committed, and each request answered for itself. The
+// Orders: the rows of all places in a batch are locked (event shared, arrivals by number, orders by place, bookings where they are to change),
+// everything is decided in memory by order_decide.c, written with few statements, committed, and each request answered for itself. The
 // arrival's lock is what keeps two tabs on two waiting rooms apart; an order's lock what keeps a change and its release apart.
 #include <stdlib.h>
 #include <string.h>
@@ -8,13 +8,16 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/metrics.h"
-#include "waiting-room/line_store_internal.h"
+#include "waiting-room/store_orders_internal.h"
 
 #define ATTEMPTS 3 // a deadlock or lock time-out undid everything: the same batch once more
 
 static struct metric given = METRIC_COUNTER("onsale_orders_total", "Orders given or changed.");
 static struct metric taken_back =
-    METRIC_COUNTER("onsale_orders_taken_back_total", "Orders taken back, also by giving the place up.");
+    METRIC_COUNTER("onsale_orders_taken_back_total",
+                   "Orders taken back, also by giving the place up, and what was held for them given back.");
+static struct metric prolonged =
+    METRIC_COUNTER("onsale_holds_prolonged_total", "Holds whose visitors asked for more time.");
 static struct metric too_late =
     METRIC_COUNTER("onsale_orders_too_late_total",
                    "Changes of orders that came after the release, or that the event's state did not allow.");
@@ -26,202 +29,15 @@ void store_register_order_metrics(void)
 {
     metrics_register(&given);
     metrics_register(&taken_back);
+    metrics_register(&prolonged);
     metrics_register(&too_late);
     metrics_register(&batches);
     metrics_register(&duration);
 }
 
-// A place that requests of the batch are about.
-struct order_place {
-    uint64_t number;
-    bool exists;
-    uint8_t visitor[TOKEN_VISITOR_BYTES];
-    struct order_rows rows;
-    struct order_facts *facts; // the newest order as it stands after what was decided so far; NULL: none
-};
-
-struct batch {
-    struct line_store *store;
-    uint32_t event_id;
-    enum lifecycle_state state;
-    uint64_t served, last;
-    size_t place_count;
-    struct order_place *places; // by number
-    struct line_store_request **requests; // by number; for one number as they came
-    struct order_decision *decisions;
-    size_t count;
-};
-
-// ---------------------------------------------------------------- reading
-
-// The columns of an order that facts are made from, then those of its booking.
-#define ORDER_COLUMNS \
-    "o.place, o.attempt, o.visitor, o.state, o.reason, o.revision, o.tier, o.quantity, o.amount, o.currency, o.choices, o.email, o.name"
-// From the numbers to the rows and never the other way: in a small table the server would else begin with the event's orders,
-// and lock them all.
-#define NEWEST                                                                                                   \
-    " FROM JSON_TABLE(?, '$[*]' COLUMNS (number BIGINT UNSIGNED PATH '$')) AS asked"                             \
-    " STRAIGHT_JOIN orders o FORCE INDEX (PRIMARY) ON o.event_id = ? AND o.place = asked.number AND o.attempt =" \
-    " (SELECT MAX(n.attempt) FROM orders n FORCE INDEX (PRIMARY) WHERE n.event_id = o.event_id AND n.place = o.place)"
-
-enum {
-    PLACE,
-    ATTEMPT,
-    VISITOR,
-    STATE,
-    REASON,
-    REVISION,
-    TIER,
-    QUANTITY,
-    AMOUNT,
-    CURRENCY,
-    CHOICES,
-    EMAIL,
-    NAME,
-    BOOKING
-};
-
-static bool copy_column(char **ret, const struct db_rows *rows, size_t row, size_t column)
-{
-    const char *text = db_string(rows, row, column);
-    *ret = text ? strdup(text) : NULL;
-    return !text || *ret;
-}
-
-static void copy_code(char *ret, size_t bytes, const struct db_rows *rows, size_t row, size_t column)
-{
-    const char *text = db_string(rows, row, column);
-    size_t length = text ? strnlen(text, bytes - 1) : 0;
-    if (text)
-        memcpy(ret, text, length);
-    ret[length] = '\0';
-}
-
-// The booking's word replaces the order's.
-static int take_booking(struct order_facts *facts, const struct db_rows *rows, size_t row)
-{
-    enum { B_STATE = BOOKING, B_REASON, B_REVISION, B_CHOICE, B_TIER, B_QUANTITY, B_AMOUNT, B_REFERENCE, B_REFUND };
-    if (db_is_null(rows, row, B_STATE))
-        return order_facts_take_choices(facts, db_string(rows, row, CHOICES), 0);
-    facts->revision = (uint32_t)db_u64(rows, row, B_REVISION);
-    copy_code(facts->reference, sizeof facts->reference, rows, row, B_REFERENCE);
-    copy_code(facts->refund, sizeof facts->refund, rows, row, B_REFUND);
-    if (order_state_parse(db_string(rows, row, B_STATE), &facts->state) < 0 ||
-        order_reason_parse(db_string(rows, row, B_REASON), &facts->reason) < 0)
-        return ERROR_BUG;
-    bool given_something = !db_is_null(rows, row, B_TIER);
-    if (given_something) {
-        copy_code(facts->tier, sizeof facts->tier, rows, row, B_TIER);
-        facts->quantity = (uint32_t)db_u64(rows, row, B_QUANTITY);
-        facts->amount = db_u64(rows, row, B_AMOUNT);
-    }
-    return order_facts_take_choices(facts, db_string(rows, row, CHOICES),
-                                    given_something ? (unsigned)db_u64(rows, row, B_CHOICE) : 0);
-}
-
-static int facts_of_row(const struct db_rows *rows, size_t row, bool with_booking, struct order_facts **ret)
-{
-    struct order_facts *facts = order_facts_new();
-    if (!facts)
-        return ERROR_MEMORY;
-    facts->place = db_u64(rows, row, PLACE);
-    facts->attempt = (uint32_t)db_u64(rows, row, ATTEMPT);
-    facts->revision = (uint32_t)db_u64(rows, row, REVISION);
-    copy_code(facts->tier, sizeof facts->tier, rows, row, TIER);
-    facts->quantity = (uint32_t)db_u64(rows, row, QUANTITY);
-    facts->amount = db_u64(rows, row, AMOUNT);
-    copy_code(facts->currency, sizeof facts->currency, rows, row, CURRENCY);
-    int error = 0;
-    if (order_state_parse(db_string(rows, row, STATE), &facts->state) < 0 ||
-        order_reason_parse(db_string(rows, row, REASON), &facts->reason) < 0)
-        error = ERROR_BUG;
-    if (!copy_column(&facts->email, rows, row, EMAIL) || !copy_column(&facts->name, rows, row, NAME))
-        error = ERROR_MEMORY;
-    if (error == 0)
-        error = with_booking ? take_booking(facts, rows, row)
-                             : order_facts_take_choices(facts, db_string(rows, row, CHOICES), 0);
-    if (error < 0)
-        order_facts_unref(facts);
-    else
-        *ret = facts;
-    return error;
-}
-
-static bool is_visitors(const struct db_rows *rows, size_t row, size_t column,
-                        const uint8_t visitor[static TOKEN_VISITOR_BYTES])
-{
-    size_t bytes = 0;
-    const void *data = db_bytes(rows, row, column, &bytes);
-    return data && bytes == TOKEN_VISITOR_BYTES && memcmp(data, visitor, bytes) == 0;
-}
-
-size_t store_numbers(struct line_store_request **requests, size_t count, struct buffer *ret)
-{
-    size_t distinct = 0;
-    buffer_text(ret, "[");
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0 && requests[i]->number == requests[i - 1]->number)
-            continue;
-        buffer_text(ret, distinct++ ? "," : "");
-        buffer_number(ret, requests[i]->number);
-    }
-    buffer_text(ret, "]");
-    return distinct;
-}
-
-struct in_order {
-    struct line_store_request *request;
-    size_t index;
-};
-
-static int by_number(const void *a, const void *b)
-{
-    const struct in_order *x = a, *y = b;
-    if (x->request->number != y->request->number)
-        return x->request->number < y->request->number ? -1 : 1;
-    return x->index < y->index ? -1 : x->index > y->index;
-}
-
-void store_sort(struct line_store_request **requests, size_t count)
-{
-    static _Thread_local struct in_order items[STORE_BATCH_MAX];
-    for (size_t i = 0; i < count; i++)
-        items[i] = (struct in_order){requests[i], i};
-    qsort(items, count, sizeof *items, by_number);
-    for (size_t i = 0; i < count; i++)
-        requests[i] = items[i].request;
-}
-
-int store_read_orders(struct line_store *store, struct line_store_request **requests, size_t count)
-{
-    struct buffer numbers CLEANUP(buffer_done) = BUFFER_INIT;
-    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
-    size_t distinct = store_numbers(requests, count, &numbers);
-    if (numbers.failed)
-        return ERROR_MEMORY;
-    int error =
-        db_read(store->db,
-                "SELECT " ORDER_COLUMNS ", b.state, b.reason, b.revision, b.choice, b.tier, b.quantity,"
-                " b.amount, b.reference, b.refund" NEWEST
-                " LEFT JOIN bookings b ON b.event_id = o.event_id AND b.place = o.place AND b.attempt = o.attempt"
-                " ORDER BY o.place",
-                (struct db_value[]){db_text(numbers.data), DB_U(requests[0]->event_id)}, 2, distinct, &rows);
-    size_t row = 0, row_count = error == 0 ? db_rows_count(rows) : 0;
-    for (size_t i = 0; i < count && error == 0; i++) {
-        struct line_store_request *request = requests[i];
-        while (row < row_count && db_u64(rows, row, PLACE) < request->number)
-            row++;
-        request->has_order_answer = request->error == 0;
-        if (row < row_count && request->has_order_answer && db_u64(rows, row, PLACE) == request->number &&
-            is_visitors(rows, row, VISITOR, request->visitor))
-            error = facts_of_row(rows, row, true, &request->order);
-    }
-    return error;
-}
-
 // ---------------------------------------------------------------- locking
 
-static struct order_place *find_place(struct batch *batch, uint64_t number)
+struct order_place *store_find_place(struct order_batch *batch, uint64_t number)
 {
     size_t low = 0, high = batch->place_count;
     while (low < high) {
@@ -234,12 +50,14 @@ static struct order_place *find_place(struct batch *batch, uint64_t number)
     return low < batch->place_count && batch->places[low].number == number ? &batch->places[low] : NULL;
 }
 
-static int lock_event(struct batch *batch)
+static int lock_event(struct order_batch *batch)
 {
     struct db_rows *event CLEANUP(db_rows_cleanup) = NULL, *line CLEANUP(db_rows_cleanup) = NULL;
     struct db_value id = DB_U(batch->event_id);
     int error =
-        db_read(batch->store->db, "SELECT state FROM events WHERE id = ? LOCK IN SHARE MODE", &id, 1, 1, &event);
+        db_read(batch->store->db,
+                "SELECT state, stopped_us, stopped_at, hold_seconds FROM events WHERE id = ? LOCK IN SHARE MODE", &id,
+                1, 1, &event);
     if (error == 0)
         error = db_read(batch->store->db,
                         "SELECT s.served, c.last FROM line_served s JOIN line_counters c ON c.event_id = s.event_id"
@@ -252,10 +70,13 @@ static int lock_event(struct batch *batch)
     // Before the first step of the line there is no row: nobody has been let in.
     batch->served = db_rows_count(line) > 0 ? db_u64(line, 0, 0) : 0;
     batch->last = db_rows_count(line) > 0 ? db_u64(line, 0, 1) : 0;
-    return lifecycle_state_parse(db_string(event, 0, 0), &batch->state);
+    batch->event.stopped_us = db_i64(event, 0, 1);
+    batch->event.stopped_at_us = db_is_null(event, 0, 2) ? SNAPSHOT_NO_TIME : db_time_us(event, 0, 2);
+    batch->hold_us = db_i64(event, 0, 3) * 1000000;
+    return lifecycle_state_parse(db_string(event, 0, 0), &batch->event.state);
 }
 
-static int lock_arrivals(struct batch *batch, const char *numbers)
+static int lock_arrivals(struct order_batch *batch, const char *numbers)
 {
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
     int error = db_read(batch->store->db,
@@ -264,7 +85,7 @@ static int lock_arrivals(struct batch *batch, const char *numbers)
                         " STRAIGHT_JOIN arrivals a ON a.event_id = ? AND a.number = asked.number FOR UPDATE",
                         (struct db_value[]){db_text(numbers), DB_U(batch->event_id)}, 2, batch->place_count, &rows);
     for (size_t i = 0; error == 0 && i < db_rows_count(rows); i++) {
-        struct order_place *place = find_place(batch, db_u64(rows, i, 0));
+        struct order_place *place = store_find_place(batch, db_u64(rows, i, 0));
         size_t bytes = 0;
         const void *visitor = db_bytes(rows, i, 1, &bytes);
         if (!place || !visitor || bytes != sizeof place->visitor)
@@ -276,16 +97,16 @@ static int lock_arrivals(struct batch *batch, const char *numbers)
     return error;
 }
 
-static int lock_newest_orders(struct batch *batch, const char *numbers)
+static int lock_newest_orders(struct order_batch *batch, const char *numbers)
 {
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
-    int error = db_read(batch->store->db, "SELECT " ORDER_COLUMNS NEWEST " FOR UPDATE",
+    int error = db_read(batch->store->db, "SELECT " STORE_ORDER_COLUMNS STORE_NEWEST_ORDERS " FOR UPDATE",
                         (struct db_value[]){db_text(numbers), DB_U(batch->event_id)}, 2, batch->place_count, &rows);
     for (size_t i = 0; error == 0 && i < db_rows_count(rows); i++) {
-        struct order_place *place = find_place(batch, db_u64(rows, i, PLACE));
+        struct order_place *place = store_find_place(batch, db_u64(rows, i, 0));
         if (!place)
             return ERROR_BUG;
-        error = facts_of_row(rows, i, false, &place->facts);
+        error = store_order_facts(rows, i, false, &place->facts);
         if (error < 0)
             return error;
         place->rows.attempt = place->facts->attempt;
@@ -295,9 +116,9 @@ static int lock_newest_orders(struct batch *batch, const char *numbers)
     return error;
 }
 
-// What became of released orders. Read without a lock: an end stays an end, unless an operator retries it, and that takes
-// the arrival's lock, which is ours.
-static int read_bookings(struct batch *batch, const char *numbers)
+// What became of released orders. Read without a lock, as far as orders go: an end stays an end, unless an operator retries it, and
+// that takes the arrival's lock, which is ours.
+static int read_bookings(struct order_batch *batch, const char *numbers)
 {
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
     int error = db_read(batch->store->db,
@@ -307,7 +128,7 @@ static int read_bookings(struct batch *batch, const char *numbers)
                         (struct db_value[]){db_text(numbers), DB_U(batch->event_id)}, 2,
                         batch->place_count * ORDER_ATTEMPTS_MAX, &rows);
     for (size_t i = 0; error == 0 && i < db_rows_count(rows); i++) {
-        struct order_place *place = find_place(batch, db_u64(rows, i, 0));
+        struct order_place *place = store_find_place(batch, db_u64(rows, i, 0));
         if (!place || db_u64(rows, i, 1) != place->rows.attempt)
             continue;
         place->rows.booked = true;
@@ -316,7 +137,7 @@ static int read_bookings(struct batch *batch, const char *numbers)
     return error;
 }
 
-static int lock_all(struct batch *batch)
+static int lock_all(struct order_batch *batch)
 {
     struct buffer numbers CLEANUP(buffer_done) = BUFFER_INIT;
     store_numbers(batch->requests, batch->count, &numbers);
@@ -329,10 +150,19 @@ static int lock_all(struct batch *batch)
         error = lock_newest_orders(batch, numbers.data);
     if (error == 0)
         error = read_bookings(batch, numbers.data);
+    if (error == 0)
+        error = store_lock_bookings(batch);
     return error;
 }
 
 // ---------------------------------------------------------------- deciding and writing
+
+// False when out of memory.
+static bool copy_text(char **ret, const char *text)
+{
+    *ret = text ? strdup(text) : NULL;
+    return *ret || !text;
+}
 
 static int facts_of_form(const struct order_form *form, uint64_t place, const struct order_decision *decision,
                          struct order_facts **ret)
@@ -348,22 +178,21 @@ static int facts_of_form(const struct order_form *form, uint64_t place, const st
     facts->quantity = form->quantity;
     facts->amount = form->amount;
     memcpy(facts->currency, form->currency, sizeof facts->currency);
-    facts->tickets = strdup(form->tickets);
-    facts->alternatives = form->alternatives ? strdup(form->alternatives) : NULL;
-    facts->email = strdup(form->email);
-    facts->name = form->name ? strdup(form->name) : NULL;
-    if (!facts->tickets || !facts->email || (form->alternatives && !facts->alternatives) ||
-        (form->name && !facts->name)) {
-        order_facts_unref(facts);
-        return ERROR_MEMORY;
+    facts->wheelchair = form->wheelchair;
+    facts->companion = form->companion;
+    if (copy_text(&facts->tickets, form->tickets) && copy_text(&facts->alternatives, form->alternatives) &&
+        copy_text(&facts->seats, form->seats) && copy_text(&facts->email, form->email) &&
+        copy_text(&facts->name, form->name)) {
+        *ret = facts;
+        return 0;
     }
-    *ret = facts;
-    return 0;
+    order_facts_unref(facts);
+    return ERROR_MEMORY;
 }
 
 // What the place's order is after the decision.
-static int update_facts(struct order_place *place, const struct line_store_request *request,
-                        const struct order_decision *decision)
+static int update_facts(const struct order_batch *batch, struct order_place *place,
+                        const struct line_store_request *request, const struct order_decision *decision)
 {
     struct order_facts *facts = NULL;
     if (decision->verdict != ORDER_WRITE)
@@ -371,6 +200,8 @@ static int update_facts(struct order_place *place, const struct line_store_reque
     int error = 0;
     if (request->kind == LINE_STORE_ORDER)
         error = facts_of_form(request->form, place->number, decision, &facts);
+    else if (decision->of_booking)
+        facts = store_booking_facts(batch, place, decision);
     else
         facts = order_facts_ended(place->facts, decision->state, decision->revision);
     if (error == 0 && !facts)
@@ -382,7 +213,7 @@ static int update_facts(struct order_place *place, const struct line_store_reque
     return 0;
 }
 
-static void order_values(const struct batch *batch, const struct line_store_request *request,
+static void order_values(const struct order_batch *batch, const struct line_store_request *request,
                          const struct order_decision *decision, struct db_value *row)
 {
     const struct order_form *form = request->form;
@@ -403,7 +234,7 @@ static void order_values(const struct batch *batch, const struct line_store_requ
     row[14] = db_text(form->lang);
 }
 
-static int write_orders(struct batch *batch, size_t first, size_t after)
+static int write_orders(struct order_batch *batch, size_t first, size_t after)
 {
     size_t count = 0;
     for (size_t i = first; i < after; i++)
@@ -423,11 +254,9 @@ static int write_orders(struct batch *batch, size_t first, size_t after)
         batch->store->values, 15, count);
 }
 
-static int write_taken_back(struct batch *batch, const struct line_store_request *request,
+static int write_taken_back(struct order_batch *batch, const struct line_store_request *request,
                             const struct order_decision *decision)
 {
-    if (decision->verdict != ORDER_WRITE)
-        return 0;
     return db_write(
         batch->store->db,
         "UPDATE orders SET state = ?, revision = ?, changed_at = UTC_TIMESTAMP(6), ended_at = UTC_TIMESTAMP(6)"
@@ -437,7 +266,7 @@ static int write_taken_back(struct batch *batch, const struct line_store_request
         5, NULL);
 }
 
-static int write_left(struct batch *batch, const struct line_store_request *request)
+static int write_left(struct order_batch *batch, const struct line_store_request *request)
 {
     return db_write(batch->store->db,
                     "UPDATE arrivals SET left_at = COALESCE(left_at, UTC_TIMESTAMP(6))"
@@ -447,7 +276,14 @@ static int write_left(struct batch *batch, const struct line_store_request *requ
                     3, NULL);
 }
 
-static int write_log(struct batch *batch, size_t first, size_t after)
+static const char *detail_of(enum line_store_kind kind)
+{
+    if (kind == LINE_STORE_LEAVE)
+        return "gave the place up";
+    return kind == LINE_STORE_MORE_TIME ? "asked for more time" : NULL;
+}
+
+static int write_log(struct order_batch *batch, size_t first, size_t after)
 {
     size_t count = 0;
     for (size_t i = first; i < after; i++) {
@@ -460,7 +296,7 @@ static int write_log(struct batch *batch, size_t first, size_t after)
         row[2] = DB_U(decision->attempt);
         row[3] = DB_U(decision->revision);
         row[4] = db_text(order_state_name(decision->state));
-        row[5] = db_text(batch->requests[i]->kind == LINE_STORE_LEAVE ? "gave the place up" : NULL);
+        row[5] = db_text(detail_of(batch->requests[i]->kind));
     }
     if (count == 0)
         return 0;
@@ -469,36 +305,56 @@ static int write_log(struct batch *batch, size_t first, size_t after)
                          "(?, ?, ?, ?, ?, UTC_TIMESTAMP(6), 'visitor', ?)", "", batch->store->values, 6, count);
 }
 
+static struct order_decision decide(const struct order_batch *batch, enum line_store_kind kind,
+                                    const struct order_rows *rows)
+{
+    switch (kind) {
+    case LINE_STORE_ORDER:
+        return order_decide_put(batch->event.state, rows);
+    case LINE_STORE_LEAVE:
+        return order_decide_leave(rows);
+    case LINE_STORE_MORE_TIME:
+        return order_decide_more_time(rows);
+    default:
+        return order_decide_take_back(rows);
+    }
+}
+
+// Decides for one request and sets its answer. New and changed orders are written by the wave, all at once.
+static int work_on_request(struct order_batch *batch, struct line_store_request *request,
+                           struct order_decision *decision)
+{
+    struct order_place *place = store_find_place(batch, request->number);
+    place->rows.arrived = place->exists && memcmp(place->visitor, request->visitor, sizeof place->visitor) == 0;
+    *decision = decide(batch, request->kind, &place->rows);
+    enum order_state before = place->rows.booking_state;
+    order_rows_after(&place->rows, decision);
+    place->rows.left |= request->kind == LINE_STORE_LEAVE && place->rows.arrived;
+    int error = update_facts(batch, place, request, decision);
+    order_facts_unref(request->order); // an attempt before was rolled back
+    request->order = place->rows.arrived ? order_facts_ref(place->facts) : NULL;
+    if (error < 0 || request->kind == LINE_STORE_ORDER || decision->verdict != ORDER_WRITE)
+        return error;
+    return decision->of_booking ? store_write_booking(batch, decision, place->facts, before)
+                                : write_taken_back(batch, request, decision);
+}
+
 // Decides for requests first … after - 1, which are for different places, and writes what came of it.
-static int work_on_wave(struct batch *batch, size_t first, size_t after)
+static int work_on_wave(struct order_batch *batch, size_t first, size_t after)
 {
     int error = 0;
-    for (size_t i = first; i < after && error == 0; i++) {
-        struct line_store_request *request = batch->requests[i];
-        struct order_place *place = find_place(batch, request->number);
-        place->rows.arrived = place->exists && memcmp(place->visitor, request->visitor, sizeof place->visitor) == 0;
-        batch->decisions[i] = request->kind == LINE_STORE_ORDER ? order_decide_put(batch->state, &place->rows)
-                                                                : order_decide_take_back(&place->rows);
-        order_rows_after(&place->rows, &batch->decisions[i]);
-        place->rows.left |= request->kind == LINE_STORE_LEAVE && place->rows.arrived;
-        error = update_facts(place, request, &batch->decisions[i]);
-        order_facts_unref(request->order); // an attempt before was rolled back
-        request->order = place->rows.arrived ? order_facts_ref(place->facts) : NULL;
-    }
+    for (size_t i = first; i < after && error == 0; i++)
+        error = work_on_request(batch, batch->requests[i], &batch->decisions[i]);
     if (error == 0)
         error = write_orders(batch, first, after);
-    for (size_t i = first; i < after && error == 0; i++) {
-        if (batch->requests[i]->kind == LINE_STORE_ORDER)
-            continue;
-        error = write_taken_back(batch, batch->requests[i], &batch->decisions[i]);
-        if (error == 0 && batch->requests[i]->kind == LINE_STORE_LEAVE)
+    for (size_t i = first; i < after && error == 0; i++)
+        if (batch->requests[i]->kind == LINE_STORE_LEAVE)
             error = write_left(batch, batch->requests[i]);
-    }
     return error == 0 ? write_log(batch, first, after) : error;
 }
 
 // Requests stand by number, those for one place behind each other. A wave takes the first of each, the next wave the second, …
-static int work_in_waves(struct batch *batch)
+static int work_in_waves(struct order_batch *batch)
 {
     static _Thread_local struct line_store_request *left[STORE_BATCH_MAX];
     size_t done = 0;
@@ -520,22 +376,26 @@ static int work_in_waves(struct batch *batch)
     return 0;
 }
 
-static void begin_places(struct batch *batch)
+static void begin_places(struct order_batch *batch)
 {
     batch->place_count = 0;
-    for (size_t i = 0; i < batch->count; i++)
-        if (i == 0 || batch->requests[i]->number != batch->requests[i - 1]->number)
-            batch->places[batch->place_count++] = (struct order_place){.number = batch->requests[i]->number};
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct line_store_request *request = batch->requests[i];
+        if (i == 0 || batch->requests[i - 1]->number != request->number)
+            batch->places[batch->place_count++] = (struct order_place){.number = request->number};
+        batch->places[batch->place_count - 1].is_booking_wanted |=
+            request->kind == LINE_STORE_TAKE_BACK || request->kind == LINE_STORE_MORE_TIME;
+    }
 }
 
-static void end_places(struct batch *batch)
+static void end_places(struct order_batch *batch)
 {
     for (size_t i = 0; i < batch->place_count; i++)
         order_facts_unref(batch->places[i].facts);
     batch->place_count = 0;
 }
 
-static int try_once(struct batch *batch)
+static int try_once(struct order_batch *batch)
 {
     store_sort(batch->requests, batch->count);
     begin_places(batch);
@@ -575,27 +435,34 @@ static int error_of(const struct line_store_request *request, enum order_verdict
     return verdict == ORDER_NO_ARRIVAL ? ERROR_NOT_FOUND : ERROR_CONFLICT;
 }
 
-static void set_answers(struct batch *batch)
+static struct metric *metric_of(enum line_store_kind kind)
+{
+    if (kind == LINE_STORE_ORDER)
+        return &given;
+    return kind == LINE_STORE_MORE_TIME ? &prolonged : &taken_back;
+}
+
+static void set_answers(struct order_batch *batch)
 {
     for (size_t i = 0; i < batch->count; i++) {
         struct line_store_request *request = batch->requests[i];
         bool wrote = batch->decisions[i].verdict == ORDER_WRITE;
         request->order_verdict = batch->decisions[i].verdict;
         request->error = error_of(request, request->order_verdict);
-        request->state = batch->state;
+        request->state = batch->event.state;
         request->retry_after_seconds = STORE_RETRY_AFTER_SECONDS;
         request->order_changed = wrote;
         request->has_line = true;
         request->served = batch->served;
         request->last = batch->last;
-        // A booking was looked at for its state alone: what is known of it is asked for anew.
+        // A booking that was not locked was looked at for its state alone: what is known of it is asked for anew.
         request->has_order_answer = request->order && request->order->state != ORDER_RELEASED && request->error == 0;
         if (request->kind == LINE_STORE_LEAVE)
             request->facts = (struct line_facts){.number = request->number, .left = true};
         if (request->error == ERROR_CONFLICT)
             metric_add(&too_late, 1);
         else if (wrote)
-            metric_add(request->kind == LINE_STORE_ORDER ? &given : &taken_back, 1);
+            metric_add(metric_of(request->kind), 1);
     }
 }
 
@@ -603,12 +470,12 @@ void store_orders(struct line_store *store, struct line_store_request **requests
 {
     static _Thread_local struct order_place places[STORE_BATCH_MAX];
     static _Thread_local struct order_decision decisions[STORE_BATCH_MAX];
-    struct batch batch = {.store = store,
-                          .event_id = requests[0]->event_id,
-                          .places = places,
-                          .requests = requests,
-                          .decisions = decisions,
-                          .count = count};
+    struct order_batch batch = {.store = store,
+                                .event_id = requests[0]->event_id,
+                                .places = places,
+                                .requests = requests,
+                                .decisions = decisions,
+                                .count = count};
     int64_t began_ns = clock_monotonic_ns();
     // After a lost connection nobody knows what became of the COMMIT; a visitor who asks again then changes an order that is
     // there, or finds it taken back.

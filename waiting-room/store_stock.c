@@ -81,7 +81,7 @@ static int count_event(struct line_store *store, uint32_t event_id)
     struct db_rows *tiers CLEANUP(db_rows_cleanup) = NULL, *asked CLEANUP(db_rows_cleanup) = NULL;
     struct db_value id = DB_U(event_id);
     int error = db_read(store->db,
-                        "SELECT code, capacity - held - sold, UTC_TIMESTAMP(6) FROM tiers WHERE event_id = ?"
+                        "SELECT code, capacity - held - sold, UTC_TIMESTAMP(6), standby FROM tiers WHERE event_id = ?"
                         " ORDER BY position, code",
                         &id, 1, TIERS_MAX, &tiers);
     if (error == 0)
@@ -98,6 +98,7 @@ static int count_event(struct line_store *store, uint32_t event_id)
         struct message_stock_tier *tier = &news->tiers[row];
         snprintf(tier->code, sizeof tier->code, "%s", db_string(tiers, row, 0));
         tier->left = db_u64(tiers, row, 1);
+        tier->standby = db_u64(tiers, row, 3);
         add_asked(asked, tier);
     }
     metric_add(&counts, 1);

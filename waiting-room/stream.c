@@ -40,6 +40,7 @@ struct stream {
     int told_line; // NEVER_TOLD, or the enum line that the visitor was told last
     int64_t told_until_us;
     uint32_t told_attempt, told_revision; // of the order, as it was told last; attempt 0: never
+    int64_t told_ahead, told_pay_until_us; // the same; these move without a new revision
     int64_t last_sent_ns;
 };
 
@@ -132,10 +133,22 @@ static bool is_told(const struct stream *stream, const struct order_facts *order
            (order->attempt == stream->told_attempt && order->revision <= stream->told_revision);
 }
 
-static void check_order(struct stream *stream)
+// Whether the order that was told last has moved since: others in standby were served, or the event's clock went on after a stop. While it
+// stands still the end of a hold moves on with every look: that alone is no news.
+static bool has_moved(const struct stream *stream, const struct order_facts *order, const struct line_event *rules,
+                      int64_t now_us)
+{
+    if (order->attempt != stream->told_attempt || order->revision != stream->told_revision)
+        return false;
+    int64_t pay_until_us = order_facts_pay_until_us(order, line_stopped_us(rules, now_us));
+    return (order->ahead >= 0 && order->ahead != stream->told_ahead) ||
+           (pay_until_us != stream->told_pay_until_us && rules->state != LIFECYCLE_STOPPED);
+}
+
+static void check_order(struct stream *stream, const struct line_event *rules, int64_t now_us)
 {
     const struct order_facts *order = stream->visitor->order;
-    if (order && !is_told(stream, order))
+    if (order && (!is_told(stream, order) || has_moved(stream, order, rules, now_us)))
         stream->due |= DUE_ORDER;
 }
 
@@ -154,7 +167,7 @@ static void check_visitor(struct room_loop *loop, struct visitor *visitor, const
         ask_about(loop, visitor);
     for (struct stream *stream = visitor->streams; stream; stream = stream->visitor_next) {
         check_line(stream, &state, rules->state == LIFECYCLE_STOPPED);
-        check_order(stream);
+        check_order(stream, rules, now_us);
     }
 }
 
@@ -255,13 +268,16 @@ static const struct order_facts *next_order(const struct stream *stream)
     return visitor->order;
 }
 
-static void note_order_told(struct stream *stream, const struct order_facts *order)
+static void note_order_told(struct stream *stream, const struct order_facts *order, int64_t stopped_us)
 {
     const struct visitor *visitor = stream->visitor;
-    bool is_first = stream->told_attempt == 0; // after opening, mostly: no step of the visitor's way
+    // After opening, mostly; and what only moved: no step of the visitor's way.
+    bool is_step = stream->told_attempt != 0 && !is_told(stream, order);
     stream->told_attempt = order->attempt;
     stream->told_revision = order->revision;
-    if (is_first)
+    stream->told_ahead = order->ahead;
+    stream->told_pay_until_us = order_facts_pay_until_us(order, stopped_us);
+    if (!is_step)
         return;
     log_info("order_told", LOG_S("slug", visitor->view->event->slug), LOG_U("place", visitor->facts.number),
              LOG_U("attempt", order->attempt), LOG_U("revision", order->revision),
@@ -272,15 +288,17 @@ static struct frame *build_order(struct stream *stream)
 {
     struct buffer json CLEANUP(buffer_done) = BUFFER_INIT, text CLEANUP(buffer_done) = BUFFER_INIT;
     const struct order_facts *order = next_order(stream);
-    if (!order || is_told(stream, order))
+    struct line_event rules;
+    event_view_rules(stream->visitor->view, &rules);
+    int64_t now_us = room_loop_now_us(stream->loop), stopped_us = line_stopped_us(&rules, now_us);
+    if (!order || (is_told(stream, order) && !has_moved(stream, order, &rules, now_us)))
         return NULL;
-    int64_t now_us = room_loop_now_us(stream->loop);
-    order_facts_write(&json, order, event_view_stopped_us(stream->visitor->view, now_us), now_us);
+    order_facts_write(&json, order, stopped_us, now_us);
     if (json.failed)
         return NULL;
     frames_sse(&text, "order", ++stream->visitor->view->frame_id, json.data);
-    note_order_told(stream, order);
-    check_order(stream);
+    note_order_told(stream, order, stopped_us);
+    check_order(stream, &rules, now_us);
     return frame_new(&text);
 }
 
@@ -429,7 +447,9 @@ void stream_open(struct http_exchange *exchange, struct visitor *visitor, const 
     if (visitor->view->event->notice)
         stream->due |= DUE_NOTICE;
     skip_ended(stream);
-    check_order(stream);
+    struct line_event rules;
+    event_view_rules(visitor->view, &rules);
+    check_order(stream, &rules, room_loop_now_us(stream->loop));
     link_stream(stream);
     http_set_data(exchange, stream);
     log_debug("stream_opened", LOG_S("slug", visitor->view->event->slug), LOG_U("place", visitor->facts.number));

@@ -185,7 +185,15 @@ static void take_order(struct visit *visit)
 static void tell_others(struct visit *visit)
 {
     uint64_t number = visit->visitor->facts.number;
-    room_tell_ordered(visit->loop->room, visit->view->event->slug, number, number <= visit->request.served);
+    bool is_due = visit->request.kind == LINE_STORE_ORDER && number <= visit->request.served;
+    room_tell_ordered(visit->loop->room, visit->view->event->slug, number, is_due);
+}
+
+static const char *step_of(enum line_store_kind kind)
+{
+    if (kind == LINE_STORE_ORDER)
+        return "ordered";
+    return kind == LINE_STORE_MORE_TIME ? "more_time_given" : "order_taken_back";
 }
 
 static void take_ordered(struct visit *visit)
@@ -194,8 +202,7 @@ static void take_ordered(struct visit *visit)
     event_view_take_line(visit->view, request->served, request->last);
     if (request->order_verdict != ORDER_WRITE || !visit->order)
         return;
-    log_info(request->kind == LINE_STORE_ORDER ? "ordered" : "order_taken_back",
-             LOG_S("slug", visit->view->event->slug), LOG_U("place", visit->order->place),
+    log_info(step_of(request->kind), LOG_S("slug", visit->view->event->slug), LOG_U("place", visit->order->place),
              LOG_U("attempt", visit->order->attempt), LOG_U("revision", visit->order->revision));
     tell_others(visit);
     if (visit->visitor->streams)
@@ -224,6 +231,11 @@ static void take_facts(struct visit *visit)
         stream_tell_visitor(visit->loop, visit->visitor);
 }
 
+static bool is_about_order(enum line_store_kind kind)
+{
+    return kind == LINE_STORE_ORDER || kind == LINE_STORE_TAKE_BACK || kind == LINE_STORE_MORE_TIME;
+}
+
 // What was learned is taken over whether its asker still waits or not.
 static void on_answered(struct line_store_request *request)
 {
@@ -234,7 +246,7 @@ static void on_answered(struct line_store_request *request)
         take_joined(visit);
     else if (visit->error == 0 && request->kind == LINE_STORE_LEAVE)
         take_left(visit);
-    else if (visit->error == 0 && (request->kind == LINE_STORE_ORDER || request->kind == LINE_STORE_TAKE_BACK))
+    else if (visit->error == 0 && is_about_order(request->kind))
         take_ordered(visit);
     else if (visit->error == 0)
         take_facts(visit);
@@ -336,6 +348,11 @@ void visit_order(struct visit *visit, void (*then)(struct visit *visit))
 void visit_take_back(struct visit *visit, void (*then)(struct visit *visit))
 {
     ask(visit, LINE_STORE_TAKE_BACK, then);
+}
+
+void visit_more_time(struct visit *visit, void (*then)(struct visit *visit))
+{
+    ask(visit, LINE_STORE_MORE_TIME, then);
 }
 
 // A join may know sooner than the view that the event was opened.

@@ -58,6 +58,7 @@ void visit_read_order(struct visit *visit, void (*then)(struct visit *visit)); /
 // visit->order is the order as this request left it.
 void visit_order(struct visit *visit, void (*then)(struct visit *visit));
 void visit_take_back(struct visit *visit, void (*then)(struct visit *visit)); // the same for taking it back
+void visit_more_time(struct visit *visit, void (*then)(struct visit *visit)); // and for more time to pay
 
 // Where the visitor stands. False: MySQL is away and the token alone does not tell.
 bool visit_state(const struct visit *visit, struct line_state *ret, int64_t *ret_now_us);

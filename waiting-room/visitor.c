@@ -115,6 +115,12 @@ bool visitor_take_order(struct visitor *visitor, struct order_facts *facts)
     return true;
 }
 
+static void replace_order(struct visitor *visitor, struct order_facts *facts)
+{
+    order_facts_unref(visitor->order);
+    visitor->order = facts;
+}
+
 void visitor_doubt_order(struct visitor *visitor)
 {
     visitor->order_known = false;
@@ -124,8 +130,19 @@ void visitor_doubt_order(struct visitor *visitor)
 bool visitor_take_order_read(struct visitor *visitor, struct order_facts *facts, uint32_t doubts)
 {
     bool is_news = visitor_take_order(visitor, facts);
+    if (facts && !is_news && facts->attempt == visitor->order->attempt && facts->revision == visitor->order->revision)
+        replace_order(visitor, order_facts_ref(facts));
     visitor->order_known = visitor->order_doubts == doubts;
     return is_news;
+}
+
+void visitor_take_ahead(struct visitor *visitor, int64_t ahead)
+{
+    if (!visitor->order || visitor->order->state != ORDER_STANDBY || visitor->order->ahead == ahead)
+        return;
+    struct order_facts *behind = order_facts_behind(visitor->order, ahead);
+    if (behind) // without memory it is told the next time
+        replace_order(visitor, behind);
 }
 
 void visitor_state(const struct visitor *visitor, int64_t now_us, struct line_state *ret)

@@ -51,8 +51,12 @@ bool visitor_take_order(struct visitor *visitor, struct order_facts *facts);
 void visitor_doubt_order(struct visitor *visitor);
 
 // The same as visitor_take_order() for the answer to a question to MySQL, asked when order_doubts was `doubts`. Doubted since
-// then, the order is still not known: the answer may be older than the news that raised the doubt.
+// then, the order is still not known: the answer may be older than the news that raised the doubt. Of the same (attempt, revision) MySQL knows
+// more than an outcome tells, so its word replaces what is known; that is not news.
 bool visitor_take_order_read(struct visitor *visitor, struct order_facts *facts, uint32_t doubts);
+
+// So many stand by before the visitor now. Changes nothing if the visitor does not stand by.
+void visitor_take_ahead(struct visitor *visitor, int64_t ahead);
 
 // Where the visitor stands at `now_us`.
 void visitor_state(const struct visitor *visitor, int64_t now_us, struct line_state *ret);

@@ -261,14 +261,15 @@ static void end_standby(struct allocate_event *event, const struct choice *choic
     count_out(customer, choice->quantity);
 }
 
-// Its choice cannot be had any more: another one, now or later, if there is one. It is out of standby when this is called.
-static struct allocate_verdict try_others(struct allocate_event *event, const struct choices *choices, size_t index,
+// Its choice cannot be had any more: another one, now or later, if there is one. It is out of standby when this is called; its own
+// choice is in the list as well, and cannot be had here either.
+static struct allocate_verdict try_others(struct allocate_event *event, const struct choices *choices,
                                           struct allocate_customer *customer)
 {
     struct allocate_verdict found;
     for (size_t i = 0; i < choices->count; i++) {
         const struct choice *choice = &choices->items[i];
-        if (i != index && allows(event, customer, choice) && serve_standby(event, choices, i, &found)) {
+        if (allows(event, customer, choice) && serve_standby(event, choices, i, &found)) {
             count_in(customer, choice->quantity);
             return found;
         }
@@ -276,7 +277,7 @@ static struct allocate_verdict try_others(struct allocate_event *event, const st
     for (size_t i = 0; i < choices->count; i++) {
         const struct choice *choice = &choices->items[i];
         struct allocate_tier *tier = find_tier(event, choice->tier);
-        if (i != index && tier && allows(event, customer, choice) && may_come_back(tier, choice)) {
+        if (tier && allows(event, customer, choice) && may_come_back(tier, choice)) {
             count_in(customer, choice->quantity);
             return stand_by(tier, i);
         }
@@ -308,7 +309,7 @@ struct allocate_verdict allocate_standby(struct allocate_event *event, const str
     if (tier && may_come_back(tier, waits_for))
         return stays;
     end_standby(event, waits_for, customer);
-    return try_others(event, choices, choice, customer);
+    return try_others(event, choices, customer);
 }
 
 // ---------------------------------------------------------------- giving back

@@ -6,8 +6,8 @@
 
 #include "booking-worker/meters.h"
 #include "booking-worker/queue.h"
-#include "booking-worker/sell_out.h"
 #include "booking-worker/settings.h"
+#include "booking-worker/sweep.h"
 #include "common/log.h"
 #include "common/ops.h"
 #include "common/program.h"
@@ -26,14 +26,15 @@ static const char summary[] =
 struct parts {
     struct stop stop;
     struct queue *queues[TOPOLOGY_BOOKING_QUEUES];
-    struct sweeper *sweeper;
+    struct sweep *sweep;
+    struct sweeper *sweeper; // of the outbox
     struct ops *ops;
 };
 
 static bool is_ready(void *context, struct buffer *missing)
 {
     const struct parts *parts = context;
-    bool mysql = true, rabbitmq = true;
+    bool mysql = sweep_has_mysql(parts->sweep), rabbitmq = true;
     for (unsigned i = 0; i < TOPOLOGY_BOOKING_QUEUES; i++) {
         mysql = mysql && queue_has_mysql(parts->queues[i]);
         rabbitmq = rabbitmq && queue_has_rabbitmq(parts->queues[i]);
@@ -66,11 +67,12 @@ static int start(struct parts *parts)
     const struct sweeper_options sweeping = {
         .config = &settings.common,
         .program = "booking-worker",
-        .mend = sell_out_full_events,
     };
     int result = stop_init(&parts->stop);
     if (!result)
         result = start_queues(parts);
+    if (!result)
+        result = sweep_start(&settings, &parts->stop, &parts->sweep);
     if (!result)
         result = sweeper_start(&sweeping, &parts->stop, &parts->sweeper);
     if (result) {
@@ -91,6 +93,7 @@ static void stop(struct parts *parts)
         stop_ask(&parts->stop);
     for (unsigned i = 0; i < TOPOLOGY_BOOKING_QUEUES; i++)
         queue_join(parts->queues[i]);
+    sweep_join(parts->sweep);
     sweeper_join(parts->sweeper);
     stop_done(&parts->stop);
 }

@@ -10,15 +10,13 @@
 #include <string.h>
 
 #include "booking-worker/booker.h"
-#include "booking-worker/meters.h"
+#include "booking-worker/sell_out.h"
 #include "booking-worker/store.h"
 #include "booking-worker/task.h"
 #include "common/clock.h"
-#include "common/lifecycle.h"
 #include "common/link.h"
 #include "common/log.h"
 #include "common/outbox.h"
-#include "common/topology.h"
 
 #define MS_NS INT64_C(1000000)
 #define PREFETCH_MIN 1024
@@ -28,7 +26,6 @@
 #define CONFIRM_TIMEOUT_MS 3000
 #define ATTEMPTS_MAX 5 // to book one message alone
 #define REFERENCE_TRIES_MAX 5
-#define ACTOR "booking-worker"
 
 struct queue {
     const struct settings *settings;
@@ -149,39 +146,16 @@ static void take_confirms(struct queue *queue)
 
 // ---------------------------------------------------------------- selling out
 
-// Tells admission, which ends all open orders at once. Lost: the versions are looked at once a second anyway.
-static void knock(struct queue *queue, const char *slug, uint64_t version)
+// What fails here is made up for by the sweep.
+static void sell_out(struct queue *queue, const struct booker_result *found)
 {
-    struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
-    struct message *message = queue->scratch;
-    message->type = MESSAGE_EVENT_CHANGED;
-    memcpy(message->event_changed.slug, slug, SLUG_BYTES);
-    message->event_changed.version = version;
-    message_write(message, &text);
-    const struct bus_message out = {
-        .exchange = TOPOLOGY_CONTROL,
-        .routing_key = "",
-        .body = text.data,
-        .body_bytes = text.bytes,
-        .type = message_type_name(message->type),
-    };
-    if (text.failed || !queue->link.bus)
-        return;
-    int result = bus_publish(queue->link.bus, &out, NULL);
-    queue->has_unconfirmed = true;
-    if (result)
-        lose_bus(queue, result);
-}
-
-// What fails here is made up for by the sweeper.
-static void sell_out(struct queue *queue, const char *slug)
-{
-    struct lifecycle_change change;
-    if (lifecycle_apply(queue->link.db, slug, LIFECYCLE_DO_SELL_OUT, ACTOR, NULL, &change) ||
-        change.before == change.after)
-        return;
-    log_info("sold_out", LOG_S("slug", slug), LOG_U("version", change.version));
-    knock(queue, slug, change.version);
+    bool is_told;
+    int told;
+    if (sell_out_or_again(queue->link.db, queue->link.bus, queue->scratch, found, &is_told, &told))
+        log_debug("state_left_to_the_sweep", LOG_S("slug", found->slug));
+    queue->has_unconfirmed = queue->has_unconfirmed || is_told;
+    if (told)
+        lose_bus(queue, told);
 }
 
 // ---------------------------------------------------------------- booking
@@ -227,8 +201,7 @@ static bool book(struct queue *queue, struct task *const *tasks, size_t count)
         if (result == 0) {
             link_db_works(&queue->link);
             publish(queue);
-            if (done.is_sold_out)
-                sell_out(queue, done.slug);
+            sell_out(queue, &done);
             return true;
         }
         if (result == ERROR_INVALID && count > 1)
@@ -395,7 +368,14 @@ static int prepare(struct queue *queue)
     queue->scratch = calloc(1, sizeof(*queue->scratch));
     if (!queue->ring || !queue->batch || !queue->group || !queue->scratch)
         return ERROR_MEMORY;
-    int result = booker_new(queue->name, batch_max, (uint64_t)queue->settings->test_crash_place, &queue->booker);
+    const struct booker_options options = {
+        .queue = queue->name,
+        .batch_max = batch_max,
+        .needs_payment = queue->settings->common.payment_provider != PAYMENT_NONE,
+        .crash_place = (uint64_t)queue->settings->test_crash_place,
+        .crash_sweep_place = (uint64_t)queue->settings->test_crash_sweep_place,
+    };
+    int result = booker_new(&options, &queue->booker);
     return result ? result : outbox_new(&queue->outbox);
 }
 

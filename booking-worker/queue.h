@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 #include "booking-worker/settings.h"
-#include "common/stop.h"
 #include "common/error.h"
+#include "common/stop.h"
 
 struct queue;
 

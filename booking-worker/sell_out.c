@@ -1,29 +1,52 @@
 // SPDX-License-Identifier: Apache-2.0
-// See sell_out.h. The usual way is booker.c's: the batch that takes the last place.
+// See sell_out.h. Whether it is so is judged once more under the locks of the change.
 #include "booking-worker/sell_out.h"
 
+#include <string.h>
+
+#include "common/buffer.h"
 #include "common/lifecycle.h"
 #include "common/log.h"
+#include "common/topology.h"
 
-#define EVENTS_MAX 100
+#define ACTOR "booking-worker"
 
-// Admission sees the new version within a second, so nobody needs to knock.
-int sell_out_full_events(struct db *db)
+static int tell(struct bus *bus, struct message *message, const char *slug, uint64_t version)
 {
-    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
-    int result = db_read(db,
-                         "SELECT e.slug FROM events e WHERE e.state IN ('open', 'paused')"
-                         " AND EXISTS (SELECT 1 FROM tiers t WHERE t.event_id = e.id)"
-                         " AND NOT EXISTS (SELECT 1 FROM tiers t WHERE t.event_id = e.id"
-                         " AND (t.held > 0 OR t.sold < t.capacity)) LIMIT 100",
-                         NULL, 0, EVENTS_MAX, &rows);
-    for (size_t i = 0; i < db_rows_count(rows) && result == 0; i++) {
-        struct lifecycle_change change;
-        result = lifecycle_apply(db, db_string(rows, i, 0), LIFECYCLE_DO_SELL_OUT, "booking-worker", NULL, &change);
-        if (result == 0 && change.before != change.after)
-            log_info("sold_out", LOG_S("slug", db_string(rows, i, 0)), LOG_U("version", change.version));
-        if (result == ERROR_CONFLICT || result == ERROR_NOT_FOUND)
-            result = 0;
+    struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
+    message->type = MESSAGE_EVENT_CHANGED;
+    memcpy(message->event_changed.slug, slug, SLUG_BYTES);
+    message->event_changed.version = version;
+    message_write(message, &text);
+    const struct bus_message out = {
+        .exchange = TOPOLOGY_CONTROL,
+        .routing_key = "",
+        .body = text.data,
+        .body_bytes = text.bytes,
+        .type = message_type_name(message->type),
+    };
+    return text.failed ? ERROR_MEMORY : bus_publish(bus, &out, NULL);
+}
+
+int sell_out_or_again(struct db *db, struct bus *bus, struct message *scratch, const struct booker_result *found,
+                      bool *ret_told, int *ret_bus)
+{
+    struct lifecycle_change change;
+    *ret_told = false;
+    *ret_bus = 0;
+    if (!found->is_sold_out && !found->is_on_sale_again)
+        return 0;
+    int result = lifecycle_apply(db, found->slug, found->is_sold_out ? LIFECYCLE_DO_SELL_OUT : LIFECYCLE_DO_SELL_AGAIN,
+                                 ACTOR, NULL, &change);
+    if (result == ERROR_CONFLICT || result == ERROR_NOT_FOUND)
+        return 0; // something has changed since
+    if (result || change.before == change.after)
+        return result;
+    log_info(found->is_sold_out ? "sold_out" : "on_sale_again", LOG_S("slug", found->slug),
+             LOG_S("state", lifecycle_state_name(change.after)), LOG_U("version", change.version));
+    if (bus) {
+        *ret_bus = tell(bus, scratch, found->slug, change.version);
+        *ret_told = true;
     }
-    return result;
+    return 0;
 }

@@ -13,6 +13,10 @@ const struct config_key settings_keys[] = {
      .unit = "milliseconds", .help = "How long after the first order of a batch more are waited for."},
     {"booking-worker", "test_crash_place", CONFIG_INT, FIELD(test_crash_place), .default_text = "0", .min = 0,
      .max = INT64_MAX, .help = "For tests: the worker ends itself right before it books this place; 0: never."},
+    {"booking-worker", "test_crash_sweep_place", CONFIG_INT, FIELD(test_crash_sweep_place), .default_text = "0",
+     .min = 0, .max = INT64_MAX,
+     .help = "For tests: the worker ends itself right before it commits what comes back from this place, or goes to it "
+             "from standby; 0: never."},
 };
 const size_t settings_key_count = sizeof(settings_keys) / sizeof(settings_keys[0]);
 

@@ -11,7 +11,7 @@
 struct settings {
     struct common_config common; // first, as config.h asks
     int64_t batch_max, batch_ms;
-    int64_t test_crash_place; // 0: never
+    int64_t test_crash_place, test_crash_sweep_place; // 0: never
 };
 
 extern const struct config_key settings_keys[];

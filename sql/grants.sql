@@ -59,6 +59,8 @@ GRANT SELECT, UPDATE (held, sold, standby, taken_version) ON tiers;
 GRANT SELECT ON seats;
 GRANT SELECT, INSERT, DELETE ON taken_seats;
 GRANT SELECT, UPDATE (told), DELETE ON freeings;
+-- What becomes of a booking after it was made: held from standby, expired.
+GRANT INSERT ON order_log;
 -- Gives an order back for another release; never changes what was wanted.
 GRANT SELECT, UPDATE (published, release_no) ON orders;
 -- Whose a booking is never changes.

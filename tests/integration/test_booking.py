@@ -328,9 +328,9 @@ def test_messages_that_say_nothing_useful(booth):
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "{}", json.dumps([choice(quantity=1) | {"quantity": 2}]),
-                                  json.dumps([choice(seats=["A-1"])]), json.dumps([choice("stalls")]),
+                                  json.dumps([choice(seats=["A-1"])]), json.dumps([choice("stalls", seats=["A-3", "A-3"])]),
                                   json.dumps([choice()] * 5), '[{"tier":'],
-                         ids=["empty", "null", "none", "object", "other-sum", "seats", "seated", "five", "half"])
+                         ids=["empty", "null", "none", "object", "other-sum", "seats", "other-seats", "five", "half"])
 def test_orders_that_say_nothing_useful(booth_module, text):
     booth = booth_module
     booth.stack.expect_errors("condemned")

@@ -14,10 +14,19 @@ static bool is_ordinary_and_free(const struct seating_cell *cell)
     return !cell->is_taken && cell->kind == SEAT_ORDINARY;
 }
 
+static void count_runs(struct seating *hall, const struct seating_row *row, int change)
+{
+    for (uint32_t i = 0; i < row->run_count; i++) {
+        uint32_t length = row->runs[i].length;
+        hall->run_counts[length < SEATS_IN_ORDER_MAX ? length : SEATS_IN_ORDER_MAX] += (uint32_t)change;
+    }
+}
+
 // Finds the row's runs anew.
 static void remember_runs(struct seating *hall, struct seating_row *row)
 {
     const struct seating_cell *seats = hall->seats + row->first;
+    count_runs(hall, row, -1);
     row->run_count = row->longest = 0;
     row->lengths = 0;
     for (uint32_t at = 0; at < row->count;) {
@@ -35,6 +44,7 @@ static void remember_runs(struct seating *hall, struct seating_row *row)
             row->longest = length;
         at = end;
     }
+    count_runs(hall, row, 1);
 }
 
 static void count_free(struct seating *hall, struct seating_row *row, enum seat_kind kind, int change)

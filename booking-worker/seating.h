@@ -11,8 +11,9 @@
 //   3. two rows: a group each in two neighbouring rows. Pairs of rows where nobody sits alone come first, then those where no
 //      seat is stranded, then the better rows. Within the pair: as few columns apart as can be (none when they overlap),
 //      then groups as even as can be, then nearest to the middle, both distances added up;
-//   4. few groups: as few runs as possible, then the rows as near to each other as can be, then the best rows. The longest runs are filled, and
-//      who is left over gets part of the shortest run that is long enough. It always finds seats when there are enough.
+//   4. few groups: as few runs as possible, then the rows as near to each other as can be, then the best rows. The longest runs are
+//      filled, and who is left over gets part of the shortest run that is long enough; but nobody sits alone if these runs
+//      allow it. This rule always finds seats when there are enough.
 // Unless a rule says otherwise the best row wins, and within a row what is nearest to its middle; then the lower number.
 //
 // Whoever needs wheelchair places or companions' seats gets just so many of them; nobody else gets one, and nobody at all gets a blocked

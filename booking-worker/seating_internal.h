@@ -39,6 +39,7 @@ struct seating {
     struct seating_row **rows_by_name;
     struct seating_run *runs; // room for the runs of all rows
     uint32_t free_count[SEATING_KINDS];
+    uint32_t run_counts[SEATS_IN_ORDER_MAX + 1]; // by length; the last one: of that length and longer
 };
 
 // A rule: the seats it finds, in any order. False: it finds none.

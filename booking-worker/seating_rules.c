@@ -259,19 +259,27 @@ struct rows {
     size_t first, last;
 };
 
+// Of the whole hall.
+static struct lengths lengths_of(const struct seating *hall, uint32_t count)
+{
+    struct lengths lengths = {.longest = count};
+    for (uint32_t length = 1; length <= SEATS_IN_ORDER_MAX; length++)
+        lengths.count[cut(&lengths, length)] += hall->run_counts[length];
+    return lengths;
+}
+
 // The fewest rows next to each other that hold the party in as few runs as the whole hall does; the first ones of those. Leaves
 // their lengths in *lengths.
 static bool find_rows(const struct seating *hall, uint32_t count, struct lengths *lengths, struct rows *ret)
 {
-    *lengths = (struct lengths){.longest = count};
-    for (size_t i = 0; i < hall->row_count; i++)
-        add_row(lengths, &hall->rows[i]);
+    *lengths = lengths_of(hall, count);
     uint32_t fewest = runs_needed(lengths);
     if (fewest == 0)
         return false;
     struct lengths window = {.longest = count};
     size_t best = SIZE_MAX, first = 0;
-    for (size_t last = 0; last < hall->row_count; last++) {
+    // A single row cannot be bettered.
+    for (size_t last = 0; last < hall->row_count && best > 0; last++) {
         add_row(&window, &hall->rows[last]);
         while (hall->rows[last].run_count > 0 && runs_needed(&window) == fewest) {
             if (last - first < best) {
@@ -326,19 +334,25 @@ static uint32_t place_in_run(const struct seating *hall, const struct seating_ru
     return first;
 }
 
-// Fills whole runs and finds where those who are left over fit best. Returns how many were given seats.
-static uint32_t fill_runs(const struct seating *hall, struct rows rows, struct filled filled, uint32_t count,
-                          uint32_t *ret)
+#define NONE_TO_SPARE UINT32_MAX
+
+// Fills whole runs. Returns how many were given seats. *ret_spare: which of these seats may be given up so that nobody
+// beside it sits alone; NONE_TO_SPARE.
+static uint32_t fill_runs(const struct seating *hall, struct rows rows, struct filled filled, uint32_t *ret,
+                          uint32_t *ret_spare)
 {
     uint32_t given = 0;
+    *ret_spare = NONE_TO_SPARE;
     for (size_t i = rows.first; i <= rows.last; i++) {
         const struct seating_row *row = &hall->rows[i];
         for (uint32_t j = 0; j < row->run_count; j++) {
-            if (!is_filled(&filled, row->runs[j].length))
+            const struct seating_run *run = &row->runs[j];
+            if (!is_filled(&filled, run->length))
                 continue;
-            assert(given + row->runs[j].length <= count);
-            give(row->runs[j].first, row->runs[j].length, ret + given);
-            given += row->runs[j].length;
+            give(run->first, run->length, ret + given);
+            given += run->length;
+            if (run->length > 2)
+                *ret_spare = given - 1;
         }
     }
     return given;
@@ -368,7 +382,9 @@ bool seating_few_groups(const struct seating *hall, const struct seating_party *
     if (!find_rows(hall, party->count, &lengths, &rows))
         return false;
     struct filled filled = longest_runs(&lengths, runs_needed(&lengths) - 1);
-    uint32_t given = fill_runs(hall, rows, filled, party->count, ret);
+    uint32_t spare, given = fill_runs(hall, rows, filled, ret, &spare);
+    if (party->count - given == 1 && spare != NONE_TO_SPARE && shortest_run(hall, rows, filled, 2))
+        ret[spare] = ret[--given]; // two are left over then, and sit together
     uint32_t left_over = party->count - given;
     const struct seating_run *run = shortest_run(hall, rows, filled, left_over);
     assert(run);

@@ -26,6 +26,12 @@ enum check_rule {
     CHECK_ORDER_WRONG, // an order of other tickets, or of another amount, than was asked for
     CHECK_ORDER_BACK, // (attempt, revision) fell, or one revision said two things
     CHECK_ORDER_LOST, // there is no order, after it was acknowledged
+    CHECK_STATE_WRONG, // a state to which nothing leads from the one before
+    CHECK_HOLD_WRONG, // a hold without an end, or one that shrinks; more time that is none
+    CHECK_SEAT_WRONG, // other seats than were asked for or held, or not as many as tickets
+    CHECK_SEAT_TWICE, // two visitors with one seat
+    CHECK_STANDBY_ORDER, // served from standby past somebody with an earlier place who would have fitted
+    CHECK_NOT_PAID, // confirmed, and not paid in time
     CHECK_FINAL_CHANGED, // two ends of one attempt, or an end that was none
     CHECK_REFERENCE_TWICE, // two visitors with one reference
     CHECK_NO_OUTCOME, // an order that was acknowledged and never ended, though its visitor was let in
@@ -62,6 +68,8 @@ struct check_counts {
     uint64_t ordered; // visitors who have an order
     uint64_t orders[ORDER_STATE_COUNT]; // by what their visitors were last told
     uint64_t sold; // tickets of those that are confirmed
+    uint64_t seated, split; // of the confirmed: those with seats; those whose seats are not all neighbours
+    uint64_t paid; // visitors who paid at the desk
 };
 void check_count(const struct check *check, struct check_counts *ret);
 

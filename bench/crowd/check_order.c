@@ -38,16 +38,27 @@ static uint64_t fingerprint(const char *tier, uint64_t quantity, uint64_t amount
     return hash;
 }
 
+// FNV-1a over the name of a tier.
+static uint64_t print_tier(const char *tier)
+{
+    return fingerprint(tier, 0, 0);
+}
+
 // Wishes
 
 static void add_wish(struct check_order *order, const struct told *told)
 {
     struct check_wish wish = {.count = (uint8_t)told->choice_count};
-    for (size_t i = 0; i < told->choice_count; i++)
+    for (size_t i = 0; i < told->choice_count; i++) {
         wish.choices[i] = fingerprint(told->choices[i].tier, told->choices[i].quantity, told->choices[i].amount);
+        wish.seats[i] = told->choices[i].seats;
+    }
+    order->has_needs = order->has_needs || told->has_needs;
+    order->has_alternatives = order->has_alternatives || told->choice_count > 1;
     struct check_wish *last = order->wish_count > 0 ? &order->wishes[order->wish_count - 1] : NULL;
     if (last && !last->acknowledged && last->count == wish.count &&
-        memcmp(last->choices, wish.choices, sizeof wish.choices) == 0) {
+        memcmp(last->choices, wish.choices, sizeof wish.choices) == 0 &&
+        memcmp(last->seats, wish.seats, sizeof wish.seats) == 0) {
         last->again = true;
         return;
     }
@@ -82,6 +93,19 @@ static bool is_wished(const struct check_order *order, uint64_t print, bool firs
     return order->forgot;
 }
 
+// Who named seats gets these and no others; who named none is told of none before some are given.
+static bool are_seats_wished(const struct check_order *order, const struct told_order *told, uint64_t print, bool given)
+{
+    for (size_t i = 0; i < order->wish_count; i++) {
+        size_t count = given ? order->wishes[i].count : 1;
+        for (size_t k = 0; k < count; k++)
+            if (order->wishes[i].choices[k] == print &&
+                (order->wishes[i].seats[k] == told->seats || (given && order->wishes[i].seats[k] == 0)))
+                return true;
+    }
+    return order->forgot;
+}
+
 // What is told
 
 static enum check_rule judge_content(const struct check_order *order, const struct told_order *told, uint64_t print,
@@ -95,6 +119,41 @@ static enum check_rule judge_content(const struct check_order *order, const stru
                         order_state_name(told->state), told->quantity, told->tier, told->amount);
     if (given && !told->reference[0])
         return complain(to, CHECK_ORDER_WRONG, "is told %s without a reference", order_state_name(told->state));
+    if (!are_seats_wished(order, told, print, given))
+        return complain(to, CHECK_SEAT_WRONG, "is told %s with other seats than were asked for",
+                        order_state_name(told->state));
+    if (told->seat_count > 0 && told->seat_count != told->quantity)
+        return complain(to, CHECK_SEAT_WRONG, "is told %s with %" PRIu32 " seats for %" PRIu64 " tickets",
+                        order_state_name(told->state), told->seat_count, told->quantity);
+    return CHECK_RULE_COUNT;
+}
+
+// Whether one state leads to the other, by whatever way, without an operator.
+static bool may_come_to(enum order_state from, enum order_state to)
+{
+    unsigned reached = 1u << from, before = 0;
+    while (reached != before) {
+        before = reached;
+        for (enum order_state state = 0; state < ORDER_STATE_COUNT; state++)
+            for (enum order_state next = 0; next < ORDER_STATE_COUNT; next++)
+                if ((before & 1u << state) && order_may_become(state, next, ORDER_BY_SYSTEM))
+                    reached |= 1u << next;
+    }
+    return (reached & 1u << to) != 0;
+}
+
+static enum check_rule judge_hold(const struct check_order *order, const struct told_order *told,
+                                  const struct complaint *to)
+{
+    bool same_attempt = order->known && told->attempt == order->told.attempt;
+    if (order_may_lapse(told->state) != (told->pay_until_us != TOLD_NO_TIME))
+        return complain(to, CHECK_HOLD_WRONG, "is told %s %s a time to pay until", order_state_name(told->state),
+                        told->pay_until_us == TOLD_NO_TIME ? "without" : "with");
+    if (!same_attempt || told->pay_until_us == TOLD_NO_TIME || order->pay_until_us == TOLD_NO_TIME)
+        return CHECK_RULE_COUNT;
+    if (told->pay_until_us < order->pay_until_us)
+        return complain(to, CHECK_HOLD_WRONG, "may pay %.3f s less long than before",
+                        (double)(order->pay_until_us - told->pay_until_us) / 1e6);
     return CHECK_RULE_COUNT;
 }
 
@@ -112,15 +171,30 @@ static enum check_rule judge_change(const struct check_order *order, const struc
     }
     if (order_is_final(order->state) && told->state != order->state)
         return complain(to, CHECK_FINAL_CHANGED, "was told %s, and now %s", from, state);
-    if (told->revision == order->told.revision && (told->state != order->state || print != order->print))
+    if (!may_come_to(order->state, told->state))
+        return complain(to, CHECK_STATE_WRONG, "was told %s, and now %s", from, state);
+    if (order_has_places(order->state) && order_has_places(told->state) && order->seats != told->seats)
+        return complain(to, CHECK_SEAT_WRONG, "was told %s, and is now told %s with other seats", from, state);
+    // Which choice somebody stands by for is known to MySQL, and not to the news of it.
+    bool same_tickets = print == order->print || told->state == ORDER_STANDBY;
+    if (told->revision == order->told.revision && (told->state != order->state || !same_tickets))
         return complain(to, CHECK_ORDER_BACK, "revision %" PRIu32 " was %s before, and is %s now, or of other tickets",
                         told->revision, from, state);
     return CHECK_RULE_COUNT;
 }
 
-static enum check_rule take_told(struct check_order *order, const struct told_order *told, struct check_version floor,
-                                 int64_t at_us, const struct complaint *to)
+// What is remembered for one attempt only.
+static void begin_attempt(struct check_order *order)
 {
+    order->asked_again = order->gives_back = false;
+    order->stands_by_us = order->first_pay_until_us = order->pay_until_us = order->paid_us = TOLD_NO_TIME;
+}
+
+static enum check_rule take_told(struct check_order *order, const struct told *line, struct check_version floor,
+                                 int64_t utc_us, const struct complaint *to)
+{
+    const struct told_order *told = &line->order;
+    int64_t at_us = line->at_us;
     const struct check_version version = {told->attempt, told->revision};
     uint64_t print = fingerprint(told->tier, told->quantity, told->amount);
     if (!order->asked)
@@ -135,23 +209,36 @@ static enum check_rule take_told(struct check_order *order, const struct told_or
     enum check_rule broken = late ? CHECK_RULE_COUNT : judge_content(order, told, print, to);
     if (broken == CHECK_RULE_COUNT && order->known && !late)
         broken = judge_change(order, told, print, to);
+    if (broken == CHECK_RULE_COUNT && !late)
+        broken = judge_hold(order, told, to);
     if (late || broken == CHECK_FINAL_CHANGED)
         return broken;
     if (!order->known)
         order->changed_us = at_us;
     if (!order->known || told->attempt != order->told.attempt)
-        order->asked_again = false;
+        begin_attempt(order);
     if (!order->known || is_below(order->told, version))
         order->told_us = at_us;
     order->known = true;
     order->state = told->state;
     order->quantity = told->quantity;
     order->print = print;
+    order->tier = print_tier(told->tier);
+    order->seat_count = told->seat_count;
+    order->groups = told->groups;
+    order->seats = told->seats;
+    if (told->state == ORDER_STANDBY && order->stands_by_us == TOLD_NO_TIME)
+        order->stands_by_us = utc_us;
+    if (order->first_pay_until_us == TOLD_NO_TIME)
+        order->first_pay_until_us = told->pay_until_us;
+    if (told->pay_until_us != TOLD_NO_TIME)
+        order->pay_until_us = told->pay_until_us;
     order->told = version;
     return broken;
 }
 
-static enum check_rule take_answer(struct check_order *order, const struct told *told, const struct complaint *to)
+static enum check_rule take_answer(struct check_order *order, const struct told *told, int64_t utc_us,
+                                   const struct complaint *to)
 {
     order->under_way = false;
     if (told->verb == TOLD_PUT) {
@@ -169,7 +256,13 @@ static enum check_rule take_answer(struct check_order *order, const struct told 
     if (told->verb == TOLD_DELETE && told->order.state != ORDER_CANCELLED)
         return complain(to, CHECK_ORDER_WRONG, "took the order back, and it is %s",
                         order_state_name(told->order.state));
-    return take_told(order, &told->order, order->answer_floor, told->at_us, to);
+    // More time may have been given by the time of the answer, and heard of on the stream.
+    if (told->verb == TOLD_MORE_TIME &&
+        (!order_may_lapse(told->order.state) || told->order.may_have_more_time ||
+         (told->order.attempt == order->told.attempt && told->order.pay_until_us <= order->first_pay_until_us)))
+        return complain(to, CHECK_HOLD_WRONG, "asked for more time, and is told %s without any",
+                        order_state_name(told->order.state));
+    return take_told(order, told, order->answer_floor, utc_us, to);
 }
 
 static enum check_rule take_refusal(struct check_order *order, const struct told *told, const struct complaint *to)
@@ -184,7 +277,8 @@ static enum check_rule take_refusal(struct check_order *order, const struct told
     return CHECK_RULE_COUNT;
 }
 
-enum check_rule check_order_take(struct check_order *order, const struct told *told, char *why, size_t why_bytes)
+enum check_rule check_order_take(struct check_order *order, const struct told *told, int64_t utc_us, char *why,
+                                 size_t why_bytes)
 {
     const struct complaint to = {why, why_bytes};
     switch (told->kind) {
@@ -193,22 +287,26 @@ enum check_rule check_order_take(struct check_order *order, const struct told *t
             order->asked = order->asked_again = true;
             add_wish(order, told);
         }
+        order->gives_back = order->gives_back || told->verb == TOLD_DELETE;
         order->under_way = true;
         order->asked_us = told->at_us;
         order->answer_floor = order->told;
         return CHECK_RULE_COUNT;
     case TOLD_ORDER_ANSWER:
-        return take_answer(order, told, &to);
+        return take_answer(order, told, utc_us, &to);
     case TOLD_ORDER_REFUSED:
         return take_refusal(order, told, &to);
     case TOLD_ORDER: {
         struct check_version floor = is_below(order->framed, order->stream_floor) ? order->stream_floor : order->framed;
         const struct check_version version = {told->order.attempt, told->order.revision};
-        enum check_rule broken = take_told(order, &told->order, floor, told->at_us, &to);
+        enum check_rule broken = take_told(order, told, floor, utc_us, &to);
         if (is_below(order->framed, version))
             order->framed = version;
         return broken;
     }
+    case TOLD_PAYS:
+        order->paid_us = utc_us;
+        return CHECK_RULE_COUNT;
     case TOLD_CLOSED:
     case TOLD_LOST:
         // The next stream begins with what is known by now, or something newer.

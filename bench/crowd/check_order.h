@@ -17,6 +17,7 @@
 // waiting room that was frozen may do them late. Choices are kept as fingerprints.
 struct check_wish {
     uint64_t choices[TOLD_CHOICES_MAX];
+    uint64_t seats[TOLD_CHOICES_MAX]; // 0: any
     uint8_t count;
     bool acknowledged, again; // sent more than once
 };
@@ -28,9 +29,18 @@ struct check_version { // of an order; a higher one is newer
 struct check_order {
     bool asked, under_way; // a PUT, ever; a request, now
     bool asked_again; // a PUT, since there is this attempt
+    bool has_needs, has_alternatives; // some order of this visitor had
     bool known; // there is an order, and `state` says what was last told of it
     enum order_state state;
     uint64_t quantity, print;
+    uint64_t tier; // fingerprint of its name
+    uint32_t seat_count, groups; // as in struct told_order
+    uint64_t seats;
+    // Of this attempt:
+    bool gives_back; // DELETE was asked for
+    int64_t stands_by_us; // when it was first told to stand by, in UTC; TOLD_NO_TIME: never
+    int64_t first_pay_until_us, pay_until_us; // TOLD_NO_TIME: none was told
+    int64_t paid_us; // at the desk, in UTC; TOLD_NO_TIME: not yet
     struct check_version told; // the newest of all
     struct check_version framed; // the newest on a stream
     struct check_version stream_floor, answer_floor; // what was known when the stream, the answer was asked for
@@ -43,7 +53,8 @@ struct check_order {
 };
 
 // Takes a line about the order, or one that ends a stream or a request. Returns the rule that it breaks, with the reason
-// in `why`, or CHECK_RULE_COUNT.
-enum check_rule check_order_take(struct check_order *order, const struct told *told, char *why, size_t why_bytes);
+// in `why`, or CHECK_RULE_COUNT. `utc_us` is when; TOLD_NO_TIME: the record does not say.
+enum check_rule check_order_take(struct check_order *order, const struct told *told, int64_t utc_us, char *why,
+                                 size_t why_bytes);
 
 #endif

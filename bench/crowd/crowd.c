@@ -183,6 +183,8 @@ static int set_stage(struct crowd *crowd)
         stage->link_count = options->room_count;
     (void)snprintf(stage->path, sizeof stage->path, "/v1/events/%s/line", options->slug);
     (void)snprintf(stage->order_path, sizeof stage->order_path, "/v1/events/%s/order", options->slug);
+    (void)snprintf(stage->more_time_path, sizeof stage->more_time_path, "%s/more-time", stage->order_path);
+    (void)snprintf(stage->seats_path, sizeof stage->seats_path, "/v1/events/%s/seats", options->slug);
     stage->run = (uint64_t)clock_utc_us();
     if (allow_descriptors(stage->link_count + stage->slow_link_count) != 0 || open_tls(crowd) != 0)
         return ERROR_PERMANENT;
@@ -190,6 +192,11 @@ static int set_stage(struct crowd *crowd)
         stage->record = fopen(options->record, "we");
         if (!stage->record)
             return complain(options->record, strerror(errno));
+    }
+    if (options->pay_to) {
+        stage->desk = fopen(options->pay_to, "ae");
+        if (!stage->desk)
+            return complain(options->pay_to, strerror(errno));
     }
     stage->check = check_new(report, crowd);
     crowd->links = links_new(&stage->loop, crowd->tls);
@@ -206,22 +213,31 @@ static int set_stage(struct crowd *crowd)
     return roles_give(stage, crowd->visitors) == 0 ? 0 : complain("the visitors", "out of memory");
 }
 
+static void begin_record(struct stage *stage)
+{
+    const struct options *options = stage->options;
+    char data[400], at[CLOCK_TEXT_BYTES];
+    struct told told = {.kind = TOLD_BEGIN,
+                        .visitors = options->visitors,
+                        .faults = options->faults,
+                        .patience_seconds = options->patience_seconds,
+                        .has_desk = stage->desk != NULL,
+                        .hold_seconds = options->hold_seconds};
+    stage->begun_ns = clock_monotonic_ns();
+    told.began_us = clock_utc_us();
+    (void)snprintf(data, sizeof data,
+                   "{\"visitors\":%" PRIu32 ",\"faults\":%s,\"patience\":%" PRId64
+                   ",\"event\":\"%s\",\"began\":\"%s\",\"desk\":%s,\"hold\":%" PRId64 "}",
+                   options->visitors, options->faults ? "true" : "false", options->patience_seconds, options->slug,
+                   clock_format_us(told.began_us, at), stage->desk ? "true" : "false", options->hold_seconds);
+    stage_told(stage, &told, data);
+}
+
 static void begin(struct crowd *crowd)
 {
     struct stage *stage = &crowd->stage;
     const struct options *options = stage->options;
-    char data[300], at[CLOCK_TEXT_BYTES];
-    struct told told = {.kind = TOLD_BEGIN,
-                        .visitors = options->visitors,
-                        .faults = options->faults,
-                        .patience_seconds = options->patience_seconds};
-    stage->begun_ns = clock_monotonic_ns();
-    (void)snprintf(data, sizeof data,
-                   "{\"visitors\":%" PRIu32 ",\"faults\":%s,\"patience\":%" PRId64
-                   ",\"event\":\"%s\",\"began\":\"%s\"}",
-                   options->visitors, options->faults ? "true" : "false", options->patience_seconds, options->slug,
-                   clock_format_us(clock_utc_us(), at));
-    stage_told(stage, &told, data);
+    begin_record(stage);
     uv_update_time(&stage->loop);
     for (uint32_t i = 0; i < options->visitors; i++) {
         crowd->visitors[i].link = i / options->per_connection;
@@ -260,6 +276,9 @@ static void show_orders(const struct check_counts *counts)
             before = ",";
         }
     (void)printf("; %" PRIu64 " tickets sold\n", counts->sold);
+    if (counts->seated > 0)
+        (void)printf("%" PRIu64 " parties with seats, %" PRIu64 " of them not all side by side\n", counts->seated,
+                     counts->split);
 }
 
 static void sum_up(struct crowd *crowd)
@@ -343,6 +362,8 @@ static void let_go(struct crowd *crowd)
     free(stage->links);
     free(stage->slow_links);
     (void)close_record(crowd);
+    if (stage->desk)
+        (void)fclose(stage->desk);
     check_free(stage->check);
     latency_done(&stage->join);
     latency_done(&stage->first_frame);

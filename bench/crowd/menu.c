@@ -80,6 +80,8 @@ int menu_read(const char *text, size_t bytes, const char *wanted, struct menu *r
             continue;
         if (read_tier(item, tier, problem, problem_bytes) != 0)
             return ERROR_INVALID;
+        tier->is_seated = json_is_true(json_object_get(item, "seated"));
+        menu.has_seats = menu.has_seats || tier->is_seated;
         menu.tier_count++;
     }
     if (wanted && menu.tier_count != count_of(wanted))
@@ -107,16 +109,66 @@ static json_t *choose(const struct menu_tier *tier, uint64_t quantity, uint64_t 
     return json_pack("{s:s,s:o}", "tier", tier->code, "tickets", tickets);
 }
 
+uint64_t menu_quantity(const struct menu *menu, const struct menu_wish *wish)
+{
+    if (wish->seat_count > 0)
+        return wish->seat_count;
+    return wish->quantity < menu->max_per_order ? wish->quantity : menu->max_per_order;
+}
+
+// Names the seats of the first choice. Who has named them need not say how many there are.
+static int name_seats(const struct menu_wish *wish, json_t *body, struct told_choice *ret)
+{
+    json_t *seats = json_array();
+    for (size_t i = 0; i < wish->seat_count; i++) {
+        (void)json_array_append_new(seats, json_string(wish->seats[i]));
+        ret->seats += told_seat_print(ret->tier, wish->seats[i]);
+    }
+    if (wish->random % 3 == 0)
+        (void)json_object_del(body, "quantity");
+    return json_object_set_new(body, "seats", seats) == 0 ? 0 : ERROR_MEMORY;
+}
+
+static json_t *make_needs(uint64_t quantity)
+{
+    return quantity > 1 ? json_pack("{s:i,s:i}", "wheelchair", 1, "companion", 1) : json_pack("{s:i}", "wheelchair", 1);
+}
+
+// What is recorded of an order: its choices with the amounts that are expected, its seats and needs.
+static char *make_asked(const struct menu_order *order, const json_t *body)
+{
+    json_t *choices = json_array();
+    json_t *asked CLEANUP(json_cleanup) =
+        json_pack("{s:s,s:o}", "method", told_verb_name(TOLD_PUT), "choices", choices);
+    for (size_t i = 0; i < order->choice_count; i++) {
+        const struct told_choice *choice = &order->choices[i];
+        json_t *item = json_pack("{s:s,s:I,s:I}", "tier", choice->tier, "quantity", (json_int_t)choice->quantity,
+                                 "amount", (json_int_t)choice->amount);
+        if (i == 0 && json_object_get(body, "seats"))
+            (void)json_object_set(item, "seats", json_object_get(body, "seats"));
+        (void)json_array_append_new(choices, item);
+    }
+    if (json_object_get(body, "needs"))
+        (void)json_object_set(asked, "needs", json_object_get(body, "needs"));
+    return json_dumps(asked, JSON_COMPACT);
+}
+
 int menu_choose(const struct menu *menu, const struct menu_wish *wish, struct menu_order *ret)
 {
     struct menu_order order = {0};
-    uint64_t quantity = wish->quantity < menu->max_per_order ? wish->quantity : menu->max_per_order;
-    size_t first = (size_t)(wish->random % menu->tier_count);
+    uint64_t quantity = menu_quantity(menu, wish);
+    size_t first = wish->seat_count > 0 ? wish->seat_tier : (size_t)(wish->random % menu->tier_count);
     json_t *body CLEANUP(json_cleanup) =
         choose(&menu->tiers[first], quantity, wish->random / 8, &order.choices[order.choice_count++]);
-    if (wish->alternatives && menu->tier_count > 1) {
+    if (wish->seat_count > 0 && name_seats(wish, body, &order.choices[0]) != 0)
+        return ERROR_MEMORY;
+    order.has_needs = wish->wheelchair && menu->tiers[first].is_seated;
+    if (order.has_needs && json_object_set_new(body, "needs", make_needs(quantity)) != 0)
+        return ERROR_MEMORY;
+    if (wish->alternatives && (menu->tier_count > 1 || wish->seat_count > 0)) {
         json_t *others = json_array();
-        for (size_t i = 1; i < menu->tier_count; i++)
+        for (size_t i = wish->seat_count > 0 ? 0 : 1; i < menu->tier_count && order.choice_count < TOLD_CHOICES_MAX;
+             i++)
             (void)json_array_append_new(others, choose(&menu->tiers[(first + i) % menu->tier_count], quantity,
                                                        wish->random / 8 + i, &order.choices[order.choice_count++]));
         if (json_object_set_new(body, "alternatives", others) != 0)
@@ -125,8 +177,11 @@ int menu_choose(const struct menu *menu, const struct menu_wish *wish, struct me
     if (json_object_set_new(body, "email", json_string(wish->email)) != 0)
         return ERROR_MEMORY;
     order.body = json_dumps(body, JSON_COMPACT);
-    if (!order.body)
+    order.asked = make_asked(&order, body);
+    if (!order.body || !order.asked) {
+        menu_order_done(&order);
         return ERROR_MEMORY;
+    }
     *ret = order;
     return 0;
 }
@@ -136,5 +191,6 @@ void menu_order_done(struct menu_order *order)
     if (!order)
         return;
     free(order->body);
-    order->body = NULL;
+    free(order->asked);
+    order->body = order->asked = NULL;
 }

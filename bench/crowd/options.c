@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "bench/crowd/told.h"
+#include "common/seat.h"
 
 #define CONNECT_TIMEOUT_MS 5000
 // Each has a stream, and at times a request about the order; a waiting room allows 128 at once.
@@ -34,6 +35,7 @@ void options_help(void)
         "  --orders N%           order (100%)\n"
         "  --tiers CODE,…        what is ordered, up to 4 tiers (the event's first)\n"
         "  --tickets N           1 to so many tickets an order (4)\n"
+        "  --party N,N-N,…       or so many, each number as often as the others: 2,4-6\n"
         "  --order-within N      who waits orders within so many seconds (5)\n"
         "Of those who order:\n"
         "  --change N%           order other tickets after that (0%)\n"
@@ -41,7 +43,18 @@ void options_help(void)
         "  --in-turn N%          order only when they are let in (0%)\n"
         "  --alternatives N%     would take the other tiers too (0%)\n"
         "  --again N%            order once more if they got nothing and the turn still runs (0%)\n"
-        "  --same-customer N%    share e-mail addresses, four of them one (0%)\n\n"
+        "  --same-customer N%    share e-mail addresses, four of them one (0%)\n"
+        "  --named N%            choose seats by name, from those that are free just then (0%)\n"
+        "  --wheelchair N%       need a wheelchair place, and a companion's seat if they are not alone (0%)\n"
+        "What they do about a hold:\n"
+        "  --pay-to FILE         the seller's desk: the place of each who pays is written there, one a line. Without it\n"
+        "                        nobody pays. With it nothing may be confirmed but what was paid for in time\n"
+        "  --pay-within N        they decide within so many seconds (2)\n"
+        "  --never-pay N%        let it run out (0%)\n"
+        "  --pay-late N%         pay when it has run out (0%)\n"
+        "  --cancel N%           give back what they hold, or stand by for (0%)\n"
+        "  --more-time N%        ask for more time first (0%)\n"
+        "  --hold N              holds are so many seconds long; then the order of standby is judged too\n\n"
         "  --per-connection N    visitors on a connection (20; up to 60)\n"
         "  --seconds N           ends after that, whoever still waits (120; up to 1000000)\n"
         "  --patience N          nobody waits longer for an outcome, in seconds (30; up to 1000000)\n"
@@ -147,6 +160,21 @@ static int read_option(const struct option *options, size_t count, int argc, cha
     return 0;
 }
 
+// The sizes of parties, as a list or as a highest one.
+static int read_parties(const char *list, uint64_t highest, struct options *options, char *problem,
+                        size_t problem_bytes)
+{
+    char why[200];
+    if (!list)
+        for (uint16_t i = 0; i < highest; i++)
+            options->parties[options->party_count++] = (uint16_t)(i + 1);
+    else if (seat_range_read(list, options->parties, &options->party_count, why, sizeof why) != 0) {
+        (void)snprintf(problem, problem_bytes, "--party: %s", why);
+        return ERROR_INVALID;
+    }
+    return 0;
+}
+
 // What is wrong with the options together; NULL: nothing.
 static const char *contradiction(const struct options *options, int argc)
 {
@@ -160,6 +188,10 @@ static const char *contradiction(const struct options *options, int argc)
         return "--leave, --reconnect and --slow are more than 100% together";
     if (options->change_percent + options->take_back_percent + options->in_turn_percent > 100)
         return "--change, --take-back and --in-turn are more than 100% together";
+    if (options->named_percent + options->wheelchair_percent > 100)
+        return "--named and --wheelchair are more than 100% together";
+    if (options->never_pay_percent + options->pay_late_percent + options->cancel_percent > 100)
+        return "--never-pay, --pay-late and --cancel are more than 100% together";
     if (options->insecure && options->ca)
         return "--insecure and --ca exclude each other";
     return NULL;
@@ -170,7 +202,9 @@ int options_read(int argc, char **argv, struct options *ret, char *problem, size
     struct options options = {0};
     uint64_t visitors = 100, rate = 0, per_connection = 20, leave = 0, reconnect = 0, slow = 0, seconds = 120, seed = 1;
     uint64_t orders = 100, change = 0, take_back = 0, in_turn = 0, alternatives = 0, again = 0, same = 0, tickets = 4;
-    uint64_t within = 5, patience = 30;
+    uint64_t within = 5, patience = 30, named = 0, wheelchair = 0, never_pay = 0, pay_late = 0, cancel = 0;
+    uint64_t more_time = 0, pay_within = 2, hold = 0;
+    const char *party = NULL;
     const struct option table[] = {
         {.name = "--visitors", .number = &visitors, .min = 1, .max = TOLD_VISITORS_MAX},
         {.name = "--rate", .number = &rate, .max = 1000000},
@@ -179,7 +213,8 @@ int options_read(int argc, char **argv, struct options *ret, char *problem, size
         {.name = "--slow", .number = &slow, .max = 100, .percent = true},
         {.name = "--orders", .number = &orders, .max = 100, .percent = true},
         {.name = "--tiers", .text = &options.tiers},
-        {.name = "--tickets", .number = &tickets, .min = 1, .max = 1000},
+        {.name = "--tickets", .number = &tickets, .min = 1, .max = OPTIONS_PARTIES_MAX},
+        {.name = "--party", .text = &party},
         {.name = "--order-within", .number = &within, .max = 100000},
         {.name = "--change", .number = &change, .max = 100, .percent = true},
         {.name = "--take-back", .number = &take_back, .max = 100, .percent = true},
@@ -187,6 +222,15 @@ int options_read(int argc, char **argv, struct options *ret, char *problem, size
         {.name = "--alternatives", .number = &alternatives, .max = 100, .percent = true},
         {.name = "--again", .number = &again, .max = 100, .percent = true},
         {.name = "--same-customer", .number = &same, .max = 100, .percent = true},
+        {.name = "--named", .number = &named, .max = 100, .percent = true},
+        {.name = "--wheelchair", .number = &wheelchair, .max = 100, .percent = true},
+        {.name = "--never-pay", .number = &never_pay, .max = 100, .percent = true},
+        {.name = "--pay-late", .number = &pay_late, .max = 100, .percent = true},
+        {.name = "--cancel", .number = &cancel, .max = 100, .percent = true},
+        {.name = "--more-time", .number = &more_time, .max = 100, .percent = true},
+        {.name = "--pay-to", .text = &options.pay_to},
+        {.name = "--pay-within", .number = &pay_within, .max = 100000},
+        {.name = "--hold", .number = &hold, .max = TOLD_HOLD_MAX},
         {.name = "--per-connection", .number = &per_connection, .min = 1, .max = PER_CONNECTION_MAX},
         {.name = "--seconds", .number = &seconds, .min = 1, .max = 1000000},
         {.name = "--patience", .number = &patience, .min = 1, .max = TOLD_PATIENCE_MAX},
@@ -219,11 +263,20 @@ int options_read(int argc, char **argv, struct options *ret, char *problem, size
     options.alternatives_percent = (uint32_t)alternatives;
     options.again_percent = (uint32_t)again;
     options.same_customer_percent = (uint32_t)same;
-    options.tickets = (uint32_t)tickets;
+    options.named_percent = (uint32_t)named;
+    options.wheelchair_percent = (uint32_t)wheelchair;
+    options.never_pay_percent = (uint32_t)never_pay;
+    options.pay_late_percent = (uint32_t)pay_late;
+    options.cancel_percent = (uint32_t)cancel;
+    options.more_time_percent = (uint32_t)more_time;
+    options.pay_seconds = (int64_t)pay_within;
+    options.hold_seconds = (int64_t)hold;
     options.order_seconds = (int64_t)within;
     options.patience_seconds = (int64_t)patience;
     options.seconds = (int64_t)seconds;
     options.seed = seed;
+    if (read_parties(party, tickets, &options, problem, problem_bytes) != 0)
+        return ERROR_INVALID;
     const char *wrong = contradiction(&options, argc);
     if (wrong) {
         (void)snprintf(problem, problem_bytes, "%s", wrong);

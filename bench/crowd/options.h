@@ -13,6 +13,7 @@
 #include "common/slug.h"
 
 #define OPTIONS_ROOMS_MAX 16
+#define OPTIONS_PARTIES_MAX 1000
 
 struct options_room { // a waiting room: where it is
     struct address address;
@@ -31,13 +32,18 @@ struct options {
     uint32_t orders_percent; // of all
     uint32_t change_percent, take_back_percent, in_turn_percent; // of those who order
     uint32_t alternatives_percent, again_percent, same_customer_percent; // of those who order
-    uint32_t tickets; // 1 to so many in an order
+    uint32_t named_percent, wheelchair_percent; // of those who order
+    uint32_t never_pay_percent, pay_late_percent, cancel_percent, more_time_percent; // of those who order
+    size_t party_count;
+    uint16_t parties[OPTIONS_PARTIES_MAX]; // tickets in an order, each as often as the others
     int64_t order_seconds; // within which who waits gives the order
+    int64_t pay_seconds; // within which who holds something decides
+    int64_t hold_seconds; // how long a hold is; 0: not known
     int64_t patience_seconds;
     const char *tiers; // NULL: the first
     int64_t seconds;
     uint64_t seed;
-    const char *ca, *record, *check; // NULL: not given; borrowed from argv
+    const char *ca, *record, *check, *pay_to; // NULL: not given; borrowed from argv
     bool insecure, elsewhere, faults, help;
 };
 

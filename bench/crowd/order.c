@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/crowd/seats.h"
 #include "bench/crowd/visitor.h"
+#include "common/clock.h"
 #include "common/json.h"
 
 #define BODY_BYTES_MAX 16384
@@ -15,9 +17,12 @@
 #define PAUSE_MS_MORE 2700
 #define IN_TURN_MS 1000
 #define FOLLOW_UP_MS 500
+#define LATE_MS_MIN 20 // after a hold has run out
+#define LATE_MS_MORE 200
 
 static const enum told_verb once[] = {TOLD_PUT}, twice[] = {TOLD_PUT, TOLD_PUT},
-                            back[] = {TOLD_PUT, TOLD_DELETE, TOLD_PUT}, look[] = {TOLD_GET};
+                            back[] = {TOLD_PUT, TOLD_DELETE, TOLD_PUT}, look[] = {TOLD_GET},
+                            more_time[] = {TOLD_MORE_TIME}, give_back[] = {TOLD_DELETE};
 
 static void on_timer(uv_timer_t *timer);
 
@@ -36,6 +41,7 @@ static void set_script(struct order *order, const enum told_verb *script, size_t
 {
     order->script = script;
     order->script_count = count;
+    order->act = HOLD_WAIT;
 }
 
 static void settle(struct order *order)
@@ -75,6 +81,31 @@ static void take_final(struct order *order, bool was_asked_for)
     }
 }
 
+// How long the visitor thinks about a hold.
+static uint64_t think_ms(const struct order *order)
+{
+    struct stage *stage = order->visitor->stage;
+    if (order->act != HOLD_PAY || order->plan.hold.holding != HOLDING_PAYS_LATE)
+        return stage_random(stage, (uint64_t)stage->options->pay_seconds * 1000 + 1);
+    int64_t left_us = order->newest.pay_until_us - clock_utc_us();
+    return (left_us > 0 ? (uint64_t)left_us / 1000 : 0) + LATE_MS_MIN + stage_random(stage, LATE_MS_MORE);
+}
+
+// Plans what is to be done about a hold, or about standing by. False: nothing.
+static bool take_hold(struct order *order)
+{
+    enum hold_act act = HOLD_WAIT;
+    if (order->known && order->step != ORDER_SETTLED)
+        act = hold_next(&order->plan.hold, &order->newest);
+    if (act == HOLD_WAIT)
+        return false;
+    set_script(order, act == HOLD_ASK_FOR_TIME ? more_time : give_back, act == HOLD_PAY ? 0 : 1);
+    order->act = act;
+    order->step = ORDER_PLANS;
+    after(order, think_ms(order));
+    return true;
+}
+
 // True: news.
 static bool keep(struct order *order, const struct told_order *told)
 {
@@ -83,7 +114,7 @@ static bool keep(struct order *order, const struct told_order *told)
         (told->attempt < known->attempt || (told->attempt == known->attempt && told->revision <= known->revision)))
         return false;
     if (!order->known || told->attempt > known->attempt)
-        order->heard_final = false;
+        order->heard_outcome = false;
     order->newest = *told;
     order->known = true;
     return true;
@@ -110,13 +141,18 @@ static void measure(struct order *order, int64_t at_us)
 
 void order_heard(struct order *order, const struct told_order *told, int64_t at_us)
 {
-    if (!keep(order, told) || !order_is_final(told->state) || is_between(order, told->state))
+    if (!keep(order, told) || told->state == ORDER_PLACED || told->state == ORDER_RELEASED ||
+        is_between(order, told->state))
         return;
-    if (!order->heard_final && told->state != ORDER_CANCELLED)
+    if (!order->heard_outcome && told->state != ORDER_CANCELLED)
         measure(order, at_us);
-    order->heard_final = true;
-    if (order->step != ORDER_ASKS)
+    order->heard_outcome = true;
+    if (order->step == ORDER_ASKS)
+        return;
+    if (order_is_final(told->state))
         take_final(order, false);
+    else
+        (void)take_hold(order);
 }
 
 // The answers
@@ -146,6 +182,15 @@ static void told_order(struct order *order, enum told_kind kind, json_t *data)
         (void)keep(order, &told.order);
 }
 
+// Nothing more to do for now.
+static void wait_on(struct order *order)
+{
+    if (order->visitor->step == VISITOR_FOLLOWS_UP)
+        look_at_it(order, FOLLOW_UP_MS);
+    else
+        order->step = ORDER_WAITS;
+}
+
 static void next(struct order *order)
 {
     if (order->script_count > 0) {
@@ -155,12 +200,12 @@ static void next(struct order *order)
     bool final = order->known && order_is_final(order->newest.state) && !is_between(order, order->newest.state);
     if (final)
         take_final(order, order->verb == TOLD_GET);
+    else if (take_hold(order))
+        return;
     else if (order->script_count > 0)
         plan(order, PAUSE_MS_MIN, PAUSE_MS_MORE);
-    else if (order->visitor->step == VISITOR_FOLLOWS_UP)
-        look_at_it(order, FOLLOW_UP_MS);
     else
-        order->step = ORDER_WAITS;
+        wait_on(order);
 }
 
 static void take_answer(struct order *order)
@@ -240,6 +285,38 @@ static void broke_off(struct order *order, bool refused)
     again_later(order, backoff_next_ms(&order->backoff, stage_random(stage, UINT64_MAX)));
 }
 
+static int make_up(struct order *order, const struct seats *seats, uint64_t quantity);
+static void send_it(struct order *order);
+
+static uint64_t draw_party(struct stage *stage)
+{
+    const struct options *options = stage->options;
+    return options->parties[stage_random(stage, options->party_count)];
+}
+
+// The seats that are free just then: some of them are asked for by name. If the party fits nowhere, it takes what it gets.
+static void take_seats(struct order *order)
+{
+    struct stage *stage = order->visitor->stage;
+    struct seats seats;
+    char problem[160];
+    const struct menu_wish wish = {.quantity = draw_party(stage)};
+    uint64_t quantity = menu_quantity(&stage->menu, &wish);
+    if (seats_choose(order->body.data ? order->body.data : "", order->body.bytes, &stage->menu, quantity,
+                     stage_random(stage, UINT64_MAX), &seats, problem, sizeof problem) != 0) {
+        visitor_fail(order->visitor, "order", order->exchange.status, problem);
+        return;
+    }
+    order->chose = true;
+    buffer_done(&order->body);
+    order->body = (struct buffer){.bytes_max = BODY_BYTES_MAX};
+    backoff_reset(&order->backoff);
+    if (make_up(order, &seats, quantity) != 0)
+        visitor_fail(order->visitor, "order", 0, "out of memory");
+    else
+        send_it(order);
+}
+
 static void on_end(struct exchange *exchange, enum exchange_end end)
 {
     struct order *order = (struct order *)((char *)exchange - offsetof(struct order, exchange));
@@ -249,6 +326,10 @@ static void on_end(struct exchange *exchange, enum exchange_end end)
         broke_off(order, end == EXCHANGE_REFUSED);
     else if (status == 429 || status == 503)
         put_off(order);
+    else if (order->chooses && status == 200)
+        take_seats(order);
+    else if (order->chooses)
+        visitor_fail(order->visitor, "order", status, "an answer about the seats that should not have come");
     else if (status == (order->verb == TOLD_PUT ? 202 : 200))
         take_answer(order);
     else if (status == 409 || status == 410 || (status == 404 && order->verb != TOLD_PUT))
@@ -265,7 +346,7 @@ static void on_data(struct exchange *exchange, const char *data, size_t bytes)
 
 // Asking
 
-static int make_up(struct order *order)
+static int make_up(struct order *order, const struct seats *seats, uint64_t quantity)
 {
     struct visitor *visitor = order->visitor;
     struct stage *stage = visitor->stage;
@@ -276,7 +357,11 @@ static int make_up(struct order *order)
                                      : "v%" PRIu32 ".%" PRIx64 "@crowd.example",
                    order->plan.group ? order->plan.group : visitor->number, stage->run);
     const struct menu_wish wish = {
-        .quantity = 1 + stage_random(stage, stage->options->tickets),
+        .quantity = quantity,
+        .wheelchair = order->plan.wheelchair,
+        .seat_count = seats ? seats->count : 0,
+        .seat_tier = seats ? seats->tier : 0,
+        .seats = seats ? seats->names : NULL,
         .alternatives = order->plan.alternatives,
         .email = email,
         .random = stage_random(stage, UINT64_MAX),
@@ -288,50 +373,89 @@ static int make_up(struct order *order)
 static void told_asked(struct order *order)
 {
     struct told told = {.kind = TOLD_ORDER_ASKED, .visitor = order->visitor->number, .verb = order->verb};
-    char data[1000];
-    size_t bytes = (size_t)snprintf(data, sizeof data, "{\"method\":\"%s\"", told_verb_name(order->verb));
+    char data[40];
+    (void)snprintf(data, sizeof data, "{\"method\":\"%s\"}", told_verb_name(order->verb));
     if (order->verb == TOLD_PUT) {
         told.choice_count = order->put.choice_count;
         memcpy(told.choices, order->put.choices, sizeof told.choices);
-        for (size_t i = 0; i < told.choice_count; i++)
-            bytes += (size_t)snprintf(data + bytes, sizeof data - bytes,
-                                      "%s{\"tier\":\"%s\",\"quantity\":%" PRIu64 ",\"amount\":%" PRIu64 "}%s",
-                                      i ? "," : ",\"choices\":[", told.choices[i].tier, told.choices[i].quantity,
-                                      told.choices[i].amount, i + 1 == told.choice_count ? "]" : "");
+        told.has_needs = order->put.has_needs;
     }
-    (void)snprintf(data + bytes, sizeof data - bytes, "}");
-    stage_told(order->visitor->stage, &told, data);
+    stage_told(order->visitor->stage, &told, order->verb == TOLD_PUT ? order->put.asked : data);
 }
 
-static void ask(struct order *order)
+static void send_request(struct order *order, const struct request *request)
 {
-    static const char *const methods[] = {[TOLD_PUT] = "PUT", [TOLD_DELETE] = "DELETE", [TOLD_GET] = "GET"};
+    const struct stage *stage = order->visitor->stage;
+    buffer_clear(&order->body);
+    if (link_ask(stage->links[(order->visitor->link + order->shift) % stage->link_count], request, &order->exchange) !=
+        0)
+        broke_off(order, false);
+    else
+        after(order, ANSWER_MS);
+}
+
+static void send_it(struct order *order)
+{
     struct visitor *visitor = order->visitor;
-    struct stage *stage = visitor->stage;
-    order->step = ORDER_ASKS;
-    if (order->unsent) {
-        order->verb = order->script_count > 0 ? order->script[0] : TOLD_GET;
-        if (order->verb == TOLD_PUT && make_up(order) != 0) {
-            visitor_fail(visitor, "order", 0, "out of memory");
-            return;
-        }
-    }
-    order->unsent = false;
+    const struct stage *stage = visitor->stage;
+    order->unsent = order->chooses = false;
     order->ever_put = order->ever_put || order->verb == TOLD_PUT;
     const struct request request = {
-        .method = methods[order->verb],
-        .path = stage->order_path,
+        .method = told_verb_name(order->verb),
+        .path = order->verb == TOLD_MORE_TIME ? stage->more_time_path : stage->order_path,
         .accept = "application/json",
         .token = visitor->token,
         .body = order->verb == TOLD_PUT ? order->put.body : NULL,
     };
-    buffer_clear(&order->body);
     order->asked_us = stage_now_us(stage);
     told_asked(order);
-    if (link_ask(stage->links[(visitor->link + order->shift) % stage->link_count], &request, &order->exchange) != 0)
-        broke_off(order, false);
-    else
-        after(order, ANSWER_MS);
+    send_request(order, &request);
+}
+
+// Seats are chosen from what is free at the very moment.
+static void ask_for_seats(struct order *order)
+{
+    const struct request request = {
+        .method = "GET", .path = order->visitor->stage->seats_path, .accept = "application/json"};
+    order->chooses = true;
+    order->body.bytes_max = SEATS_DOCUMENT_BYTES_MAX;
+    send_request(order, &request);
+}
+
+static void ask(struct order *order)
+{
+    struct stage *stage = order->visitor->stage;
+    order->step = ORDER_ASKS;
+    if (order->unsent) {
+        order->verb = order->script_count > 0 ? order->script[0] : TOLD_GET;
+        if (order->verb == TOLD_PUT && order->plan.named && !order->chose && stage->menu.has_seats) {
+            ask_for_seats(order);
+            return;
+        }
+        if (order->verb == TOLD_PUT && make_up(order, NULL, draw_party(stage)) != 0) {
+            visitor_fail(order->visitor, "order", 0, "out of memory");
+            return;
+        }
+    }
+    send_it(order);
+}
+
+// Gives the money to the desk, unless there is nothing to pay for any more.
+static void pay(struct order *order)
+{
+    struct visitor *visitor = order->visitor;
+    struct stage *stage = visitor->stage;
+    order->act = HOLD_WAIT;
+    if (order_may_lapse(order->newest.state)) {
+        struct told told = {.kind = TOLD_PAYS, .visitor = visitor->number};
+        char data[40];
+        (void)snprintf(data, sizeof data, "{\"place\":%" PRIu64 "}", visitor->place);
+        stage_told(stage, &told, data);
+        (void)fprintf(stage->desk, "%" PRIu64 "\n", visitor->place);
+        (void)fflush(stage->desk);
+    }
+    if (!take_hold(order))
+        wait_on(order);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -340,6 +464,10 @@ static void on_timer(uv_timer_t *timer)
     if (order->exchange.link) {
         exchange_cancel(&order->exchange);
         broke_off(order, false);
+        return;
+    }
+    if (order->step == ORDER_PLANS && order->act == HOLD_PAY) {
+        pay(order);
         return;
     }
     order->unsent = order->unsent || order->step == ORDER_PLANS;
@@ -380,7 +508,7 @@ void order_too_late(struct order *order)
 {
     if (order->step == ORDER_RESTS || (order->step == ORDER_PLANS && !order->ever_put)) {
         settle(order);
-    } else if (order->step == ORDER_PLANS && order->script[0] != TOLD_GET) {
+    } else if (order->step == ORDER_PLANS && order->act == HOLD_WAIT && order->script[0] != TOLD_GET) {
         set_script(order, NULL, 0);
         (void)uv_timer_stop(&order->timer);
         order->step = ORDER_WAITS;

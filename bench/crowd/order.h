@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "bench/crowd/hold.h"
 #include "bench/crowd/link.h"
 #include "bench/crowd/menu.h"
 #include "bench/crowd/told.h"
@@ -20,8 +21,11 @@ enum ordering { ORDERING_NEVER, ORDERING_ONCE, ORDERING_CHANGES, ORDERING_TAKES_
 
 struct order_plan {
     enum ordering ordering;
+    struct hold hold;
     bool alternatives;
     bool again; // once more, if it ends without tickets and the turn still runs
+    bool named; // chooses seats by name, the first time
+    bool wheelchair;
     uint32_t group; // 0: has an e-mail address of their own; else shares that of the group
 };
 
@@ -46,7 +50,10 @@ struct order {
     size_t script_count;
     enum told_verb verb; // of the request
     bool unsent; // the verb has not been sent yet, so a PUT has to be made up first
-    bool ever_put, put_refused, did_again, heard_final, known;
+    enum hold_act act; // planned about a hold: it stands in for the script
+    bool chooses; // the request is for the seats that are free
+    bool chose; // seats by name, once
+    bool ever_put, put_refused, did_again, heard_outcome, known;
     struct told_order newest; // when known
     uint64_t shift; // connections further than the visitor's, after some broke
     int64_t asked_us; // when it was last asked for something

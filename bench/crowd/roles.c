@@ -58,6 +58,31 @@ static void give_orderings(const struct options *options, struct visitor *visito
             visitors[deck[next++]].order.plan.ordering = shares[i].ordering;
 }
 
+static void give_needs(const struct options *options, struct visitor *visitors, const uint32_t *deck, uint32_t count)
+{
+    uint32_t named = roles_share(count, options->named_percent);
+    for (uint32_t i = 0; i < named; i++)
+        visitors[deck[i]].order.plan.named = true;
+    for (uint32_t i = 0; i < roles_share(count, options->wheelchair_percent) && named + i < count; i++)
+        visitors[deck[named + i]].order.plan.wheelchair = true;
+}
+
+static void give_holdings(const struct options *options, struct visitor *visitors, const uint32_t *deck, uint32_t count)
+{
+    const struct {
+        enum holding holding;
+        uint32_t count;
+    } shares[] = {
+        {HOLDING_GIVES_BACK, roles_share(count, options->cancel_percent)},
+        {HOLDING_PAYS_LATE, options->pay_to ? roles_share(count, options->pay_late_percent) : 0},
+        {HOLDING_LAPSES, options->pay_to ? roles_share(count, options->never_pay_percent) : count},
+    };
+    uint32_t next = 0;
+    for (size_t i = 0; i < sizeof shares / sizeof *shares; i++)
+        for (uint32_t k = 0; k < shares[i].count && next < count; k++)
+            visitors[deck[next++]].order.plan.hold.holding = shares[i].holding;
+}
+
 int roles_give(struct stage *stage, struct visitor *visitors)
 {
     const struct options *options = stage->options;
@@ -82,6 +107,13 @@ int roles_give(struct stage *stage, struct visitor *visitors)
     shuffle(stage, deck, ordering);
     for (uint32_t i = 0; i < roles_share(ordering, options->same_customer_percent); i++)
         visitors[deck[i]].order.plan.group = 1 + i / GROUP;
+    shuffle(stage, deck, ordering);
+    give_needs(options, visitors, deck, ordering);
+    shuffle(stage, deck, ordering);
+    give_holdings(options, visitors, deck, ordering);
+    shuffle(stage, deck, ordering);
+    for (uint32_t i = 0; i < roles_share(ordering, options->more_time_percent); i++)
+        visitors[deck[i]].order.plan.hold.more_time = true;
     free(deck);
     return 0;
 }

@@ -20,6 +20,7 @@ struct stage {
     int64_t begun_ns;
     struct check *check;
     FILE *record; // NULL: nobody wants it
+    FILE *desk; // where places are written that pay; NULL: nobody pays
     uint64_t random;
     struct link **links, **slow_links;
     size_t link_count, slow_link_count;
@@ -36,6 +37,8 @@ struct stage {
     uint64_t streams, put_off, lost;
     char path[128]; // /v1/events/SLUG/line
     char order_path[128]; // /v1/events/SLUG/order
+    char more_time_path[144]; // /v1/events/SLUG/order/more-time
+    char seats_path[128]; // /v1/events/SLUG/seats
     char problem[200]; // the last answer that should not have come; "" if none
 };
 

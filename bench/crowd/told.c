@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/json.h"
 
 static const char *const kinds[] = {
@@ -29,10 +30,12 @@ static const char *const kinds[] = {
     [TOLD_ORDER_ASKED] = "order_asked",
     [TOLD_ORDER_ANSWER] = "order_answer",
     [TOLD_ORDER_REFUSED] = "order_refused",
+    [TOLD_PAYS] = "pays",
     [TOLD_END] = "end",
 };
 
-static const char *const verbs[] = {[TOLD_PUT] = "PUT", [TOLD_DELETE] = "DELETE", [TOLD_GET] = "GET"};
+static const char *const verbs[] = {
+    [TOLD_PUT] = "PUT", [TOLD_DELETE] = "DELETE", [TOLD_GET] = "GET", [TOLD_MORE_TIME] = "POST"};
 
 static const char *const lines[] = {
     [TOLD_LINE_NONE] = "", [TOLD_LOBBY] = "lobby", [TOLD_WAITING] = "waiting",
@@ -108,8 +111,34 @@ static int read_event(const json_t *data, struct told *ret, char *problem, size_
     return 0;
 }
 
+// A member that may be missing: then it stays as it is.
+static int read_flag(const json_t *data, const char *key, bool *ret)
+{
+    int error = json_read_bool(data, key, ret);
+    return error == ERROR_NOT_FOUND ? 0 : error;
+}
+
+static int read_time(const json_t *data, const char *key, int64_t *ret)
+{
+    const char *text;
+    *ret = TOLD_NO_TIME;
+    int error = json_read_string(data, key, CLOCK_TEXT_BYTES, &text);
+    if (error == 0)
+        error = clock_parse(text, ret);
+    return error == ERROR_NOT_FOUND ? 0 : error;
+}
+
 static int read_begin(const json_t *data, struct told *ret, char *problem, size_t problem_bytes)
 {
+    bool there;
+    uint64_t hold_seconds = 0;
+    if (read_time(data, "began", &ret->began_us) != 0)
+        return wrong(problem, problem_bytes, "began");
+    if (read_flag(data, "desk", &ret->has_desk) != 0)
+        return wrong(problem, problem_bytes, "desk");
+    if (read_number(data, "hold", false, 0, &there, &hold_seconds) != 0 || hold_seconds > TOLD_HOLD_MAX)
+        return wrong(problem, problem_bytes, "hold");
+    ret->hold_seconds = (int64_t)hold_seconds;
     if (json_read_integer(data, "visitors", 1, TOLD_VISITORS_MAX, &ret->visitors) != 0)
         return wrong(problem, problem_bytes, "visitors");
     if (json_read_bool(data, "faults", &ret->faults) != 0)
@@ -124,12 +153,70 @@ static int read_verb(const json_t *data, struct told *ret, char *problem, size_t
     const char *name;
     if (json_read_string(data, "method", 8, &name) != 0)
         return wrong(problem, problem_bytes, "method");
-    for (enum told_verb verb = TOLD_PUT; verb <= TOLD_GET; verb++)
+    for (enum told_verb verb = TOLD_PUT; verb <= TOLD_MORE_TIME; verb++)
         if (strcmp(verbs[verb], name) == 0) {
             ret->verb = verb;
             return 0;
         }
     return wrong(problem, problem_bytes, "method");
+}
+
+static uint64_t hash(uint64_t from, const char *text)
+{
+    for (; *text; text++)
+        from = (from ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
+    return from;
+}
+
+uint64_t told_seat_print(const char *tier, const char *seat)
+{
+    // FNV-1a, and mixed once more, because prints are added up.
+    uint64_t print = hash(hash(hash(UINT64_C(0xcbf29ce484222325), tier), " "), seat);
+    print = (print ^ print >> 32) * UINT64_C(0xd6e8feb86659fd93);
+    print ^= print >> 32;
+    return print ? print : 1;
+}
+
+struct seat {
+    char row[SEAT_ROW_NAME_BYTES];
+    uint16_t number;
+};
+
+// How many of the seats have no neighbour on their left: so many groups they are.
+static uint32_t count_groups(const struct seat *seats, size_t count)
+{
+    uint32_t groups = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool alone = true;
+        for (size_t k = 0; k < count && alone; k++)
+            alone = seats[k].number + 1 != seats[i].number || strcmp(seats[k].row, seats[i].row) != 0;
+        groups += alone;
+    }
+    return groups;
+}
+
+// A list of names of seats. No list is no seats; one that is empty, or has a seat twice, is wrong.
+static int read_seats(const json_t *list, const char *tier, uint64_t *ret_prints, struct told_order *ret)
+{
+    struct seat seats[SEATS_IN_ORDER_MAX];
+    size_t count = json_array_size(list);
+    if (!list)
+        return 0;
+    if (count < 1 || count > SEATS_IN_ORDER_MAX)
+        return ERROR_INVALID;
+    for (size_t i = 0; i < count; i++) {
+        const char *name = json_string_value(json_array_get(list, i));
+        if (!name || seat_name_read(name, strlen(name), seats[i].row, &seats[i].number) != 0)
+            return ERROR_INVALID;
+        ret_prints[i] = told_seat_print(tier, name);
+        ret->seats += ret_prints[i];
+        for (size_t k = 0; k < i; k++)
+            if (ret_prints[k] == ret_prints[i])
+                return ERROR_INVALID;
+    }
+    ret->seat_count = (uint32_t)count;
+    ret->groups = count_groups(seats, count);
+    return 0;
 }
 
 // A text that may be missing: then it stays as it is.
@@ -158,14 +245,21 @@ static int read_choices(const json_t *data, struct told *ret, char *problem, siz
             read_number(item, "amount", true, 0, &there, &choice->amount) != 0)
             return wrong(problem, problem_bytes, "choices");
         memcpy(choice->tier, tier, strlen(tier) + 1);
+        struct told_order asked = {0};
+        uint64_t prints[SEATS_IN_ORDER_MAX];
+        if (read_seats(json_object_get(item, "seats"), tier, prints, &asked) != 0)
+            return wrong(problem, problem_bytes, "seats");
+        choice->seats = asked.seats;
     }
     ret->choice_count = count;
+    ret->has_needs = json_object_get(data, "needs") != NULL;
     return 0;
 }
 
 // The document of GET order. How many tickets it is for is the sum over its prices.
-static int read_order(const json_t *data, struct told_order *ret, char *problem, size_t problem_bytes)
+static int read_order(const json_t *data, struct told *told, char *problem, size_t problem_bytes)
 {
+    struct told_order *ret = &told->order;
     const char *state, *code;
     int64_t attempt, revision;
     json_t *tickets = json_object_get(data, "tickets"), *number;
@@ -190,6 +284,12 @@ static int read_order(const json_t *data, struct told_order *ret, char *problem,
             return wrong(problem, problem_bytes, "tickets");
         ret->quantity += (uint64_t)json_integer_value(number);
     }
+    if (read_seats(json_object_get(data, "seats"), ret->tier, told->seats, ret) != 0)
+        return wrong(problem, problem_bytes, "seats");
+    if (read_time(data, "pay_until", &ret->pay_until_us) != 0)
+        return wrong(problem, problem_bytes, "pay_until");
+    if (read_flag(data, "more_time", &ret->may_have_more_time) != 0)
+        return wrong(problem, problem_bytes, "more_time");
     return 0;
 }
 
@@ -223,7 +323,7 @@ int told_read_data(enum told_kind kind, const json_t *data, struct told *ret, ch
         told.about_order = json_read_string(data, "during", 16, &reason) == 0 && strcmp(reason, "order") == 0;
         break;
     case TOLD_ORDER:
-        error = read_order(data, &told.order, problem, problem_bytes);
+        error = read_order(data, &told, problem, problem_bytes);
         break;
     case TOLD_ORDER_ASKED:
     case TOLD_ORDER_ANSWER:
@@ -234,7 +334,7 @@ int told_read_data(enum told_kind kind, const json_t *data, struct told *ret, ch
         if (error == 0 && kind == TOLD_ORDER_ASKED && told.verb == TOLD_PUT)
             error = read_choices(data, &told, problem, problem_bytes);
         if (error == 0 && kind == TOLD_ORDER_ANSWER)
-            error = read_order(data, &told.order, problem, problem_bytes);
+            error = read_order(data, &told, problem, problem_bytes);
         break;
     case TOLD_TURNED_AWAY:
     case TOLD_FAILED:

@@ -13,6 +13,7 @@
 #include "common/error.h"
 #include "common/order_state.h"
 #include "common/outcome.h"
+#include "common/seat.h"
 #include "common/slug.h"
 
 enum told_kind {
@@ -34,22 +35,26 @@ enum told_kind {
     TOLD_LEFT, // gave the place up
     TOLD_FAILED, // an answer that should not have come
     TOLD_TURNED_AWAY, // joining came too late: 410
-    TOLD_ORDER_ASKED, // sent PUT, DELETE or GET of the order
+    TOLD_ORDER_ASKED, // sent PUT, DELETE or GET of the order, or asked for more time
     TOLD_ORDER_ANSWER, // the answer to it, with the order
     TOLD_ORDER_REFUSED, // 404, 409, 410: there is no order, or it is too late for that
+    TOLD_PAYS, // gave the money to the seller's desk
     TOLD_END, // the last line: why it ended
     TOLD_KIND_COUNT,
 };
 
 enum told_line { TOLD_LINE_NONE, TOLD_LOBBY, TOLD_WAITING, TOLD_TURN, TOLD_OVER, TOLD_HAS_LEFT };
 
-enum told_verb { TOLD_PUT, TOLD_DELETE, TOLD_GET };
+enum told_verb { TOLD_PUT, TOLD_DELETE, TOLD_GET, TOLD_MORE_TIME };
 
 #define TOLD_CHOICES_MAX 4
+
+#define TOLD_NO_TIME INT64_MIN
 
 struct told_choice { // what a visitor wants, and what it costs
     char tier[SLUG_BYTES];
     uint64_t quantity, amount;
+    uint64_t seats; // fingerprint of the seats asked for by name; 0: any
 };
 
 struct told_order { // what a visitor is told of the order
@@ -58,6 +63,11 @@ struct told_order { // what a visitor is told of the order
     char reference[OUTCOME_REFERENCE_BYTES]; // "": none
     char tier[SLUG_BYTES]; // "": not said
     uint64_t quantity, amount; // 0: not said
+    uint32_t seat_count; // seats that were given, or are asked for by name
+    uint32_t groups; // into how many rows of neighbours they fall
+    uint64_t seats; // fingerprint of all of them, in whatever order; 0: none
+    int64_t pay_until_us; // when the hold runs out, in UTC; TOLD_NO_TIME: not said
+    bool may_have_more_time;
 };
 
 struct told {
@@ -77,8 +87,13 @@ struct told {
     enum told_verb verb; // order_asked, order_answer, order_refused
     size_t choice_count; // order_asked, when it is a PUT: best first
     struct told_choice choices[TOLD_CHOICES_MAX];
+    bool has_needs; // order_asked, when it is a PUT: a wheelchair place
     struct told_order order; // order, order_answer
+    uint64_t seats[SEATS_IN_ORDER_MAX]; // order, order_answer: fingerprints of its seats, order.seat_count of them
     int64_t visitors; // begin
+    int64_t began_us; // begin: UTC; TOLD_NO_TIME: not said
+    bool has_desk; // begin: nothing is confirmed but what was paid for
+    int64_t hold_seconds; // begin: how long a hold is; 0: not said
     bool faults; // begin: interruptions are part of the test
     int64_t patience_seconds; // begin: how long somebody may be kept waiting for an outcome
     bool interrupted; // end: somebody asked for it
@@ -87,10 +102,14 @@ struct told {
 #define TOLD_LINE_BYTES_MAX 65536
 #define TOLD_VISITORS_MAX 1000000
 #define TOLD_PATIENCE_MAX 1000000 // seconds
+#define TOLD_HOLD_MAX 1000000 // seconds
 
 const char *told_kind_name(enum told_kind kind); // "put_off"
 const char *told_verb_name(enum told_verb verb); // "PUT"
 enum told_kind told_kind_of_frame(const char *event); // TOLD_OTHER for a name that is unknown
+
+// The fingerprint of a seat; of several it is their sum. Never 0.
+uint64_t told_seat_print(const char *tier, const char *seat);
 
 // Reads what `data` says into the fields of ret, by its kind. ERROR_INVALID when something that the kind needs is not there
 // or is of another type; `problem` then names it.

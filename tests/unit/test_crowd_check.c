@@ -14,10 +14,12 @@
 #include <string.h>
 
 #include "bench/crowd/check.h"
+#include "bench/crowd/hold.h"
 #include "bench/crowd/latency.h"
 #include "bench/crowd/menu.h"
 #include "bench/crowd/options.h"
 #include "bench/crowd/passing.h"
+#include "bench/crowd/seats.h"
 #include "bench/crowd/sse.h"
 #include "bench/crowd/told.h"
 
@@ -56,6 +58,25 @@
 #define CONFIRMED(revision) DOCUMENT("confirmed", 1, revision, 2, 9000) ",\"reference\":\"K7QM-4WDP\""
 #define NOTHING(state, attempt, revision) \
     "\"state\":\"" state "\",\"place\":7,\"attempt\":" #attempt ",\"revision\":" #revision
+// Holds last five seconds, and who is confirmed has paid at the desk. One that begins at second `from` may be paid until five later.
+#define BEGIN_DESK                                                                                             \
+    "{\"at_us\":0,\"visitor\":0,\"kind\":\"begin\",\"data\":{\"visitors\":4,\"faults\":false,\"patience\":10," \
+    "\"began\":\"2031-01-01T00:00:00.000000Z\",\"desk\":true,\"hold\":5}}"
+#define PAY_UNTIL(second) ",\"pay_until\":\"2031-01-01T00:00:" second "Z\",\"more_time\":true"
+#define MORE_TIME(second) ",\"pay_until\":\"2031-01-01T00:00:" second "Z\",\"more_time\":false"
+#define SEATED(state, attempt, revision, amount, seats) \
+    DOCUMENT(state, attempt, revision, 2, amount) ",\"reference\":\"K7QM-4WDP\",\"seats\":[" seats "]"
+#define HELD(revision, seats, second) SEATED("held", 1, revision, 9000, seats) PAY_UNTIL(second)
+#define SITS(revision, seats) SEATED("confirmed", 1, revision, 9000, seats)
+#define OTHER(state, revision, seats)                                                                  \
+    "\"state\":\"" state "\",\"place\":8,\"attempt\":1,\"revision\":" #revision ",\"tier\":\"floor\"," \
+    "\"tickets\":{\"full\":2},\"amount\":9000,\"reference\":\"AAAA-BBBB\",\"seats\":[" seats "]"
+#define NAMED(n, amount, seats) "{\"tier\":\"floor\",\"quantity\":" #n ",\"amount\":" #amount ",\"seats\":[" seats "]}"
+#define PAYS(at, visitor) LINE(at, visitor, "pays", "\"place\":7")
+// Two visitors have ordered two tickets each, and are let in.
+#define BOTH                                                                                              \
+    BEGIN_DESK, JOIN(1, 1, 7, 2), JOIN(1, 2, 8, 3), ORDERS(2, 1), ORDERS(2, 2), LET_IN(3), TURN(3, 2, 8), \
+        SERVED(3, 2, 8)
 #define LET_IN(at) TURN(at, 1, 7), SERVED(at, 1, 7)
 #define LATE END(20000000)
 #define END(at) "{\"at_us\":" #at ",\"visitor\":0,\"kind\":\"end\",\"data\":{\"reason\":\"all are done\"}}"
@@ -331,6 +352,181 @@ static void test_everybody_hears_an_end(void **state)
                  LINE(2, 1, "turned_away", "\"status\":410"), LATE);
 }
 
+static void test_seats(void **state)
+{
+    (void)state;
+    struct check_counts counts;
+    const char *const lines[] = {BOTH,
+                                 HEARS(1000000, 1, HELD(3, "\"A-1\",\"A-2\"", "06")),
+                                 HEARS(1000000, 2, OTHER("held", 3, "\"A-3\",\"B-4\"") PAY_UNTIL("06")),
+                                 PAYS(2000000, 1),
+                                 PAYS(2000000, 2),
+                                 HEARS(3000000, 2, OTHER("confirmed", 5, "\"A-3\",\"B-4\"")),
+                                 HEARS(3000000, 1, SITS(5, "\"A-1\",\"A-2\"")),
+                                 END(4000000)};
+    assert_int_equal(broken_by(lines, sizeof lines / sizeof *lines, &counts), CHECK_RULE_COUNT);
+    assert_int_equal(counts.seated, 2);
+    assert_int_equal(counts.split, 1);
+    assert_int_equal(counts.paid, 2);
+    // A seat that another holds, or has bought.
+    assert_breaks(CHECK_SEAT_TWICE, BOTH, HEARS(1000000, 1, HELD(3, "\"A-1\",\"A-2\"", "06")),
+                  HEARS(1000000, 2, OTHER("held", 3, "\"A-2\",\"A-3\"") PAY_UNTIL("06")), END(4000000));
+    assert_breaks(CHECK_SEAT_TWICE, BOTH, HEARS(1000000, 1, HELD(3, "\"A-1\",\"A-2\"", "06")), PAYS(1500000, 1),
+                  HEARS(2000000, 1, SITS(5, "\"A-1\",\"A-2\"")),
+                  HEARS(8000000, 2, OTHER("held", 3, "\"A-2\",\"A-3\"") PAY_UNTIL("12")), END(9000000));
+    // Somebody else has it: and the hold goes on after all.
+    assert_breaks(CHECK_SEAT_TWICE, BOTH, HEARS(1000000, 1, HELD(3, "\"A-1\",\"A-2\"", "06")), PAYS(5900000, 1),
+                  HEARS(6200000, 2, OTHER("held", 3, "\"A-2\",\"A-3\"") PAY_UNTIL("11")),
+                  HEARS(6300000, 1, SITS(5, "\"A-1\",\"A-2\"")), END(9000000));
+    // A hold that ran out, or was given back: the news of it comes later, or not at all.
+    assert_sound(BOTH, HEARS(1000000, 1, HELD(3, "\"A-1\",\"A-2\"", "06")),
+                 HEARS(6200000, 2, OTHER("held", 3, "\"A-2\",\"A-3\"") PAY_UNTIL("11")),
+                 HEARS(6300000, 1, SEATED("expired", 1, 4, 9000, "\"A-1\",\"A-2\"")), END(9000000));
+    assert_sound(BOTH, HEARS(1000000, 1, HELD(3, "\"A-1\",\"A-2\"", "06")), ASKS(2000000, 1, "DELETE"),
+                 HEARS(2100000, 2, OTHER("held", 3, "\"A-2\",\"A-3\"") PAY_UNTIL("07")),
+                 ANSWER(2200000, 1, "DELETE", 200, SEATED("cancelled", 1, 4, 9000, "\"A-1\",\"A-2\"")), END(4000000));
+    assert_sound(BOTH, HEARS(6200000, 2, OTHER("held", 3, "\"A-2\",\"A-3\"") PAY_UNTIL("11")),
+                 HEARS(6300000, 1, HELD(3, "\"A-1\",\"A-2\"", "06")), END(9000000));
+    // Others than were held, than were asked for, or too few.
+    assert_breaks(CHECK_SEAT_WRONG, BOTH, HEARS(1000000, 1, HELD(3, "\"A-1\",\"A-2\"", "06")), PAYS(1500000, 1),
+                  HEARS(2000000, 1, SITS(5, "\"A-1\",\"A-3\"")), END(4000000));
+    assert_breaks(CHECK_SEAT_WRONG, BOTH, HEARS(1000000, 1, HELD(3, "\"A-1\"", "06")), END(4000000));
+    assert_breaks(CHECK_SEAT_WRONG, BEGIN, JOIN(1, 1, 7, 2), PUTS(2, 1, NAMED(2, 9000, "\"A-1\",\"A-2\"")),
+                  ANSWER(2, 1, "PUT", 202, SEATED("placed", 1, 1, 9000, "\"A-1\",\"A-3\"")), END(4));
+    assert_breaks(CHECK_SEAT_WRONG, BEGIN, JOIN(1, 1, 7, 2), PUTS(2, 1, NAMED(2, 9000, "\"A-1\",\"A-2\"")),
+                  ANSWER(2, 1, "PUT", 202, SEATED("placed", 1, 1, 9000, "\"A-1\",\"A-2\"")), LET_IN(3),
+                  HEARS(4, 1, SITS(3, "\"B-1\",\"B-2\"")), END(5));
+    assert_breaks(CHECK_SEAT_WRONG, BEGIN, JOIN(1, 1, 7, 2), PUTS(2, 1, CHOICE(2, 9000)),
+                  ANSWER(2, 1, "PUT", 202, SEATED("placed", 1, 1, 9000, "\"A-1\",\"A-2\"")), END(4));
+    assert_sound(BEGIN, JOIN(1, 1, 7, 2), PUTS(2, 1, NAMED(2, 9000, "\"A-1\",\"A-2\"") "," CHOICE(2, 9000)),
+                 ANSWER(2, 1, "PUT", 202, SEATED("placed", 1, 1, 9000, "\"A-2\",\"A-1\"")), LET_IN(3),
+                 HEARS(4, 1, SITS(3, "\"B-1\",\"B-2\"")), END(5));
+}
+
+static void test_holds(void **state)
+{
+    (void)state;
+    assert_breaks(CHECK_HOLD_WRONG, BOTH, HEARS(4, 1, SEATED("held", 1, 3, 9000, "\"A-1\",\"A-2\"")), END(5));
+    assert_breaks(CHECK_HOLD_WRONG, BEGIN, JOIN(1, 1, 7, 2), ORDERS(2, 1), LET_IN(3),
+                  HEARS(4, 1, CONFIRMED(3) PAY_UNTIL("06")), END(5));
+    assert_breaks(CHECK_HOLD_WRONG, BOTH, HEARS(4, 1, HELD(3, "\"A-1\",\"A-2\"", "06")),
+                  HEARS(5, 1, HELD(4, "\"A-1\",\"A-2\"", "05")), END(6));
+    // More time: later than before, and only once.
+    assert_sound(BOTH, HEARS(4, 1, HELD(3, "\"A-1\",\"A-2\"", "06")), ASKS(5, 1, "POST"),
+                 HEARS(6, 1, SEATED("held", 1, 4, 9000, "\"A-1\",\"A-2\"") MORE_TIME("11")),
+                 ANSWER(6, 1, "POST", 200, SEATED("held", 1, 4, 9000, "\"A-1\",\"A-2\"") MORE_TIME("11")), END(7));
+    assert_breaks(CHECK_HOLD_WRONG, BOTH, HEARS(4, 1, HELD(3, "\"A-1\",\"A-2\"", "06")), ASKS(5, 1, "POST"),
+                  ANSWER(6, 1, "POST", 200, HELD(4, "\"A-1\",\"A-2\"", "11")), END(7));
+    assert_breaks(CHECK_HOLD_WRONG, BOTH, HEARS(4, 1, HELD(3, "\"A-1\",\"A-2\"", "06")), ASKS(5, 1, "POST"),
+                  ANSWER(6, 1, "POST", 200, SEATED("held", 1, 4, 9000, "\"A-1\",\"A-2\"") MORE_TIME("06")), END(7));
+    // Where nothing leads to.
+    assert_breaks(CHECK_STATE_WRONG, BOTH, HEARS(4, 1, HELD(3, "\"A-1\",\"A-2\"", "06")),
+                  HEARS(5, 1, NOTHING("sold_out", 1, 4)), END(6));
+    assert_breaks(CHECK_STATE_WRONG, BOTH, HEARS(4, 1, HELD(3, "\"A-1\",\"A-2\"", "06")),
+                  HEARS(5, 1, NOTHING("standby", 1, 4)), END(6));
+    assert_sound(BOTH, HEARS(4, 1, NOTHING("standby", 1, 3)), HEARS(5, 1, NOTHING("expired", 1, 5)), END(6));
+    // Only who has paid, in time.
+    assert_breaks(CHECK_NOT_PAID, BOTH, HEARS(4, 1, HELD(3, "\"A-1\",\"A-2\"", "06")),
+                  HEARS(5, 1, SITS(5, "\"A-1\",\"A-2\"")), END(6));
+    assert_breaks(CHECK_NOT_PAID, BOTH, HEARS(1000000, 1, HELD(3, "\"A-1\",\"A-2\"", "06")), PAYS(6002000, 1),
+                  HEARS(6100000, 1, SITS(5, "\"A-1\",\"A-2\"")), END(7000000));
+    // An end comes when the hold has run out, and not before; standby waits for the holds of others.
+    assert_breaks(CHECK_NO_OUTCOME, BOTH, HEARS(4, 2, NOTHING("sold_out", 1, 3)),
+                  HEARS(5, 1, HELD(3, "\"A-1\",\"A-2\"", "06")), END(16100000));
+    assert_sound(BOTH, HEARS(4, 2, NOTHING("sold_out", 1, 3)), HEARS(5, 1, HELD(3, "\"A-1\",\"A-2\"", "06")),
+                 END(15900000));
+    assert_sound(BOTH, HEARS(4, 2, NOTHING("standby", 1, 3)), HEARS(5, 1, HELD(3, "\"A-1\",\"A-2\"", "06")),
+                 HEARS(9000000, 1, NOTHING("expired", 1, 4)), END(18900000));
+    assert_breaks(CHECK_NO_OUTCOME, BOTH, HEARS(4, 2, NOTHING("standby", 1, 3)),
+                  HEARS(5, 1, HELD(3, "\"A-1\",\"A-2\"", "06")), HEARS(9000000, 1, NOTHING("expired", 1, 4)),
+                  END(19100000));
+}
+
+#define STANDS_BY(n, amount) DOCUMENT("standby", 1, 3, n, amount)
+#define SERVES(visitor, n, amount, second) \
+    DOCUMENT("held", 1, 4, n, amount) ",\"reference\":\"AAAA-BBB" #visitor "\"" PAY_UNTIL(second)
+#define WANTS(visitor, place, n, amount)                                                              \
+    JOIN(1, visitor, place, 0), PUTS(1, visitor, CHOICE(n, amount)),                                  \
+        ANSWER(1, visitor, "PUT", 202, DOCUMENT("placed", 1, 1, n, amount)), TURN(1, visitor, place), \
+        SERVED(1, visitor, place)
+#define WANTS_7 WANTS(1, 7, 3, 13500)
+#define WANTS_8 WANTS(2, 8, 2, 9000)
+#define WANTS_9 WANTS(3, 9, 2, 9000)
+#define HEARD_7 HEARS(1000000, 1, STANDS_BY(3, 13500))
+#define HEARD_8 HEARS(1000000, 2, STANDS_BY(2, 9000))
+#define HEARD_9 HEARS(1000000, 3, STANDS_BY(2, 9000))
+// Places 7, 8 and 9 stand by for three, two and two, from the first second on.
+#define STANDBY BEGIN_DESK, WANTS_7, WANTS_8, WANTS_9, HEARD_7, HEARD_8, HEARD_9
+
+static void test_standby_order(void **state)
+{
+    (void)state;
+    // Who fits is served, in the order of places; by the beginning of the hold, not by the news of it.
+    assert_sound(STANDBY, HEARS(2900000, 3, SERVES(3, 2, 9000, "07")), HEARS(3000000, 2, SERVES(2, 2, 9000, "07")),
+                 HEARS(3900000, 1, SERVES(1, 3, 13500, "08")), END(4000000));
+    assert_breaks(CHECK_STANDBY_ORDER, STANDBY, HEARS(3900000, 2, SERVES(2, 2, 9000, "08")),
+                  HEARS(3900000, 3, SERVES(3, 2, 9000, "07")), END(4000000));
+    // One who goes on standing by, as far as the record can tell.
+    assert_breaks(CHECK_STANDBY_ORDER, STANDBY, HEARS(3000000, 3, SERVES(3, 2, 9000, "07")), END(13000000));
+    assert_sound(STANDBY, HEARS(3000000, 3, SERVES(3, 2, 9000, "07")), END(11900000));
+    assert_sound(STANDBY, ASKS(1100000, 2, "DELETE"), HEARS(3000000, 3, SERVES(3, 2, 9000, "07")), END(10900000));
+    // Who came to standby only when the other had been served.
+    assert_sound(BEGIN_DESK, WANTS_8, WANTS_9, HEARD_9, HEARS(2100000, 2, STANDS_BY(2, 9000)),
+                 HEARS(3000000, 3, SERVES(3, 2, 9000, "07")), END(13000000));
+}
+
+static void test_choosing_seats(void **state)
+{
+    (void)state;
+    static const char document[] = "{\"slug\":\"gala\",\"tiers\":{\"stalls\":{\"version\":3,\"rows\":["
+                                   "{\"row\":\"A\",\"seats\":\"1-4,7-9\",\"wheelchair\":[\"1\"],\"blocked\":[\"9\"]},"
+                                   "{\"row\":\"B-1\",\"seats\":\"1-6\",\"companion\":[\"6\"],\"taken\":\"2-3\"}]}}}";
+    // Free are A 2-4, A 7-8, B-1 1, B-1 4-5.
+    static const struct menu menu = {.tier_count = 2, .tiers = {{.code = "floor"}, {.code = "stalls"}}};
+    static const char *const pairs[] = {"A-2 A-3", "A-3 A-4", "A-7 A-8", "B-1-4 B-1-5"};
+    struct seats seats;
+    char problem[200], text[100];
+    for (uint64_t random = 0; random < 8; random++) {
+        assert_int_equal(seats_choose(document, strlen(document), &menu, 2, random, &seats, problem, sizeof problem),
+                         0);
+        assert_int_equal(seats.count, 2);
+        assert_int_equal(seats.tier, 1);
+        (void)snprintf(text, sizeof text, "%s %s", seats.names[0], seats.names[1]);
+        assert_string_equal(text, pairs[random % 4]);
+    }
+    assert_int_equal(seats_choose(document, strlen(document), &menu, 3, 9, &seats, problem, sizeof problem), 0);
+    assert_string_equal(seats.names[2], "A-4");
+    assert_int_equal(seats_choose(document, strlen(document), &menu, 4, 9, &seats, problem, sizeof problem), 0);
+    assert_int_equal(seats.count, 0);
+    assert_int_equal(seats_choose("{}", 2, &menu, 2, 9, &seats, problem, sizeof problem), ERROR_INVALID);
+    static const char garbage[] = "{\"tiers\":{\"stalls\":{\"rows\":[{\"row\":\"A\",\"seats\":\"4-1\"}]}}}";
+    assert_int_equal(seats_choose(garbage, strlen(garbage), &menu, 2, 9, &seats, problem, sizeof problem),
+                     ERROR_INVALID);
+}
+
+static void test_holding(void **state)
+{
+    (void)state;
+    struct told_order held = {.state = ORDER_HELD, .attempt = 1, .may_have_more_time = true}, standby = held,
+                      paid = held;
+    standby.state = ORDER_STANDBY;
+    paid.state = ORDER_CONFIRMED;
+    struct hold pays = {.holding = HOLDING_PAYS, .more_time = true}, gives = {.holding = HOLDING_GIVES_BACK},
+                lapses = {.holding = HOLDING_LAPSES};
+    assert_int_equal(hold_next(&pays, &standby), HOLD_WAIT);
+    assert_int_equal(hold_next(&pays, &held), HOLD_ASK_FOR_TIME);
+    assert_int_equal(hold_next(&pays, &held), HOLD_PAY);
+    assert_int_equal(hold_next(&pays, &held), HOLD_WAIT);
+    assert_int_equal(hold_next(&pays, &paid), HOLD_WAIT);
+    held.attempt = 2;
+    held.may_have_more_time = false;
+    assert_int_equal(hold_next(&pays, &held), HOLD_PAY);
+    assert_int_equal(hold_next(&gives, &standby), HOLD_GIVE_BACK);
+    standby.state = ORDER_HELD;
+    assert_int_equal(hold_next(&gives, &standby), HOLD_WAIT);
+    assert_int_equal(hold_next(&lapses, &held), HOLD_WAIT);
+}
+
 static void test_menu(void **state)
 {
     (void)state;
@@ -375,6 +571,49 @@ static void test_menu(void **state)
         assert_in_range(quantity, 1, 6);
         assert_int_equal(json_array_size(json_object_get(body, "alternatives")), wish.alternatives ? 1 : 0);
         json_decref(body);
+        menu_order_done(&order);
+    }
+}
+
+static void test_menu_with_seats(void **state)
+{
+    (void)state;
+    static const char document[] =
+        "{\"slug\":\"gala\",\"max_per_order\":6,\"tiers\":["
+        "{\"code\":\"stalls\",\"seated\":true,\"prices\":[{\"code\":\"adult\",\"amount\":3000},{\"code\":\"child\",\"amount\":1000}]}]}";
+    static const char names[2][SEAT_NAME_BYTES] = {"A-3", "A-4"};
+    struct menu menu;
+    char problem[200];
+    assert_int_equal(menu_read(document, strlen(document), NULL, &menu, problem, sizeof problem), 0);
+    assert_true(menu.has_seats && menu.tiers[0].is_seated);
+    for (uint64_t random = 0; random < 500; random++) {
+        const bool named = random % 2 == 0;
+        const struct menu_wish wish = {.quantity = 1 + random % 3,
+                                       .wheelchair = !named,
+                                       .seat_count = named ? 2 : 0,
+                                       .seats = names,
+                                       .alternatives = true,
+                                       .email = "a@b",
+                                       .random = random * 7919};
+        struct menu_order order;
+        struct told told;
+        assert_int_equal(menu_choose(&menu, &wish, &order), 0);
+        assert_int_equal(order.has_needs, !named);
+        assert_int_equal(order.choice_count, named ? 2 : 1); // who names seats would take any others too
+        json_t *body = json_loads(order.body, 0, NULL), *asked = json_loads(order.asked, 0, NULL);
+        const json_t *needs = json_object_get(body, "needs");
+        assert_int_equal(json_array_size(json_object_get(body, "seats")), named ? 2 : 0);
+        assert_int_equal(json_integer_value(json_object_get(needs, "wheelchair")), named ? 0 : 1);
+        assert_int_equal(json_integer_value(json_object_get(needs, "companion")), !named && wish.quantity > 1 ? 1 : 0);
+        assert_int_equal(order.choices[0].quantity, named ? 2 : wish.quantity);
+        // What is recorded says the same as what is checked at once.
+        assert_int_equal(told_read_data(TOLD_ORDER_ASKED, asked, &told, problem, sizeof problem), 0);
+        assert_int_equal(told.choice_count, order.choice_count);
+        assert_int_equal(told.has_needs, order.has_needs);
+        assert_memory_equal(told.choices, order.choices, sizeof *told.choices * told.choice_count);
+        assert_int_equal(told.choices[0].seats != 0, named);
+        json_decref(body);
+        json_decref(asked);
         menu_order_done(&order);
     }
 }
@@ -431,7 +670,13 @@ static void test_garbage(void **state)
     assert_no_line(LINE(1, 1, "order", "\"state\":\"placed\",\"attempt\":0,\"revision\":1"), "attempt");
     assert_no_line(LINE(1, 1, "order", "\"state\":\"placed\",\"attempt\":1"), "revision");
     assert_no_line(LINE(1, 1, "order", DOCUMENT("placed", 1, 1, -1, 9000)), "tickets");
-    assert_no_line(ANSWER(1, 1, "POST", 202, DOCUMENT("placed", 1, 1, 2, 9000)), "method");
+    assert_no_line(ANSWER(1, 1, "PATCH", 202, DOCUMENT("placed", 1, 1, 2, 9000)), "method");
+    assert_no_line(LINE(1, 1, "order", SEATED("held", 1, 3, 9000, "\"A-1\",\"A-1\"")), "seats");
+    assert_no_line(LINE(1, 1, "order", SEATED("held", 1, 3, 9000, "\"A-01\",\"A-2\"")), "seats");
+    assert_no_line(LINE(1, 1, "order", SEATED("held", 1, 3, 9000, "")), "seats");
+    assert_no_line(LINE(1, 1, "order", CONFIRMED(3) ",\"pay_until\":\"soon\""), "pay_until");
+    assert_no_line(LINE(1, 1, "order", CONFIRMED(3) ",\"more_time\":1"), "more_time");
+    assert_no_line(PUTS(1, 1, "{\"tier\":\"floor\",\"quantity\":1,\"amount\":1,\"seats\":[7]}"), "seats");
     assert_no_line(LINE(1, 1, "order_refused", "\"method\":\"PUT\""), "status");
     assert_no_line(PUTS(1, 1, ""), "choices");
     assert_no_line(PUTS(1, 1, "{\"tier\":\"floor\",\"quantity\":0,\"amount\":1}"), "choices");
@@ -562,7 +807,13 @@ int main(void)
         cmocka_unit_test(test_orders_never_go_back),
         cmocka_unit_test(test_a_change_becomes_the_next_attempt),
         cmocka_unit_test(test_everybody_hears_an_end),
+        cmocka_unit_test(test_seats),
+        cmocka_unit_test(test_holds),
+        cmocka_unit_test(test_standby_order),
+        cmocka_unit_test(test_choosing_seats),
+        cmocka_unit_test(test_holding),
         cmocka_unit_test(test_menu),
+        cmocka_unit_test(test_menu_with_seats),
         cmocka_unit_test(test_the_record_itself),
         cmocka_unit_test(test_garbage),
         cmocka_unit_test(test_writing_and_reading),

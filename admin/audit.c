@@ -17,7 +17,8 @@ static const struct {
     int n;
     const char *name;
 } names[AUDIT_COUNT] = {
-    [AUDIT_STOCK] = {1, "held and sold never above capacity, and just what the bookings say, for every tier"},
+    [AUDIT_STOCK] =
+        {1, "no seat twice; held and sold never above capacity, and just what the bookings say, for every tier"},
     [AUDIT_CUSTOMERS] = {2, "one open or confirmed booking a place; no customer has more than the event allows"},
     [AUDIT_RELEASES] = {3, "nobody is let in while the event is not open; nothing is released before its place was let "
                            "in, out of order, or booked without"},
@@ -27,6 +28,7 @@ static const struct {
     [AUDIT_LETTERS] = {8, "no dead letter is lost, and its visitor is told"},
 };
 
+#define COUNTED "('confirmed', 'held', 'paying', 'action_required', 'declined', 'standby')"
 #define HAS_PLACES "('confirmed', 'held', 'paying', 'action_required', 'declined')"
 
 // Every ? is the event's id.
@@ -43,12 +45,21 @@ static const struct {
      "SELECT t.code, t.capacity, COALESCE(SUM(s.blocked = 0), 0) AS seats FROM tiers t "
      "LEFT JOIN seats s ON s.event_id = t.event_id AND s.tier = t.code WHERE t.event_id = ? AND t.kind = 'seated' "
      "GROUP BY t.code, t.capacity) AS counted WHERE capacity <> seats"},
-    {AUDIT_STOCK, 2,
-     "SELECT CONCAT('tier ', t.code, ': ', t.held, ' held and ', t.sold, ' sold, but its bookings have ', "
-     "COALESCE(b.held, 0), ' and ', COALESCE(b.sold, 0)) FROM tiers t LEFT JOIN ("
-     "SELECT tier, SUM(IF(state = 'confirmed', quantity, 0)) AS sold, SUM(IF(state = 'confirmed', 0, quantity)) AS held "
-     "FROM bookings WHERE event_id = ? AND state IN " HAS_PLACES " GROUP BY tier) AS b ON b.tier = t.code "
-     "WHERE t.event_id = ? AND (t.sold <> COALESCE(b.sold, 0) OR t.held <> COALESCE(b.held, 0))"},
+    {AUDIT_STOCK, 4,
+     "SELECT CONCAT('tier ', t.code, ': ', t.held, ' held, ', t.sold, ' sold and ', t.standby, ' in standby, but its "
+     "bookings have ', COALESCE(b.held, 0), ', ', COALESCE(b.sold, 0), ' and ', COALESCE(b.standby, 0)) FROM tiers t "
+     "LEFT JOIN (SELECT tier, SUM(held) AS held, SUM(sold) AS sold, SUM(standby) AS standby FROM ("
+     "SELECT tier, IF(state = 'confirmed', 0, quantity) AS held, IF(state = 'confirmed', quantity, 0) AS sold, "
+     "0 AS standby FROM bookings WHERE event_id = ? AND state IN " HAS_PLACES " UNION ALL "
+     "SELECT standby_tier, 0, 0, 1 FROM bookings WHERE event_id = ? AND state = 'standby' UNION ALL "
+     // A booking that was ended in standby no longer says for which tier: its order's choice does.
+     "SELECT IF(f.was = 'standby', CONVERT(JSON_UNQUOTE(JSON_EXTRACT(o.choices, CONCAT('$[', b.choice, '].tier'))) "
+     "USING ascii), b.tier), IF(f.was IN ('standby', 'confirmed'), 0, b.quantity), IF(f.was = 'confirmed', b.quantity, "
+     "0), f.was = 'standby' FROM freeings f JOIN bookings b ON b.event_id = f.event_id AND b.place = f.place AND "
+     "b.attempt = f.attempt JOIN orders o ON o.event_id = f.event_id AND o.place = f.place AND o.attempt = f.attempt "
+     "WHERE f.event_id = ? AND b.state = 'cancelled' AND f.was IN " COUNTED
+     ") AS each_one GROUP BY tier) AS b ON b.tier = t.code WHERE t.event_id = ? AND "
+     "(t.sold <> COALESCE(b.sold, 0) OR t.held <> COALESCE(b.held, 0) OR t.standby <> COALESCE(b.standby, 0))"},
     {AUDIT_STOCK, 1,
      "SELECT CONCAT('place ', b.place, ' has places of the tier ', COALESCE(b.tier, 'NULL'), ', which is not there') "
      "FROM bookings b LEFT JOIN tiers t ON t.event_id = b.event_id AND t.code = b.tier "
@@ -111,7 +122,7 @@ void audit_violation(struct audit *audit, enum audit_index check, const char *fo
 
 static int run_statements(struct audit *audit)
 {
-    const struct db_value id[] = {DB_U(audit->event_id), DB_U(audit->event_id)};
+    const struct db_value one = DB_U(audit->event_id), id[] = {one, one, one, one};
     for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++) {
         struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
         int r = db_read(audit->db, statements[i].sql, id, statements[i].parameters, STATEMENT_ROWS_MAX, &rows);
@@ -167,17 +178,21 @@ static int check_opened(struct audit *audit)
                     (struct db_value[]){DB_U(audit->event_id)}, 1, ACTIONS_MAX, &rows);
     if (r < 0)
         return r;
-    enum lifecycle_state state = LIFECYCLE_DRAFT, before_stop = LIFECYCLE_DRAFT, next;
+    enum lifecycle_state state = LIFECYCLE_DRAFT, before_stop = LIFECYCLE_DRAFT, before_sold_out = LIFECYCLE_OPEN, next;
     int64_t since_us = INT64_MIN;
     for (size_t i = 0; i < db_rows_count(rows); i++) {
         enum lifecycle_action action;
-        if (!action_of(db_string(rows, i, 1), &action) || lifecycle_next(state, before_stop, action, &next) < 0)
-            continue;
         int64_t at_us = db_time_us(rows, i, 0);
+        audit->changed_at_us = at_us;
+        if (!action_of(db_string(rows, i, 1), &action) ||
+            lifecycle_next(state, action == LIFECYCLE_DO_SELL_AGAIN ? before_sold_out : before_stop, action, &next) < 0)
+            continue;
         if (state != LIFECYCLE_OPEN && (r = check_standstill(audit, since_us, at_us, state)) < 0)
             return r;
         if (next == LIFECYCLE_STOPPED && state != LIFECYCLE_STOPPED)
             before_stop = state;
+        if (next == LIFECYCLE_SOLD_OUT && action == LIFECYCLE_DO_SELL_OUT && state != LIFECYCLE_SOLD_OUT)
+            before_sold_out = state;
         state = next;
         since_us = at_us;
     }
@@ -188,14 +203,18 @@ static int check_opened(struct audit *audit)
 static int find_event(struct audit *audit, const char *slug)
 {
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
-    int r =
-        db_read(audit->db, "SELECT id, state IN ('closed', 'sold_out'), UTC_TIMESTAMP(6) FROM events WHERE slug = ?",
-                (struct db_value[]){db_text(slug)}, 1, 1, &rows);
+    int r = db_read(
+        audit->db,
+        "SELECT id, state IN ('closed', 'sold_out'), UTC_TIMESTAMP(6), state = 'stopped', stopped_us FROM events "
+        "WHERE slug = ?",
+        (struct db_value[]){db_text(slug)}, 1, 1, &rows);
     if (r < 0 || db_rows_count(rows) == 0)
         return r < 0 ? r : ERROR_NOT_FOUND;
     audit->event_id = db_u64(rows, 0, 0);
     audit->is_over = db_u64(rows, 0, 1) != 0;
     audit->now_us = db_time_us(rows, 0, 2);
+    audit->is_stopped = db_u64(rows, 0, 3) != 0;
+    audit->stopped_us = db_i64(rows, 0, 4);
     return 0;
 }
 
@@ -218,6 +237,8 @@ int audit_run(struct audit *audit, struct db *db, const char *slug, const struct
         r = audit_served_log(audit);
     if (r == 0)
         r = audit_orders(audit);
+    if (r == 0)
+        r = audit_standby(audit);
     if (r == 0)
         r = audit_letters(audit);
     if (db_is_connected(db))

@@ -51,8 +51,12 @@ struct audit {
     int64_t now_us;
     bool is_over; // the event is closed or sold out …
     int64_t over_since_us; // … since then
+    bool is_stopped; // its clock stands still, at `stopped_us` behind UTC and counting
+    int64_t stopped_us;
+    int64_t changed_at_us; // when anything of it was done last, as far as its log and its bookings tell
     uint64_t open[ORDER_STATE_COUNT]; // orders and bookings by the state that their visitors see, where it is not final
     uint64_t news_waiting; // messages of the event in the outbox
+    uint64_t freeings_waiting; // bookings that ended and whose places are not free yet
     uint64_t letters_waiting; // failed bookings whose dead letter is on its way
     struct audit_check checks[AUDIT_COUNT];
 };
@@ -69,6 +73,8 @@ void audit_violation(struct audit *audit, enum audit_index check, const char *fo
 int audit_served_log(struct audit *audit) MUST_USE;
 // Goes along the places: orders, what became of them, and the steps that let them in (audit_orders.c).
 int audit_orders(struct audit *audit) MUST_USE;
+// Whether somebody stands by who could be served, or never will be (audit_standby.c).
+int audit_standby(struct audit *audit) MUST_USE;
 // Failed bookings and their letters, and what is left in the outbox (audit_letters.c).
 int audit_letters(struct audit *audit) MUST_USE;
 

@@ -7,7 +7,9 @@
 
 #include "admin/audit.h"
 #include "admin/audit_customers.h"
+#include "admin/audit_freeings.h"
 #include "admin/audit_pages.h"
+#include "admin/audit_seats.h"
 #include "admin/booking_story.h"
 #include "common/clock.h"
 
@@ -42,13 +44,19 @@ enum {
     B_REFERENCE,
     B_CUSTOMER,
     B_CREATED_AT,
-    B_CHANGED_AT
+    B_CHANGED_AT,
+    B_SEATS,
+    B_PAY_UNTIL,
+    B_STANDBY_TIER,
+    B_STANDBY_QUANTITY
 };
 
 struct walk {
     struct audit *audit;
     struct audit_pages orders, bookings, steps;
     struct audit_customers customers;
+    struct audit_freeings freeings;
+    struct audit_seats seats;
     uint32_t distance[ORDER_STATE_COUNT]; // changes that lead from released there, at least
     bool has_step; // the step that let the place in
     int64_t step_at_us;
@@ -67,6 +75,8 @@ struct pair {
     const struct db_rows *order, *booking; // NULL: there is none
     size_t o, b; // their rows
     enum order_state order_state, booking_state;
+    bool waits_to_be_freed; // and counts as what it was
+    enum order_state was;
 };
 
 static void measure_distances(struct walk *walk)
@@ -166,21 +176,23 @@ static bool same_text(const char *a, const char *b)
     return a && b && strcmp(a, b) == 0;
 }
 
-// Whether what was given is what the order's choice says.
+// Whether what was given, or is waited for, is what the order's choice says. Who stands by owes nothing yet.
 static bool is_the_choice(const struct pair *pair)
 {
-    const char *tier = db_string(pair->booking, pair->b, B_TIER);
+    const bool stands_by = pair->booking_state == ORDER_STANDBY;
+    const char *tier = db_string(pair->booking, pair->b, stands_by ? B_STANDBY_TIER : B_TIER);
     const uint64_t choice = db_u64(pair->booking, pair->b, B_CHOICE),
-                   quantity = db_u64(pair->booking, pair->b, B_QUANTITY),
+                   quantity = db_u64(pair->booking, pair->b, stands_by ? B_STANDBY_QUANTITY : B_QUANTITY),
                    amount = db_u64(pair->booking, pair->b, B_AMOUNT);
     if (choice == 0)
         return same_text(tier, db_string(pair->order, pair->o, O_TIER)) &&
-               quantity == db_u64(pair->order, pair->o, O_QUANTITY) && amount == db_u64(pair->order, pair->o, O_AMOUNT);
+               quantity == db_u64(pair->order, pair->o, O_QUANTITY) &&
+               (stands_by || amount == db_u64(pair->order, pair->o, O_AMOUNT));
     json_t *choices = json_loads(db_string(pair->order, pair->o, O_CHOICES), 0, NULL);
     const json_t *wanted = json_array_get(choices, choice);
     const bool is = same_text(tier, json_string_value(json_object_get(wanted, "tier"))) &&
                     (json_int_t)quantity == json_integer_value(json_object_get(wanted, "quantity")) &&
-                    (json_int_t)amount == json_integer_value(json_object_get(wanted, "amount"));
+                    (stands_by || (json_int_t)amount == json_integer_value(json_object_get(wanted, "amount")));
     json_decref(choices);
     return is;
 }
@@ -196,9 +208,9 @@ static bool same_customer(const struct pair *pair)
 static void check_given(struct walk *walk, const struct pair *pair)
 {
     const enum order_state state = pair->booking_state;
-    if (state == ORDER_CONFIRMED && db_is_null(pair->booking, pair->b, B_REFERENCE))
-        break_of(walk, AUDIT_ENDS, pair, "confirmed without a reference");
-    if ((order_has_places(state) || state == ORDER_STANDBY) && !is_the_choice(pair))
+    if (order_has_places(state) && db_is_null(pair->booking, pair->b, B_REFERENCE))
+        break_of(walk, AUDIT_ENDS, pair, "has places without a reference");
+    if (order_is_counted(state) && !is_the_choice(pair))
         break_of(walk, AUDIT_ENDS, pair, "what was booked is none of the order's choices");
     if ((state == ORDER_REFUSED || state == ORDER_FAILED) && db_is_null(pair->booking, pair->b, B_REASON))
         break_of(walk, AUDIT_ENDS, pair, "refused or failed without a reason");
@@ -214,6 +226,35 @@ static void check_came_about(struct walk *walk, const struct pair *pair)
                         "place %" PRIu64 ": a booking of revision %" PRIu64
                         " cannot be %s after an order of revision %" PRIu64,
                         pair->place, booking, order_state_name(pair->booking_state), order);
+}
+
+// Who has run out of time does not keep what others stand by for. Who pays does.
+static void check_hold(struct walk *walk, const struct pair *pair)
+{
+    const struct audit *audit = walk->audit;
+    const int64_t pay_until_us = db_time_us(pair->booking, pair->b, B_PAY_UNTIL);
+    if (!order_may_lapse(pair->booking_state))
+        return;
+    if (db_is_null(pair->booking, pair->b, B_PAY_UNTIL))
+        break_of(walk, AUDIT_ENDS, pair, "is held for ever");
+    else if (!audit->is_stopped && audit->now_us - audit->stopped_us - pay_until_us > AUDIT_OVERDUE_US)
+        break_of(walk, AUDIT_ENDS, pair, "the hold has run out, and the booking has not ended");
+}
+
+static void check_seats(struct walk *walk, const struct pair *pair)
+{
+    const enum order_state counts_as = pair->waits_to_be_freed ? pair->was : pair->booking_state;
+    const struct audit_seated booking = {
+        .place = pair->place,
+        .attempt = pair->attempt,
+        .has_places = order_has_places(counts_as),
+        .tier = db_string(pair->booking, pair->b, B_TIER),
+        .quantity = db_u64(pair->booking, pair->b, B_QUANTITY),
+        .seats = db_string(pair->booking, pair->b, B_SEATS),
+        .choices = pair->order ? db_string(pair->order, pair->o, O_CHOICES) : NULL,
+        .choice = db_u64(pair->booking, pair->b, B_CHOICE),
+    };
+    audit_seats_check(&walk->seats, walk->audit, &booking);
 }
 
 static void check_booking(struct walk *walk, struct pair *pair)
@@ -240,6 +281,7 @@ static void check_booking(struct walk *walk, struct pair *pair)
         break_of(walk, AUDIT_CUSTOMERS, pair, "the booking counts for another customer than the order's");
     check_came_about(walk, pair);
     check_given(walk, pair);
+    check_hold(walk, pair);
 }
 
 // ---------------------------------------------------------------- what is still on its way
@@ -249,7 +291,7 @@ static int64_t later(int64_t a_us, int64_t b_us)
     return a_us > b_us ? a_us : b_us;
 }
 
-// Once an event is over, what was placed ends in bulk and what was released is answered. Holds may take their time.
+// Once an event is over, what was placed ends in bulk, what was released is answered, and standby ends. Holds may take their time.
 static void check_open(struct walk *walk, const struct pair *pair, enum order_state state)
 {
     struct audit *audit = walk->audit;
@@ -260,8 +302,8 @@ static void check_open(struct walk *walk, const struct pair *pair, enum order_st
                                                          db_time_us(pair->order, pair->o, O_RELEASED_AT)));
     if (pair->booking)
         since_us = later(since_us, db_time_us(pair->booking, pair->b, B_CHANGED_AT));
-    const bool overdue = audit->is_over && (state == ORDER_PLACED || state == ORDER_RELEASED) &&
-                         audit->now_us - since_us > AUDIT_OVERDUE_US;
+    const bool has_an_end = state == ORDER_PLACED || state == ORDER_RELEASED || state == ORDER_STANDBY;
+    const bool overdue = audit->is_over && has_an_end && audit->now_us - since_us > AUDIT_OVERDUE_US;
     if (audit->options.settled || overdue)
         audit_violation(audit, AUDIT_ENDS, "place %" PRIu64 ": the order is still %s", pair->place,
                         order_state_name(state));
@@ -282,15 +324,29 @@ static int find_step(struct walk *walk, uint64_t place)
     }
 }
 
+// What a booking stood by for when it was ended: its order's choice tells.
+static uint64_t waited_for(const struct pair *pair)
+{
+    json_t *choices = pair->order ? json_loads(db_string(pair->order, pair->o, O_CHOICES), 0, NULL) : NULL;
+    const json_t *choice = json_array_get(choices, db_u64(pair->booking, pair->b, B_CHOICE));
+    const json_int_t quantity = json_integer_value(json_object_get(choice, "quantity"));
+    json_decref(choices);
+    return quantity > 0 ? (uint64_t)quantity : 0;
+}
+
 // What the booking takes of its customer's limit.
 static int count_tickets(struct walk *walk, const struct pair *pair)
 {
-    struct audit_kept kept = {.quantity = (uint32_t)db_u64(pair->booking, pair->b, B_QUANTITY),
+    const enum order_state counts_as = pair->waits_to_be_freed ? pair->was : pair->booking_state;
+    uint64_t quantity = db_u64(pair->booking, pair->b, B_QUANTITY);
+    if (!order_is_counted(counts_as))
+        return 0;
+    if (counts_as == ORDER_STANDBY)
+        quantity = pair->waits_to_be_freed ? waited_for(pair) : db_u64(pair->booking, pair->b, B_STANDBY_QUANTITY);
+    struct audit_kept kept = {.quantity = (uint32_t)quantity,
                               .booked_at_us = db_time_us(pair->booking, pair->b, B_CREATED_AT)};
     size_t bytes;
     const void *customer = db_bytes(pair->booking, pair->b, B_CUSTOMER, &bytes);
-    if (!order_has_places(pair->booking_state) && pair->booking_state != ORDER_STANDBY)
-        return 0;
     if (bytes != sizeof(kept.customer))
         return ERROR_BUG;
     memcpy(kept.customer, customer, bytes);
@@ -307,12 +363,19 @@ static int check_pair(struct walk *walk, struct pair *pair)
     }
     if (pair->order)
         check_order(walk, pair);
-    if (pair->booking) {
+    if (pair->booking)
         check_booking(walk, pair);
-        int r = count_tickets(walk, pair);
-        if (r < 0)
-            return r;
+    int r =
+        audit_freeings_find(&walk->freeings, walk->audit, pair->place, pair->attempt,
+                            pair->booking ? pair->booking_state : ORDER_PLACED, &pair->waits_to_be_freed, &pair->was);
+    if (r == 0 && pair->booking) {
+        check_seats(walk, pair);
+        walk->audit->changed_at_us =
+            later(walk->audit->changed_at_us, db_time_us(pair->booking, pair->b, B_CHANGED_AT));
+        r = count_tickets(walk, pair);
     }
+    if (r < 0)
+        return r;
     walk->state = pair->booking ? pair->booking_state : pair->order_state;
     if (pair->order)
         check_open(walk, pair, walk->state);
@@ -368,18 +431,28 @@ int audit_orders(struct audit *audit)
                        "SELECT place, attempt, state, revision, tier, quantity, amount, choices, customer, placed_at, "
                        "changed_at, released_at FROM orders FORCE INDEX (PRIMARY) WHERE event_id = ? AND place >= ? "
                        "AND NOT (place = ? AND attempt <= ?) ORDER BY place, attempt LIMIT ?"},
-        .bookings = {.has_attempt = true,
-                     .sql =
-                         "SELECT place, attempt, state, reason, revision, choice, tier, quantity, amount, reference, "
-                         "customer, created_at, changed_at FROM bookings FORCE INDEX (PRIMARY) WHERE event_id = ? "
-                         "AND place >= ? AND NOT (place = ? AND attempt <= ?) ORDER BY place, attempt LIMIT ?"},
+        .bookings =
+            {.has_attempt = true,
+             .sql =
+                 "SELECT place, attempt, state, reason, revision, choice, tier, quantity, amount, reference, "
+                 "customer, created_at, changed_at, seats, pay_until, standby_tier, standby_quantity FROM bookings FORCE INDEX (PRIMARY) WHERE event_id = ? "
+                 "AND place >= ? AND NOT (place = ? AND attempt <= ?) ORDER BY place, attempt LIMIT ?"},
         .steps.sql = "SELECT served, at FROM served_log WHERE event_id = ? AND served > ? ORDER BY served LIMIT ?",
     };
     measure_distances(&walk);
-    int r = walk_pairs(&walk);
+    audit_freeings_init(&walk.freeings);
+    int r = audit_seats_read(audit, &walk.seats);
+    if (r == 0)
+        r = walk_pairs(&walk);
+    if (r == 0)
+        r = audit_freeings_end(&walk.freeings, audit);
+    if (r == 0)
+        audit_seats_check(&walk.seats, audit, NULL);
     if (r == 0)
         r = audit_customers_check(&walk.customers, audit);
     audit_customers_done(&walk.customers);
+    audit_freeings_done(&walk.freeings);
+    audit_seats_done(&walk.seats);
     audit_pages_done(&walk.orders);
     audit_pages_done(&walk.bookings);
     audit_pages_done(&walk.steps);

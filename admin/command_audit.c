@@ -18,6 +18,7 @@ static json_t *open_json(const struct audit *audit)
         if (!order_is_final((enum order_state)state))
             json_object_set_new(open, order_state_name((enum order_state)state),
                                 json_integer((json_int_t)audit->open[state]));
+    json_object_set_new(open, "freeings", json_integer((json_int_t)audit->freeings_waiting));
     json_object_set_new(open, "outbox", json_integer((json_int_t)audit->news_waiting));
     json_object_set_new(open, "dead_letters", json_integer((json_int_t)audit->letters_waiting));
     return open;

@@ -115,7 +115,7 @@ def rows(prepared, request):
     rows.order(12, "refused")
     report = prepared.onsale_json("audit", slug)
     assert report["ok"] and report["open"] == {
-        "placed": 1, "released": 1, "held": 1, "paying": 0, "action_required": 0, "declined": 0, "standby": 0, "outbox": 0,
+        "placed": 1, "released": 1, "held": 1, "paying": 0, "action_required": 0, "declined": 0, "standby": 0, "freeings": 0, "outbox": 0,
         "dead_letters": 0}
     return rows
 
@@ -129,8 +129,8 @@ def broken(rows, *flags):
 
 
 CASES = {
-    "sold": (1, "UPDATE tiers SET sold = sold + 1 WHERE event_id = {e} AND code = 'floor'", "floor: 2 held and 5 sold"),
-    "held": (1, "UPDATE tiers SET held = 1 WHERE event_id = {e} AND code = 'floor'", "bookings have 2 and 4"),
+    "sold": (1, "UPDATE tiers SET sold = sold + 1 WHERE event_id = {e} AND code = 'floor'", "floor: 2 held, 5 sold and 0 in standby"),
+    "held": (1, "UPDATE tiers SET held = 1 WHERE event_id = {e} AND code = 'floor'", "bookings have 2, 4 and 0"),
     "no such tier": (1, "UPDATE tiers SET sold = 0 WHERE event_id = {e} AND code = 'back'; "
                         "UPDATE bookings SET tier = 'gone' WHERE event_id = {e} AND place = 6; "
                         "UPDATE orders SET choices = REPLACE(choices, 'back', 'gone') WHERE event_id = {e} AND place = 6",

@@ -156,7 +156,7 @@ packages:
 	@tools/packages install build run test lint fuzz
 
 # Each measurement prints its summary and keeps its raw runs in bench/results/.
-bench: bench-joins bench-booking bench-locking bench-outcomes bench-sale
+bench: bench-joins bench-booking bench-locking bench-seating bench-outcomes bench-sale
 
 .PHONY: bench-joins
 bench-joins: export BUILD := $(BUILD)
@@ -179,6 +179,13 @@ bench-locking:
 	@tools/packages install build run test bench
 	$(again) $(ROOT)/bench/locking
 	@$(PYTHON) -B bench/locking.py
+
+.PHONY: bench-seating
+bench-seating: export BUILD := $(BUILD)
+bench-seating:
+	@tools/packages install build
+	$(again) $(ROOT)/bench/seating
+	@$(ROOT)/bench/seating
 
 .PHONY: bench-outcomes
 bench-outcomes: export BUILD := $(BUILD)
@@ -310,3 +317,10 @@ $(ROOT)/bench/locking: $(call objects_of,$(wildcard bench/locking/*.c)) $(common
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 # --- end of bench-locking
+
+# --- What bench-seating runs: the hall and its rules, without the worker around them.
+$(ROOT)/bench/seating: $(call objects_of,bench/seating/sell_hall.c $(wildcard booking-worker/seating*.c)) $(common_objects)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+# --- end of bench-seating

@@ -337,7 +337,7 @@ static void no_placement_is_better(void **state)
     for (uint64_t seed = 1; seed <= 4000; seed++)
         found[check_against_all(seed)]++;
     print_message("4000 halls (seeds 1 to 4000):");
-    for (size_t rule = 0; rule <= SEATING_APART; rule++) {
+    for (enum seating_rule rule = SEATING_NOTHING; rule <= SEATING_APART; rule++) {
         print_message(" %s %u", seating_rule_name(rule), found[rule]);
         assert_true(found[rule] > 50);
     }

@@ -44,7 +44,7 @@ int seat_name_read(const char *name, size_t bytes, char ret_row[static SEAT_ROW_
 
 void seat_name_write(const char *row, uint16_t number, char ret[static SEAT_NAME_BYTES])
 {
-    snprintf(ret, SEAT_NAME_BYTES, "%.16s-%u", row, (unsigned)number);
+    snprintf(ret, SEAT_NAME_BYTES, "%.16s-%u", row, number % 10000u); // so that gcc knows it fits
 }
 
 // Reads "7" or "1-14". Returns where it ends, or NULL with the reason in `problem`.

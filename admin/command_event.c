@@ -13,6 +13,7 @@
 #include "admin/table.h"
 #include "common/buffer.h"
 #include "common/clock.h"
+#include "common/seat.h"
 
 #define ZONES "/usr/share/zoneinfo"
 
@@ -116,6 +117,14 @@ static int report_applied(const struct context *context, const char *slug, const
     return context_print_text(context, &text);
 }
 
+static bool has_seats(const struct event_file *file)
+{
+    for (size_t i = 0; i < file->tier_count; i++)
+        if (file->tiers[i].seated)
+            return true;
+    return false;
+}
+
 static int apply_file(struct context *context, const struct event_file *file, const struct buffer *text)
 {
     bool dry_run = context_option(context, "dry-run");
@@ -133,6 +142,9 @@ static int apply_file(struct context *context, const struct event_file *file, co
         return context_fail(context, EXIT_FAILED, "%s", refusal);
     if (r < 0)
         return context_db_failed(context, r, "event apply");
+    if (file->max_per_order > SEATS_IN_ORDER_MAX && has_seats(file))
+        context_note(context, "max_per_order is %" PRId64 ", but an order in a tier with seats has at most %d",
+                     file->max_per_order, SEATS_IN_ORDER_MAX);
     if (!dry_run && applied.changes.count)
         notify_changed(context, file->slug, applied.version);
     status = report_applied(context, file->slug, &applied, dry_run);

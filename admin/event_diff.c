@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/seat.h"
 #include "common/clock.h"
+#include "common/seat.h"
 
 #define FIELD_BYTES 240
 
@@ -282,24 +282,24 @@ bool event_tier_seats_equal(const struct event_tier *a, const struct event_tier 
     return true;
 }
 
-static bool has_seat(const struct event_row *row, uint16_t number)
+static const struct event_seat *find_seat(const struct event_row *row, unsigned long number)
 {
     for (size_t i = 0; row && i < row->seat_count; i++) {
         if (row->seats[i].number == number)
-            return !row->seats[i].blocked;
+            return &row->seats[i];
     }
-    return false;
+    return NULL;
 }
 
-bool event_tier_keeps_seats(const struct event_tier *before, const struct event_tier *after)
+enum event_seat_fate event_tier_seat_fate(const struct event_tier *before, const struct event_tier *after,
+                                          const char *row, const char *number)
 {
-    for (size_t r = 0; r < before->row_count; r++) {
-        const struct event_row *row = find_row(after, before->rows[r].name);
-        for (size_t s = 0; s < before->rows[r].seat_count; s++) {
-            const struct event_seat *seat = &before->rows[r].seats[s];
-            if (!seat->blocked && !has_seat(row, seat->number))
-                return false;
-        }
-    }
-    return true;
+    const unsigned long position = strtoul(number, NULL, 10);
+    const struct event_seat *old = find_seat(find_row(before, row), position),
+                            *new = find_seat(find_row(after, row), position);
+    if (!new || new->blocked)
+        return EVENT_SEAT_GOES;
+    const bool is_marked =
+        (new->wheelchair && !(old && old->wheelchair)) || (new->companion && !(old && old->companion));
+    return is_marked ? EVENT_SEAT_MARKED : EVENT_SEAT_STAYS;
 }

@@ -32,7 +32,14 @@ const struct event_tier *event_file_tier(const struct event_file *file, const ch
 const struct event_price *event_tier_price(const struct event_tier *tier, const char *code); // NULL: there is none
 bool event_tier_seats_equal(const struct event_tier *a,
                             const struct event_tier *b); // rows, seats, marks and their order
-// True when every seat of `before` that may be sold is in `after` and may be sold there too.
-bool event_tier_keeps_seats(const struct event_tier *before, const struct event_tier *after);
+
+// What a change does to somebody who has a seat.
+enum event_seat_fate {
+    EVENT_SEAT_STAYS,
+    EVENT_SEAT_GOES, // it is not there any more, or blocked
+    EVENT_SEAT_MARKED, // it becomes a wheelchair's or a companion's
+};
+enum event_seat_fate event_tier_seat_fate(const struct event_tier *before, const struct event_tier *after,
+                                          const char *row, const char *number);
 
 #endif

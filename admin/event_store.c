@@ -15,6 +15,7 @@
 
 #define LOG_DETAIL_BYTES_MAX 4000
 #define LOG_VALUE_BYTES_MAX 200
+#define SEATS_NAMED_MAX 10 // in a refusal
 
 struct store {
     struct db *db;
@@ -23,7 +24,7 @@ struct store {
     const char *text;
     size_t text_bytes;
     uint64_t id, version;
-    struct db_rows *tiers; // locked: code, capacity, held, sold
+    struct db_rows *tiers; // locked: code, held, sold, standby
     char *refusal;
 };
 
@@ -55,12 +56,11 @@ static int lock_event(struct store *store)
     }
     if (r < 0)
         return r;
-    return db_read(store->db,
-                   "SELECT code, capacity, held, sold FROM tiers WHERE event_id = ? ORDER BY code FOR UPDATE",
+    return db_read(store->db, "SELECT code, held, sold, standby FROM tiers WHERE event_id = ? ORDER BY code FOR UPDATE",
                    (struct db_value[]){DB_U(store->id)}, 1, EVENT_FILE_TIERS_MAX, &store->tiers);
 }
 
-// A tier that has places held or sold: what may not happen to it.
+// A tier that somebody has places of, or stands by for: what may not happen to it.
 static const char *broken(const struct event_tier *before, const struct event_tier *after, uint64_t taken)
 {
     if (!after)
@@ -69,8 +69,6 @@ static const char *broken(const struct event_tier *before, const struct event_ti
         return after->seated ? "it would become seated" : "it would become standing";
     if (after->capacity < taken)
         return "the capacity would be below them";
-    if (before && before->seated && !event_tier_keeps_seats(before, after))
-        return "seats would go away or be blocked";
     for (size_t i = 0; before && i < before->price_count; i++) {
         if (!event_tier_price(after, before->prices[i].code))
             return "a price goes away";
@@ -78,24 +76,75 @@ static const char *broken(const struct event_tier *before, const struct event_ti
     return NULL;
 }
 
-static int check_tiers(struct store *store)
+// "seats and 5 more are held or sold: …"
+static void refuse_seats(const struct store *store, const struct db_rows *taken, const size_t *rows, size_t count,
+                         enum event_seat_fate fate)
 {
-    for (size_t i = 0; store->tiers && i < db_rows_count(store->tiers); i++) {
-        const char *code = db_string(store->tiers, i, 0);
-        uint64_t held = db_u64(store->tiers, i, 2), sold = db_u64(store->tiers, i, 3);
-        if (held + sold == 0)
-            continue;
-        assert(store->before); // who has tiers was made from a file
-        const char *why = broken(event_file_tier(store->before, code), event_file_tier(store->file, code), held + sold);
-        if (!why && strcmp(store->before->currency, store->file->currency) != 0)
-            why = "the currency changes";
-        if (why) {
-            snprintf(store->refusal, EVENT_REFUSAL_BYTES,
-                     "tier %s has %" PRIu64 " places held and %" PRIu64 " sold: %s", code, held, sold, why);
-            return ERROR_CONFLICT;
+    struct buffer names CLEANUP(buffer_done) = BUFFER_INIT;
+    for (size_t i = 0; i < count && i < SEATS_NAMED_MAX; i++)
+        buffer_format(&names, "%s%s-%s", i ? ", " : "", db_string(taken, rows[i], 0), db_string(taken, rows[i], 1));
+    if (count > SEATS_NAMED_MAX)
+        buffer_format(&names, " and %zu more", count - SEATS_NAMED_MAX);
+    const bool is_one = count == 1, goes = fate == EVENT_SEAT_GOES;
+    snprintf(store->refusal, EVENT_REFUSAL_BYTES, "%s %.200s %s held or sold: %s cannot %s", is_one ? "seat" : "seats",
+             names.data ? names.data : "", is_one ? "is" : "are", is_one ? "it" : "they",
+             goes ? "go away or be blocked" : "be kept for wheelchairs or companions from now on");
+}
+
+// By name, under the lock of the tier: nobody gets or loses a seat meanwhile.
+static int check_seats(struct store *store, const struct event_tier *before, const struct event_tier *after)
+{
+    struct db_rows *taken CLEANUP(db_rows_cleanup) = NULL;
+    if (!before->seated || event_tier_seats_equal(before, after))
+        return 0;
+    int r = db_read(store->db,
+                    "SELECT row_name, seat_name FROM taken_seats WHERE event_id = ? AND tier = ? ORDER BY row_name, "
+                    "CAST(seat_name AS UNSIGNED)",
+                    (struct db_value[]){DB_U(store->id), db_text(before->code)}, 2, EVENT_FILE_SEATS_MAX, &taken);
+    size_t *rows = calloc(db_rows_count(taken) + 1, sizeof(*rows));
+    if (r == 0 && !rows)
+        r = ERROR_MEMORY;
+    for (int fate = EVENT_SEAT_GOES; r == 0 && fate <= EVENT_SEAT_MARKED; fate++) {
+        size_t count = 0;
+        for (size_t i = 0; i < db_rows_count(taken); i++)
+            if (event_tier_seat_fate(before, after, db_string(taken, i, 0), db_string(taken, i, 1)) ==
+                (enum event_seat_fate)fate)
+                rows[count++] = i;
+        if (count) {
+            refuse_seats(store, taken, rows, count, (enum event_seat_fate)fate);
+            r = ERROR_CONFLICT;
         }
     }
-    return 0;
+    free(rows);
+    return r;
+}
+
+static int check_tier(struct store *store, size_t row)
+{
+    const char *code = db_string(store->tiers, row, 0);
+    const uint64_t held = db_u64(store->tiers, row, 1), sold = db_u64(store->tiers, row, 2),
+                   standby = db_u64(store->tiers, row, 3);
+    if (held + sold + standby == 0)
+        return 0;
+    assert(store->before); // who has tiers was made from a file
+    const struct event_tier *before = event_file_tier(store->before, code), *after = event_file_tier(store->file, code);
+    const char *why = broken(before, after, held + sold);
+    if (!why && strcmp(store->before->currency, store->file->currency) != 0)
+        why = "the currency changes";
+    if (!why)
+        return before ? check_seats(store, before, after) : 0;
+    snprintf(store->refusal, EVENT_REFUSAL_BYTES,
+             "tier %s has %" PRIu64 " places held and %" PRIu64 " sold, and %" PRIu64 " stand by: %s", code, held, sold,
+             standby, why);
+    return ERROR_CONFLICT;
+}
+
+static int check_tiers(struct store *store)
+{
+    int r = 0;
+    for (size_t i = 0; store->tiers && i < db_rows_count(store->tiers) && r == 0; i++)
+        r = check_tier(store, i);
+    return r;
 }
 
 static struct db_value time_value(int64_t time_us)
@@ -252,21 +301,24 @@ static int write_tiers(struct store *store)
 {
     for (size_t t = 0; t < store->file->tier_count; t++) {
         const struct event_tier *tier = &store->file->tiers[t], *before = event_file_tier(store->before, tier->code);
+        const bool seats = !before || before->seated != tier->seated || !event_tier_seats_equal(before, tier);
+        // The event's version only grows, so no layout of a tier comes a second time, not even when the tier went away meanwhile.
         const struct db_value values[] = {DB_U(store->id),
                                           db_text(tier->code),
                                           DB_U(t),
                                           db_text(tier->name),
                                           db_text(tier->seated ? "seated" : "standing"),
-                                          DB_U(tier->capacity)};
-        int r =
-            db_write(store->db,
-                     "INSERT INTO tiers (event_id, code, position, name, kind, capacity) VALUES (?, ?, ?, ?, ?, ?) "
-                     "ON DUPLICATE KEY UPDATE position = VALUES(position), name = VALUES(name), kind = VALUES(kind), "
-                     "capacity = VALUES(capacity)",
-                     values, 6, NULL);
+                                          DB_U(tier->capacity),
+                                          DB_U(store->version),
+                                          DB_U(seats)};
+        int r = db_write(
+            store->db,
+            "INSERT INTO tiers (event_id, code, position, name, kind, capacity, layout) VALUES (?, ?, ?, ?, ?, ?, "
+            "?) ON DUPLICATE KEY UPDATE position = VALUES(position), name = VALUES(name), kind = VALUES(kind), "
+            "capacity = VALUES(capacity), layout = IF(?, VALUES(layout), layout)",
+            values, 8, NULL);
         if (r == 0)
             r = write_prices(store, tier);
-        bool seats = tier->seated && (!before || !event_tier_seats_equal(before, tier));
         for (size_t row = 0; r == 0 && seats && row < tier->row_count; row++)
             r = write_row(store, tier, row);
         if (r < 0)

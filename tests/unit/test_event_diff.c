@@ -106,30 +106,39 @@ static void test_rows(void **state)
                    "tiers.stalls.capacity: 3 > 2\ntiers.stalls.rows.A.blocked: - > 2\n");
 }
 
-static void assert_keeps(const char *before_rows, const char *after_rows, bool keeps, bool equal)
+// What becomes of seat 1 of row A, and whether the halls are equal.
+static void assert_fate(const char *before_rows, const char *after_rows, enum event_seat_fate fate, bool equal)
 {
     char before_tier[512], after_tier[512];
     snprintf(before_tier, sizeof(before_tier), "{\"code\":\"s\",\"name\":\"S\",\"price\":1,\"rows\":[%s]}",
              before_rows);
     snprintf(after_tier, sizeof(after_tier), "{\"code\":\"s\",\"name\":\"S\",\"price\":1,\"rows\":[%s]}", after_rows);
     struct event_file *before = file_of(PACE, before_tier), *after = file_of(PACE, after_tier);
-    assert_int_equal(event_tier_keeps_seats(&before->tiers[0], &after->tiers[0]), keeps);
+    assert_int_equal(event_tier_seat_fate(&before->tiers[0], &after->tiers[0], "A", "1"), fate);
     assert_int_equal(event_tier_seats_equal(&before->tiers[0], &after->tiers[0]), equal);
     event_file_free(before);
     event_file_free(after);
 }
 
-static void test_keeps_seats(void **state)
+#define MARKED(name, seats, mark) "{\"row\":\"" name "\",\"seats\":\"" seats "\",\"" mark "\":[\"1\"]}"
+
+static void test_fate_of_a_seat(void **state)
 {
     (void)state;
-    assert_keeps(ROW("A", "1-3"), ROW("A", "1-3"), true, true);
-    assert_keeps(ROW("A", "1-3"), ROW("A", "1-4") "," ROW("B", "1"), true, false);
-    assert_keeps(ROW("A", "1-3"), ROW("A", "1-2"), false, false);
-    assert_keeps(ROW("A", "1-3") "," ROW("B", "1"), ROW("A", "1-3"), false, false);
-    assert_keeps(ROW("A", "1-3"), "{\"row\":\"A\",\"seats\":\"1-3\",\"blocked\":[\"1\"]}", false, false);
-    assert_keeps("{\"row\":\"A\",\"seats\":\"1-3\",\"blocked\":[\"1\"]}", ROW("A", "2-3"), true, false);
-    assert_keeps(ROW("A", "1-3"), "{\"row\":\"A\",\"seats\":\"1-3\",\"wheelchair\":[\"1\"]}", true, false);
-    assert_keeps(ROW("A", "1") "," ROW("B", "1"), ROW("B", "1") "," ROW("A", "1"), true, false);
+    assert_fate(ROW("A", "1-3"), ROW("A", "1-3"), EVENT_SEAT_STAYS, true);
+    assert_fate(ROW("A", "1-3"), ROW("A", "1-4") "," ROW("B", "1"), EVENT_SEAT_STAYS, false);
+    assert_fate(ROW("A", "1-3"), ROW("A", "1-2"), EVENT_SEAT_STAYS, false);
+    assert_fate(ROW("A", "1") "," ROW("B", "1"), ROW("B", "1") "," ROW("A", "1"), EVENT_SEAT_STAYS, false);
+    assert_fate(ROW("A", "1-3"), ROW("A", "2-31"), EVENT_SEAT_GOES, false);
+    assert_fate(ROW("A", "1-3"), ROW("B", "1-3"), EVENT_SEAT_GOES, false);
+    assert_fate(ROW("A", "1-3"), ROW("a", "1-3"), EVENT_SEAT_GOES, false);
+    assert_fate(ROW("A", "1-3"), MARKED("A", "1-3", "blocked"), EVENT_SEAT_GOES, false);
+    assert_fate(ROW("A", "1-3"), MARKED("A", "1-3", "wheelchair"), EVENT_SEAT_MARKED, false);
+    assert_fate(ROW("A", "1-3"), MARKED("A", "1-3", "companion"), EVENT_SEAT_MARKED, false);
+    assert_fate(MARKED("A", "1-3", "wheelchair"), MARKED("A", "1-3", "companion"), EVENT_SEAT_MARKED, false);
+    assert_fate(MARKED("A", "1-3", "wheelchair"), MARKED("A", "1-4", "wheelchair"), EVENT_SEAT_STAYS, false);
+    assert_fate(MARKED("A", "1-3", "wheelchair"), ROW("A", "1-3"), EVENT_SEAT_STAYS, false);
+    assert_fate(MARKED("A", "1-3", "companion"), ROW("A", "1-3"), EVENT_SEAT_STAYS, false);
 }
 
 static void test_find(void **state)
@@ -147,8 +156,8 @@ static void test_find(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nothing), cmocka_unit_test(test_members),     cmocka_unit_test(test_tiers),
-        cmocka_unit_test(test_rows),    cmocka_unit_test(test_keeps_seats), cmocka_unit_test(test_find),
+        cmocka_unit_test(test_nothing), cmocka_unit_test(test_members),        cmocka_unit_test(test_tiers),
+        cmocka_unit_test(test_rows),    cmocka_unit_test(test_fate_of_a_seat), cmocka_unit_test(test_find),
     };
     return cmocka_run_group_tests_name("event_diff", tests, NULL, NULL);
 }

@@ -36,6 +36,7 @@ void line_store_register_metrics(void)
     store_register_hall_metrics();
     store_register_seats_metrics();
     store_register_stock_metrics();
+    store_register_standby_metrics();
 }
 
 // What the answers log is written before the loop sends any of them, so nobody has a place that the log does not know.

@@ -106,6 +106,7 @@ void store_register_event_metrics(void);
 void store_register_hall_metrics(void);
 void store_register_seats_metrics(void);
 void store_register_stock_metrics(void);
+void store_register_standby_metrics(void);
 
 struct store_presence *store_find_presence(struct line_store *store,
                                            uint32_t event_id); // with the lock held; NULL: no memory

@@ -2,7 +2,16 @@
 // How many stand by before somebody: the bookings in standby for the same tier with lower places. Counted by MySQL for all who ask at once,
 // for there is no number that each could subtract from: people are served out of their order when their party fits where a larger one
 // does not, and may join before others.
+#include "common/metrics.h"
 #include "waiting-room/line_store_internal.h"
+
+static struct metric asked =
+    METRIC_COUNTER("onsale_standby_asked_total", "Times MySQL was asked how many stand by before visitors.");
+
+void store_register_standby_metrics(void)
+{
+    metrics_register(&asked);
+}
 
 int store_read_ahead(struct line_store *store, uint32_t event_id, struct line_store_ahead *aheads, size_t count)
 {
@@ -29,6 +38,7 @@ int store_read_ahead(struct line_store *store, uint32_t event_id, struct line_st
                 (struct db_value[]){db_text(numbers.data), DB_U(event_id)}, 2, count, &rows);
     if (error < 0)
         return error;
+    metric_add(&asked, 1);
     for (size_t i = 0; i < count; i++)
         aheads[i].ahead = -1;
     for (size_t row = 0; row < db_rows_count(rows); row++) {

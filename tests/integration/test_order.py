@@ -7,6 +7,7 @@ import uuid
 
 import pytest
 from harness.bare import bare_client
+from harness.orders import in_event, problem, url, wait_state, waits_for_a_lock
 from harness.stack import PATIENCE
 from processes import wait_until
 
@@ -14,7 +15,7 @@ TIERS = [
     {"code": "floor", "name": "Floor", "capacity": 2000,
      "prices": [{"code": "full", "name": "Full", "amount": 4500}, {"code": "child", "name": "Child", "amount": 2000}]},
     {"code": "balcony", "name": "Balcony", "price": 3000, "capacity": 500},
-    {"code": "stalls", "name": "Stalls", "price": 7500, "rows": [{"row": "A", "seats": "1-14"}]},
+    {"code": "stalls", "name": "Stalls", "price": 7500, "rows": [{"row": "A", "seats": "1-14", "wheelchair": ["12"], "companion": ["13"], "blocked": ["14"]}]},
 ]
 GOOD = {"tier": "floor", "quantity": 2, "email": "ada@example.org"}
 
@@ -24,24 +25,9 @@ def stack(module_stack_factory):
     return module_stack_factory().start(rooms=2)
 
 
-def url(slug):
-    return f"/v1/events/{slug}/order"
-
-
 def ready_event(stack, slug, **changes):
     stack.event(slug, **({"pace": "0", "tiers": TIERS} | changes))
     wait_state(stack, slug, changes.get("state", "open"))
-
-
-def wait_state(stack, slug, state):
-    for room in stack.rooms:
-        client = bare_client(stack, room)
-        wait_until(lambda: client.get(f"/v1/events/{slug}").json().get("state") == state, f"{room.name} to know {slug}",
-                   5 * PATIENCE)
-
-
-def in_event(stack, table, slug, columns):
-    return stack.sql(f"SELECT {columns} FROM {table} WHERE event_id = (SELECT id FROM events WHERE slug = %s)", slug)
 
 
 def book(stack, slug, place, state, attempt=1):
@@ -55,12 +41,6 @@ def book(stack, slug, place, state, attempt=1):
               " customer, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) FROM orders WHERE place = %s AND attempt = %s AND"
               " event_id = (SELECT id FROM events WHERE slug = %s)",
               state, "floor" if gives else None, 2 if gives else 0, 9000 if gives else 0, reference, place, attempt, slug)
-
-
-def problem(answer, status, kind):
-    assert answer.headers["content-type"] == "application/problem+json", answer.text
-    assert (answer.status_code, answer.json()["type"]) == (status, f"/problems/{kind}"), answer.text
-    return answer.json()
 
 
 def test_given_changed_looked_at_and_taken_back(stack):
@@ -103,7 +83,7 @@ def test_given_changed_looked_at_and_taken_back(stack):
 
 
 BAD = [
-    ({"tier": "nowhere"}, ["tier"]), ({"tier": 7}, ["tier"]), ({"tier": None}, ["tier"]), ({"tier": "stalls"}, ["tier"]),
+    ({"tier": "nowhere"}, ["tier"]), ({"tier": 7}, ["tier"]), ({"tier": None}, ["tier"]),
     ({"quantity": 0}, ["quantity"]), ({"quantity": -1}, ["quantity"]), ({"quantity": 1_000_000}, ["quantity"]),
     ({"quantity": 2**62}, ["quantity"]), ({"quantity": 1.5}, ["quantity"]), ({"quantity": "2"}, ["quantity"]),
     ({"quantity": True}, ["quantity"]), ({"quantity": 7}, ["quantity"]), ({"quantity": None}, ["tickets"]),
@@ -112,6 +92,11 @@ BAD = [
     ({"quantity": None, "tickets": {"full": 1, "child": 0}}, ["tickets.child"]),
     ({"quantity": None, "tickets": {"full": 4, "child": 3}}, ["tickets"]),
     ({"quantity": None, "seats": ["A-1"]}, ["seats"]), ({"needs": {"wheelchair": 1}}, ["needs"]),
+    ({"tier": "stalls", "seats": ["A-1", "A-15"]}, ["seats.1"]), ({"tier": "stalls", "seats": ["A-1", "a-1"]}, ["seats.1"]),
+    ({"tier": "stalls", "seats": ["A-1"]}, ["seats"]), ({"tier": "stalls", "seats": ["A-14", "A-12"]}, ["seats.0", "seats.1"]),
+    ({"tier": "stalls", "seats": ["A-13"], "quantity": 1}, ["seats.0"]), ({"tier": "stalls", "seats": "A-1"}, ["seats"]),
+    ({"tier": "stalls", "needs": {"wheelchair": 2, "companion": 1}}, ["needs"]),
+    ({"tier": "stalls", "needs": {"wheelchair": "yes"}}, ["needs.wheelchair"]),
     ({"email": "ada"}, ["email"]), ({"email": "@example.org"}, ["email"]), ({"email": "ada@"}, ["email"]),
     ({"email": "a@b@c"}, ["email"]), ({"email": "ada@exam ple.org"}, ["email"]), ({"email": "a" * 10_000 + "@b.org"}, ["email"]),
     ({"email": "ada\u0007@example.org"}, ["email"]), ({"email": "ada@example.org\r\nBcc: x@y.z"}, ["email"]),
@@ -137,6 +122,27 @@ def test_what_is_not_allowed_is_said_at_its_field(stack):
         assert [error["field"] for error in errors] == fields, (change, errors)
         assert all(error["detail"] for error in errors)
     assert in_event(stack, "orders", "bad", "COUNT(*)") == ((0,),)
+
+
+def test_seats_and_needs_are_kept_as_they_were_asked_for(stack):
+    ready_event(stack, "seats")
+    visitor = stack.join("seats")
+    client = bare_client(stack)
+    wanted = {"tier": "stalls", "seats": ["a-4", "A-12", "A-13"], "needs": {"wheelchair": 1, "companion": True},
+              "email": "ada@example.org", "alternatives": [{"tier": "stalls", "quantity": 3}, {"tier": "floor", "quantity": 1}]}
+    placed = client.put(url("seats"), headers=visitor.headers, json=wanted)
+    assert placed.status_code == 202, placed.text
+    for document in (placed.json(), bare_client(stack, 1).get(url("seats"), headers=visitor.headers).json()):
+        assert document["seats"] == ["A-4", "A-12", "A-13"] and document["needs"] == {"wheelchair": 1, "companion": 1}
+        assert (document["quantity"], document["amount"], document["tickets"]) == (3, 22500, {"full": 3})
+    (choices,), = in_event(stack, "orders", "seats", "choices")
+    assert json.loads(choices) == [
+        {"tier": "stalls", "tickets": {"full": 3}, "quantity": 3, "amount": 22500, "seats": ["A-4", "A-12", "A-13"],
+         "wheelchair": 1, "companion": 1},
+        {"tier": "stalls", "tickets": {"full": 3}, "quantity": 3, "amount": 22500, "wheelchair": 1, "companion": 1},
+        {"tier": "floor", "tickets": {"full": 1}, "quantity": 1, "amount": 4500}]
+    changed = client.put(url("seats"), headers=visitor.headers, json=GOOD).json()
+    assert "seats" not in changed and "needs" not in changed
 
 
 def test_what_is_no_document(stack):
@@ -236,13 +242,6 @@ def test_a_change_and_a_release_in_the_same_moment(stack):
         assert (state, revision - 1, quantity) == ("released", *accepted[place])
     assert clients[0].get(url("race"), headers=visitors[0].headers).json()["state"] == "released"
     problem(clients[0].delete(url("race"), headers=visitors[0].headers), 409, "released")
-
-
-def waits_for_a_lock(stack):
-    """A waiting room waits for a row that somebody else holds."""
-    return stack.sql("SELECT COUNT(*) FROM information_schema.innodb_trx t JOIN information_schema.processlist p"
-                     " ON p.id = t.trx_mysql_thread_id WHERE t.trx_state = 'LOCK WAIT' AND p.user = %s",
-                     stack.users["waiting-room"])[0][0] > 0
 
 
 @pytest.mark.parametrize("method", ["put", "delete"])

@@ -7,10 +7,10 @@ import json
 import time
 import uuid
 
-import pika
 import pytest
 from harness.bare import bare_client
 from harness.stack import PATIENCE
+from harness.voice import Voice, told
 from processes import wait_until
 
 CHOICE = [{"tier": "floor", "tickets": {"full": 2}, "quantity": 2, "amount": 9000}]
@@ -70,34 +70,6 @@ def book(stack, slug, places, state="confirmed", attempt=1, revision=3):
     return outcomes
 
 
-class Voice:
-    """A connection to RabbitMQ that says what notifiers and waiting rooms say."""
-
-    def __init__(self, stack):
-        amqp = stack.backends.amqp  # never through the proxy
-        url = f"amqp://{amqp['user']}:{amqp['password']}@{amqp['host']}:{amqp['port']}/{stack.vhost}"
-        self.connection = pika.BlockingConnection(pika.URLParameters(url))
-        self.channel = self.connection.channel()
-        self.sender, self.seq = uuid.uuid4().hex, 0
-
-    def say(self, exchange, kind, **members):
-        self.channel.basic_publish(exchange, "", json.dumps({"v": 1, "type": kind} | members).encode(),
-                                   pika.BasicProperties(content_type="application/json", type=kind))
-
-    def outcomes(self, slug, outcomes, missed=0):
-        """Tells them, 128 in a message; `missed` messages before were lost."""
-        for start in range(0, len(outcomes), 128):
-            self.seq += 1 + missed
-            self.say("onsale.feed", "outcomes", slug=slug, currency="EUR", sender=self.sender, seq=self.seq,
-                     outcomes=outcomes[start:start + 128])
-
-    def stock(self, slug, left, asked, at_us):
-        self.say("onsale.feed", "stock", slug=slug, at_us=at_us, tiers=[{"code": "floor", "left": left, "asked": asked}])
-
-    def ordered(self, slug, *places):
-        self.say("onsale.control", "ordered", slug=slug, due=False, numbers=list(places))
-
-
 @pytest.fixture
 def voice():
     """voice(stack) makes a Voice that is closed at the end."""
@@ -110,10 +82,6 @@ def voice():
     yield make
     for each in made:
         each.connection.close()
-
-
-def told(stream):
-    return [(frame.data["state"], frame.data["attempt"], frame.data["revision"]) for frame in stream.frames("order")]
 
 
 def open_streams(stack, slug, visitors):

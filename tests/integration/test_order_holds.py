@@ -1,0 +1,311 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What visitors do to what is held for them: they give it back, ask for more time once, see how many stand by before them.
+
+No worker runs but where a test starts one: the rows are written as a worker would."""
+
+import threading
+import uuid
+from datetime import datetime, timedelta
+
+import pytest
+from harness.bare import bare_client
+from harness.orders import in_event, problem, url, wait_state, waits_for_a_lock
+from harness.stack import PATIENCE
+from harness.voice import Voice, told
+from processes import wait_until
+
+HELD = ("held", "declined", "action_required", "paying")
+GOOD = {"tier": "floor", "quantity": 2, "email": "ada@example.org"}
+
+
+@pytest.fixture(scope="module")
+def stack(module_stack_factory):
+    return module_stack_factory().start(rooms=2)
+
+
+def ready_event(stack, slug, **changes):
+    tiers = [{"code": code, "name": code.title(), "price": 4500 if code == "floor" else 3000, "capacity": 2000}
+             for code in ("floor", "balcony", "stalls")]
+    stack.event(slug, **({"pace": "0", "tiers": tiers} | changes))
+    wait_state(stack, slug, "open")
+
+
+def more_time_url(slug):
+    return url(slug) + "/more-time"
+
+
+def book(stack, slug, place, state, seconds=300, tier="floor", had_more_time=0):
+    """The rows after a release and what a worker made of it; a hold runs out in so many seconds."""
+    with stack.db() as connection, connection.cursor() as cursor:
+        connection.begin()
+        cursor.execute("UPDATE orders SET state = 'released', revision = revision + 1, published = 1 WHERE place = %s AND"
+                       " event_id = (SELECT id FROM events WHERE slug = %s)", (place, slug))
+        gives = state in HELD or state in ("confirmed", "expired")
+        cursor.execute(
+            "INSERT INTO bookings (event_id, place, attempt, state, revision, tier, quantity, amount, reference, currency,"
+            " customer, pay_until, more_time, standby_tier, standby_quantity, created_at, changed_at) SELECT event_id, place,"
+            " attempt, %s, revision + 1, %s, %s, %s, %s, currency, customer,"
+            " IF(%s, UTC_TIMESTAMP(6) + INTERVAL %s SECOND, NULL), %s, %s, %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6)"
+            " FROM orders WHERE place = %s AND event_id = (SELECT id FROM events WHERE slug = %s)",
+            (state, tier if gives else None, 2 if gives else 0, 9000 if gives else 0,
+             f"{uuid.uuid4().hex[:4].upper()}-TEST" if gives else None, state in HELD, seconds,
+             had_more_time, tier if state == "standby" else None, 2 if state == "standby" else 0, place, slug))
+        connection.commit()
+
+
+def visitor_with(stack, slug, state, **how):
+    """Somebody new whose order came to this."""
+    visitor = stack.join(slug)
+    answer = bare_client(stack).put(url(slug), headers=visitor.headers, json=GOOD)
+    assert answer.status_code == 202, answer.text
+    book(stack, slug, visitor.place, state, **how)
+    return visitor
+
+
+def time_of(text):
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def in_state(state):
+    return lambda data: data["state"] == state
+
+
+@pytest.mark.parametrize("state", ["held", "declined", "action_required", "standby"])
+def test_what_is_held_is_given_back(stack, state):
+    slug = f"back-{state.replace('_', '-')}"
+    ready_event(stack, slug)
+    visitor = visitor_with(stack, slug, state)
+    one, other = bare_client(stack, 0), bare_client(stack, 1)
+    stream = stack.pool(1).event_stream(slug, visitor)
+    stream.wait("order", in_state(state))
+    problem(one.put(url(slug), headers=visitor.headers, json=GOOD), 409, "released")
+    back = one.delete(url(slug), headers=visitor.headers)
+    assert back.status_code == 200, back.text
+    document = back.json()
+    assert (document["state"], document["revision"], document["tier"]) == ("cancelled", 4, "floor")
+    assert not {"pay_until", "more_time", "ahead"} & document.keys()
+    stream.wait("order", in_state("cancelled"))  # on the other waiting room
+    rows = (("cancelled", 4, None, None, 0),)
+    assert in_event(stack, "bookings", slug, "state, revision, pay_until, standby_tier, standby_quantity") == rows
+    # A worker frees the places; nobody here has touched the tiers.
+    assert in_event(stack, "freeings", slug, "place, attempt, was, told") == ((1, 1, state, 0),)
+    assert in_event(stack, "order_log", slug, "revision, state, actor")[-1] == (4, "cancelled", "visitor")
+    again = other.delete(url(slug), headers=visitor.headers)  # twice: nothing else
+    assert (again.status_code, again.json()["revision"]) == (200, 4)
+    assert in_event(stack, "freeings", slug, "COUNT(*)") == ((1,),)
+    assert other.get(url(slug), headers=visitor.headers).json() | {"now": 0} == document | {"now": 0}
+    anew = one.put(url(slug), headers=visitor.headers, json=GOOD)
+    assert (anew.status_code, anew.json()["attempt"]) == (202, 2), anew.text
+
+
+@pytest.mark.parametrize("state, kind", [("paying", "released"), ("confirmed", "confirmed"), ("expired", "ended"),
+                                         ("sold_out", "ended"), ("refused", "ended")])
+def test_what_cannot_be_given_back(stack, state, kind):
+    slug = f"stays-{state.replace('_', '-')}"
+    ready_event(stack, slug)
+    visitor = visitor_with(stack, slug, state)
+    client = bare_client(stack)
+    problem(client.delete(url(slug), headers=visitor.headers), 409, kind)
+    problem(client.post(more_time_url(slug), headers=visitor.headers), 409, "no-hold")
+    assert in_event(stack, "bookings", slug, "state, revision") == ((state, 3),)
+    assert in_event(stack, "freeings", slug, "COUNT(*)") == ((0,),)
+
+
+def test_who_gives_the_place_up_keeps_what_is_held(stack):
+    ready_event(stack, "leaves")
+    visitor = visitor_with(stack, "leaves", "held")
+    client = bare_client(stack)
+    assert client.delete("/v1/events/leaves/line", headers=visitor.headers).status_code == 204
+    assert in_event(stack, "bookings", "leaves", "state, revision") == (("held", 3),)
+    assert client.delete(url("leaves"), headers=visitor.headers).json()["state"] == "cancelled"  # and may still give it back
+
+
+def test_more_time_is_given_once(stack):
+    ready_event(stack, "more", hold_seconds=120)
+    visitor = visitor_with(stack, "more", "held")
+    one, other = bare_client(stack, 0), bare_client(stack, 1)
+    streams = [stack.pool(room).event_stream("more", visitor) for room in (0, 1)]
+    held = [stream.wait("order", in_state("held")).data for stream in streams][0]
+    assert held["more_time"] is True
+    assert 250 < (time_of(held["pay_until"]) - time_of(held["now"])).total_seconds() <= 300
+    problem(one.post(more_time_url("more"), headers=visitor.headers | {"Sec-Fetch-Site": "cross-site"}), 403, "foreign-origin")
+    problem(one.post(more_time_url("more")), 401, "no-token")
+    assert one.get(more_time_url("more"), headers=visitor.headers).status_code == 405
+    answer = one.post(more_time_url("more"), headers=visitor.headers)
+    assert answer.status_code == 200, answer.text
+    document = answer.json()
+    assert (document["state"], document["revision"], document["more_time"]) == ("held", 4, False)
+    assert time_of(document["pay_until"]) - time_of(held["pay_until"]) == timedelta(seconds=120)
+    for stream in streams:
+        order = stream.wait("order", lambda data: data["revision"] == 4).data
+        assert (order["pay_until"], order["more_time"]) == (document["pay_until"], False)
+    problem(other.post(more_time_url("more"), headers=visitor.headers), 409, "more-time-given")
+    assert in_event(stack, "bookings", "more", "revision, more_time") == ((4, 1),)
+    assert in_event(stack, "order_log", "more", "revision, state, actor, detail")[-1] == (
+        4, "held", "visitor", "asked for more time")
+    assert all(told(stream) == [("held", 1, 3), ("held", 1, 4)] for stream in streams)
+
+
+def test_more_time_for_what_was_declined_and_by_the_page_s_form(stack):
+    ready_event(stack, "form")
+    visitor = visitor_with(stack, "form", "declined")
+    client = bare_client(stack)
+    cookie = {"Cookie": f"__Host-onsale-form={visitor.token}", "Content-Type": "application/x-www-form-urlencoded"}
+    for problem_of in ("", "?problem=more-time-given"):
+        back = client.post("/e/form/more-time", headers=cookie, content=b"")
+        assert (back.status_code, back.headers["location"].split("#")[0]) == (303, "/e/form" + problem_of)
+    assert in_event(stack, "bookings", "form", "state, revision, more_time") == (("declined", 4, 1),)
+    given_back = client.post("/e/form/order", headers=cookie, content=b"do=take_back")
+    assert (given_back.status_code, given_back.headers["location"]) == (303, "/e/form#order")
+    assert in_event(stack, "freeings", "form", "was") == (("declined",),)
+    anybody = client.post("/e/form/more-time", headers={"Content-Type": "application/x-www-form-urlencoded"}, content=b"")
+    assert anybody.headers["location"] == "/e/form?problem=no-token"
+
+
+def test_what_has_no_hold_gets_no_time(stack):
+    ready_event(stack, "none")
+    visitor = stack.join("none")
+    client = bare_client(stack)
+    problem(client.post(more_time_url("none"), headers=visitor.headers), 404, "no-order")
+    assert client.put(url("none"), headers=visitor.headers, json=GOOD).status_code == 202
+    problem(client.post(more_time_url("none"), headers=visitor.headers), 409, "no-hold")
+    standing_by = visitor_with(stack, "none", "standby")
+    problem(client.post(more_time_url("none"), headers=standing_by.headers), 409, "no-hold")
+
+
+def test_a_hold_that_is_over_but_not_swept(stack):
+    """It is too late for more time; given back it may still be, which makes no difference."""
+    ready_event(stack, "over")
+    visitor = visitor_with(stack, "over", "held", seconds=-1)
+    client = bare_client(stack)
+    problem(client.post(more_time_url("over"), headers=visitor.headers), 409, "hold-over")
+    assert client.delete(url("over"), headers=visitor.headers).json()["state"] == "cancelled"
+
+
+@pytest.mark.parametrize("how, state, kind", [("delete", "expired", "ended"), ("delete", "confirmed", "confirmed"),
+                                              ("post", "expired", "no-hold"), ("post", "confirmed", "no-hold")])
+def test_whoever_locks_the_booking_first_wins(stack, how, state, kind):
+    slug = f"first-{how}-{state}"
+    ready_event(stack, slug)
+    visitor = visitor_with(stack, slug, "held")
+    client, answers = bare_client(stack), []
+    path = url(slug) if how == "delete" else more_time_url(slug)
+    asking = threading.Thread(target=lambda: answers.append(client.request(how, path, headers=visitor.headers)))
+    with stack.db() as connection, connection.cursor() as cursor:
+        connection.begin()
+        cursor.execute("UPDATE bookings SET state = %s, revision = revision + 1, pay_until = NULL WHERE event_id ="
+                       " (SELECT id FROM events WHERE slug = %s)", (state, slug))
+        asking.start()
+        wait_until(lambda: waits_for_a_lock(stack), "the visitor to wait for the booking", 5 * PATIENCE, pause=0.25)
+        connection.commit()
+    asking.join()
+    problem(answers[0], 409, kind)
+    assert in_event(stack, "bookings", slug, "state, revision, more_time") == ((state, 4, 0),)
+    assert in_event(stack, "freeings", slug, "COUNT(*)") == ((0,),)
+
+
+def test_tabs_that_give_back_and_ask_for_more_time_at_once(stack):
+    """Each is told what came of it, and the rows say the same."""
+    ready_event(stack, "tabs")
+    visitors = [visitor_with(stack, "tabs", "held") for _ in range(8)]
+    answers = {visitor.place: [] for visitor in visitors}
+    start = threading.Barrier(4)
+
+    def tab(client, how):
+        start.wait()
+        for visitor in visitors:
+            path = url("tabs") if how == "delete" else more_time_url("tabs")
+            answer = client.request(how, path, headers=visitor.headers)
+            answers[visitor.place].append((how, answer.status_code, answer.json().get("type")))
+
+    threads = [threading.Thread(target=tab, args=(bare_client(stack, number % 2), how))
+               for number, how in enumerate(("delete", "post", "post", "delete"))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    more_time = dict(in_event(stack, "bookings", "tabs", "place, more_time"))
+    for place, given in answers.items():
+        assert [answer for answer in given if answer[0] == "delete"] == [("delete", 200, None)] * 2
+        posted = sorted(answer[1:] for answer in given if answer[0] == "post")
+        late = {(409, "/problems/no-hold"), (409, "/problems/more-time-given")}
+        assert posted.count((200, None)) == more_time[place] and set(posted) <= late | {(200, None)}
+    assert in_event(stack, "bookings", "tabs", "DISTINCT state") == (("cancelled",),)
+    assert in_event(stack, "freeings", "tabs", "COUNT(*), MIN(was)") == ((8, "held"),)
+
+
+def test_how_many_stand_by_before(stack):
+    ready_event(stack, "ahead")
+    say = Voice(stack)
+    now_us = int(stack.sql("SELECT CAST(UNIX_TIMESTAMP(UTC_TIMESTAMP(6)) * 1000000 AS UNSIGNED)")[0][0]) + 3600 * 10**6
+    stalls = visitor_with(stack, "ahead", "standby", tier="stalls")
+    visitors = [visitor_with(stack, "ahead", "standby") for _ in range(3)]
+    client = bare_client(stack)
+    get = [client.get(url("ahead"), headers=visitor.headers).json() for visitor in [stalls] + visitors]
+    assert [order["ahead"] for order in get] == [0, 0, 1, 2]  # each tier has a standby of its own
+    assert {order["tier"] for order in get} == {"floor"}  # the choice that is waited for; here there is one
+    streams = [stack.pool(number % 2).event_stream("ahead", visitor) for number, visitor in enumerate(visitors)]
+    for stream, ahead in zip(streams, (0, 1, 2)):
+        stream.wait("order", lambda data, ahead=ahead: data.get("ahead") == ahead)
+    # The first one is served; what is told of it says nothing about the others.
+    stack.sql("UPDATE bookings SET state = 'confirmed', revision = 4, standby_tier = NULL, standby_quantity = 0, tier = 'floor',"
+              " quantity = 2, amount = 9000 WHERE place = %s AND event_id = (SELECT id FROM events WHERE slug = 'ahead')",
+              visitors[0].place)
+    for step in range(2):
+        say.say("onsale.feed", "stock", slug="ahead", at_us=now_us + step,
+                tiers=[{"code": "floor", "left": 0, "asked": 0, "standby": 2}])
+    streams[0].wait("order", in_state("confirmed"), 5 * PATIENCE)  # it is not in standby: it was asked about
+    for stream, ahead in zip(streams[1:], (0, 1)):
+        stream.wait("order", lambda data, ahead=ahead: data["ahead"] == ahead, 5 * PATIENCE)
+        frames = [(frame.data["revision"], frame.data["ahead"]) for frame in stream.frames("order")]
+        assert frames == [(3, ahead + 1), (3, ahead)]
+    # Nothing has changed: nothing is told, however often the stock is.
+    asked = sum(room.metrics()["onsale_standby_asked_total"] for room in stack.rooms)
+    for step in range(2, 60):
+        say.say("onsale.feed", "stock", slug="ahead", at_us=now_us + step,
+                tiers=[{"code": "floor", "left": 0, "asked": 0, "standby": 2}])
+    wait_until(lambda: sum(room.metrics()["onsale_standby_asked_total"] for room in stack.rooms) > asked, "to be asked again",
+               5 * PATIENCE)
+    assert [len(stream.frames("order")) for stream in streams[1:]] == [2, 2]
+    say.connection.close()
+
+
+def test_an_outcome_of_standby_is_completed_from_mysql(stack):
+    ready_event(stack, "joins")
+    visitor = stack.join("joins")
+    stream = stack.pool().event_stream("joins", visitor)
+    client = bare_client(stack)
+    wanted = GOOD | {"alternatives": [{"tier": "balcony", "quantity": 3}]}
+    assert client.put(url("joins"), headers=visitor.headers, json=wanted).status_code == 202
+    stream.wait("order", in_state("placed"))
+    book(stack, "joins", 1, "standby", tier="balcony")
+    stack.sql("UPDATE bookings SET choice = 1, standby_quantity = 3 WHERE event_id = (SELECT id FROM events WHERE slug = 'joins')")
+    say = Voice(stack)
+    visitor_id = in_event(stack, "arrivals", "joins", "visitor")[0][0].hex()
+    say.outcomes("joins", [{"place": 1, "attempt": 1, "revision": 3, "visitor": visitor_id, "state": "standby"}])
+    say.connection.close()
+    order = stream.wait("order", lambda data: data.get("ahead") == 0).data
+    assert (order["state"], order["tier"], order["quantity"], order["amount"]) == ("standby", "balcony", 3, 9000)
+
+
+def test_holds_stand_still_with_the_event(stack):
+    ready_event(stack, "still")
+    visitor = visitor_with(stack, "still", "held")
+    client = bare_client(stack)
+    stream = stack.pool().event_stream("still", visitor)
+    before = stream.wait("order", in_state("held")).data
+    stack.onsale("stop", "still", "--reason", "fire", expect=0)
+    stream.wait("event", in_state("stopped"))
+    first = client.get(url("still"), headers=visitor.headers).json()
+    wait_until(lambda: time_of(client.get(url("still"), headers=visitor.headers).json()["pay_until"])
+               > time_of(first["pay_until"]), "the end to move on while the clock stands still", 5 * PATIENCE)
+    assert len(stream.frames("order")) == 1  # that alone is no news
+    stack.onsale("start", "still", expect=0)
+    after = stream.wait("order", lambda data: data["pay_until"] != before["pay_until"]).data
+    assert after["revision"] == 3
+    (stopped_us,), = stack.sql("SELECT stopped_us FROM events WHERE slug = 'still'")
+    assert stopped_us > 0
+    moved = time_of(after["pay_until"]) - time_of(before["pay_until"])
+    assert abs(moved - timedelta(microseconds=stopped_us)) < timedelta(milliseconds=2)
+    assert client.get(url("still"), headers=visitor.headers).json()["pay_until"] == after["pay_until"]
+    assert len(stream.frames("order")) == 2

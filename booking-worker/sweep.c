@@ -73,8 +73,9 @@ static void serve_bus(struct sweep *sweep)
 
 // ---------------------------------------------------------------- one round
 
-// Each of the questions goes along an index: freeings are few, of the holds only those that have run out are looked at, and of standby only
-// what may fit or has lost all hope.
+// Each of the questions goes along an index: freeings are few, and of the holds only those that have run out are looked at. That they run out by
+// the event's clock, which is never ahead of UTC, is asked second: a bound that differs from event to event is no range of the
+// index, and the server would read all bookings.
 static int find_events(struct db *db, uint64_t after, struct db_rows **ret)
 {
     return db_read(
@@ -82,7 +83,7 @@ static int find_events(struct db *db, uint64_t after, struct db_rows **ret)
         "SELECT id, slug, state, is_due, is_all_sold FROM (SELECT e.id, e.slug, e.state,"
         " EXISTS (SELECT 1 FROM freeings f WHERE f.event_id = e.id)"
         " OR EXISTS (SELECT 1 FROM bookings b FORCE INDEX (bookings_pay_until)"
-        " WHERE b.pay_until <= UTC_TIMESTAMP(6) - INTERVAL e.stopped_us MICROSECOND AND b.event_id = e.id"
+        " WHERE b.pay_until <= UTC_TIMESTAMP(6) AND b.pay_until <= UTC_TIMESTAMP(6) - INTERVAL e.stopped_us MICROSECOND AND b.event_id = e.id"
         " AND b.state IN ('held', 'action_required', 'declined'))"
         " OR EXISTS (SELECT 1 FROM tiers t WHERE t.event_id = e.id AND t.standby > 0"
         " AND EXISTS (SELECT 1 FROM bookings b FORCE INDEX (bookings_state) WHERE b.event_id = e.id"

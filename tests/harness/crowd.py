@@ -72,6 +72,33 @@ class Crowd:
         return tiers
 
 
+class Desk:
+    """Where the crowd's visitors pay (--pay-to): the seller reads their places from a file and confirms them by hand."""
+
+    def __init__(self, stack, slug):
+        self.stack, self.slug = stack, slug
+        self.path = stack.folder / f"desk-{slug}.txt"
+        self.path.touch()
+        self.read_bytes = 0
+        self.confirmed, self.refused = set(), {}
+
+    def work(self):
+        """Confirms who has paid since the last time; returns how many these were."""
+        text = self.path.read_bytes()[self.read_bytes:]
+        text = text[:text.rfind(b"\n") + 1]
+        if not text:
+            return 0
+        self.read_bytes += len(text)
+        result = self.stack.onsale("booking", "confirm", self.slug, "-", stdin=text.decode(), as_json=True)
+        assert result.code in (0, 1), result
+        for item in result.json["items"]:
+            if item["confirmed"]:
+                self.confirmed.add(item["place"])
+            else:
+                self.refused[item["place"]] = item["why"]
+        return len(text.splitlines())
+
+
 def assert_sold_as_told(stack, slug, crowd):
     """MySQL's tiers, its bookings and what the crowd was told are one and the same."""
     tiers = dict(stack.sql("SELECT t.code, t.sold FROM tiers t JOIN events e ON e.id = t.event_id WHERE e.slug = %s AND t.sold > 0",

@@ -278,9 +278,11 @@ fuzz-programs: $(FUZZ:%=$(ROOT)/bin/fuzz-%)
 
 # --- The simulation: the pure modules of all programs in one small world, 100,000 schedules by their seeds. Linked with these
 # modules alone: the programs' other files share names.
-SCHEDULES ?= 100000
+# `make check` and `make test` try fewer.
+SCHEDULES ?= $(if $(filter simulation,$(MAKECMDGOALS)),100000,20000)
 simulation_modules := admission/line.c admission/count.c admission/gate.c admission/forecast.c admission/timetable.c admission/release.c \
-	booking-worker/allocate.c booking-worker/choices.c waiting-room/order_decide.c waiting-room/order_facts.c
+	booking-worker/allocate.c booking-worker/choices.c booking-worker/seating.c booking-worker/seating_rules.c booking-worker/seating_needs.c \
+	waiting-room/order_decide.c waiting-room/order_facts.c
 .PHONY: simulation
 ifneq ($(wildcard waiting-room/order_decide.c),)
 test-programs: $(ROOT)/tests/simulation

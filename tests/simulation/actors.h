@@ -18,7 +18,10 @@ void admission_publish(struct admission *admission, struct world *world); // one
 void admission_confirm(struct admission *admission); // RabbitMQ has confirmed what was published
 void admission_lose_bus(struct admission *admission);
 
-// --- worker.c: two programs on one queue with a single active consumer; a frozen one may wake up and go on.
+// --- booking.c: one transaction of a worker; without tasks it is a sweep, which any worker does at any time.
+void booking_run(struct world *world, const struct world_task *tasks, size_t count);
+
+// --- worker.c: two programs on one queue with a single active consumer, or, by force, with two; a frozen one may wake up and go on.
 #define WORKER_BATCH 4
 struct worker {
     bool consumes;
@@ -32,10 +35,11 @@ void worker_acknowledge(struct worker *worker);
 void worker_lose_queue(struct worker *worker, struct world *world); // what it holds goes back; its memory stays
 void worker_die(struct worker *worker, struct world *world);
 
-// --- visitors.c: joining, ordering, leaving, in any tab.
+// --- visitors.c: joining, ordering, giving back, leaving, in any tab.
 void visitors_join(struct world *world);
 void visitors_order(struct world *world, unsigned place);
-void visitors_take_back(struct world *world, unsigned place);
+void visitors_take_back(struct world *world, unsigned place); // before the release, or what is held, or standing by
+void visitors_ask_for_time(struct world *world, unsigned place);
 void visitors_leave(struct world *world, unsigned place);
 
 // --- news.c: outbox, notifier, feed.
@@ -48,5 +52,9 @@ void news_read_again(struct world *world);
 void operator_act(struct world *world);
 void operator_let_run(struct world *world); // undoes pauses and stops, dials a fast pace
 void operator_close(struct world *world);
+
+// --- provider.c: who has a hold pays, and the provider accepts or declines.
+void provider_act(struct world *world, unsigned place);
+void provider_answer_all(struct world *world); // nobody is left in between
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs schedules: simulation [COUNT [FIRST_SEED]]. A schedule is a few hundred steps chosen by its seed, then everything
+// Runs schedules: simulation [COUNT [FIRST_SEED]]. A schedule is a few hundred acts chosen by its seed, then everything
 // is let run to its end. The first thing that does not hold ends the run with its seed; the same seed repeats it.
 #include <inttypes.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 
 #include "tests/simulation/actors.h"
 
-#define STEPS 400
+#define ACTS 300
 #define END_ROUNDS 400 // by far more than a world ever needs to come to rest
 
 struct cast {
@@ -26,19 +26,20 @@ static void step_visitor(struct world *world)
     unsigned place = 1 + world_pick(world, world->last);
     if (what < 7)
         visitors_order(world, place);
-    else if (what == 7 && world_chance(world, 40))
+    else if (what == 7 && world_chance(world, world->bookings[place][world_attempt(world, place)].exists ? 90 : 30))
         visitors_take_back(world, place);
     else if (what == 8 && world_chance(world, 25))
         visitors_leave(world, place);
+    else if (world_chance(world, 20))
+        visitors_ask_for_time(world, place);
     else if (world_chance(world, 50))
         world->pages[place] = (struct world_page){.ahead = world->pages[place].ahead}; // the tab is closed
     else
         world_connect(world, place);
 }
 
-static void step_admission(struct world *world, struct cast *cast)
+static void step_admission(struct world *world, struct admission *admission)
 {
-    struct admission *admission = cast->admissions[world_pick(world, 2)];
     unsigned what = world_pick(world, 100);
     if (what < 30)
         admission_let_in(admission, world);
@@ -56,17 +57,17 @@ static void step_admission(struct world *world, struct cast *cast)
         admission_lead(admission, world);
 }
 
-static void step_worker(struct world *world, struct cast *cast)
+static void step_worker(struct world *world, struct worker *worker, struct worker *other)
 {
-    unsigned which = world_pick(world, 2);
-    struct worker *worker = &cast->workers[which];
     unsigned what = world_pick(world, 100);
-    if (what < 40)
-        worker_take(worker, &cast->workers[!which], world);
-    else if (what < 70)
+    if (what < 20)
+        booking_run(world, NULL, 0);
+    else if (what < 94 && worker->committed)
+        worker_acknowledge(worker);
+    else if (what < 94 && worker->count > 0)
         worker_book(worker, world);
     else if (what < 94)
-        worker_acknowledge(worker);
+        worker_take(worker, other, world);
     else if (what < 97)
         worker_lose_queue(worker, world);
     else
@@ -94,20 +95,46 @@ static void step_news(struct world *world)
     }
 }
 
-static void step(struct world *world, struct cast *cast)
+// One of the two does a few things in a row, so that what takes several of them is finished now and then.
+static void act_admission(struct world *world, struct cast *cast)
+{
+    struct admission *admission = cast->admissions[world_pick(world, 2)];
+    for (unsigned i = 1 + world_pick(world, 4); i > 0; i--) {
+        world_begin_step(world, "admission");
+        step_admission(world, admission);
+        world_check(world);
+    }
+}
+
+static void act_worker(struct world *world, struct cast *cast)
+{
+    unsigned which = world_pick(world, 2);
+    for (unsigned i = 1 + world_pick(world, 3); i > 0; i--) {
+        world_begin_step(world, "a worker");
+        step_worker(world, &cast->workers[which], &cast->workers[!which]);
+        world_check(world);
+    }
+}
+
+static void act(struct world *world, struct cast *cast)
 {
     unsigned what = world_pick(world, 100);
-    world->now_us += world_pick(world, 40000);
-    if (what < 25) {
+    world->now_us += world_pick(world, 60000);
+    if (what < 35) {
+        act_admission(world, cast);
+        return;
+    }
+    if (what < 55) {
+        act_worker(world, cast);
+        return;
+    }
+    if (what < 77) {
         world_begin_step(world, "a visitor");
         step_visitor(world);
-    } else if (what < 60) {
-        world_begin_step(world, "admission");
-        step_admission(world, cast);
-    } else if (what < 80) {
-        world_begin_step(world, "a worker");
-        step_worker(world, cast);
-    } else if (what < 93) {
+    } else if (what < 82) {
+        world_begin_step(world, "a payment");
+        provider_act(world, 1 + world_pick(world, WORLD_PLACES));
+    } else if (what < 94) {
         world_begin_step(world, "news");
         step_news(world);
     } else {
@@ -122,7 +149,7 @@ static void end_round(struct world *world, struct cast *cast)
 {
     struct admission *admission = cast->admissions[0];
     struct worker *worker = &cast->workers[0];
-    world->now_us += 30000;
+    world->now_us += 300000;
     world_begin_step(world, "the end: admission");
     admission_let_in(admission, world);
     world_check(world);
@@ -137,6 +164,17 @@ static void end_round(struct world *world, struct cast *cast)
     worker_book(worker, world);
     worker_acknowledge(worker);
     world_check(world);
+    world_begin_step(world, "the end: a sweep");
+    booking_run(world, NULL, 0);
+    world_check(world);
+    world_begin_step(world, "the end: payments");
+    provider_answer_all(world);
+    world_check(world);
+    for (int i = 0; i < 3; i++) {
+        world_begin_step(world, "the end: somebody pays");
+        provider_act(world, 1 + world_pick(world, WORLD_PLACES));
+        world_check(world);
+    }
     world_begin_step(world, "the end: news");
     for (int i = 0; i < 6; i++) {
         news_publish(world);
@@ -155,6 +193,9 @@ static bool is_at_rest(const struct world *world)
         unsigned attempt = world_attempt(world, place);
         if (attempt > 0 && !order_is_final(world_state(world, place, attempt).state))
             return false;
+        for (; attempt > 0; attempt--)
+            if (world->freeings[place][attempt].exists)
+                return false;
     }
     return true;
 }
@@ -187,20 +228,41 @@ static void run(uint64_t seed, uint64_t did[static WORLD_DID_COUNT])
     if (!cast.admissions[0] || !cast.admissions[1])
         abort();
     world_init(&world, seed);
-    for (int i = 0; i < STEPS; i++)
-        step(&world, &cast);
+    for (int i = 0; i < ACTS; i++)
+        act(&world, &cast);
     come_to_rest(&world, &cast);
     for (int i = 0; i < WORLD_DID_COUNT; i++)
         did[i] += world.done[i];
+    world_done(&world);
     admission_free(cast.admissions[0]);
     admission_free(cast.admissions[1]);
 }
 
 int main(int argc, char **argv)
 {
-    static const char *const names[WORLD_DID_COUNT] = {"confirmed",       "sold out",   "refused", "cancelled",
-                                                       "published again", "given back", "doubled", "worker deaths",
-                                                       "too late",        "attempts",   "retried", "fenced"};
+    static const char *const names[WORLD_DID_COUNT] = {"confirmed at once",
+                                                       "sold out",
+                                                       "refused",
+                                                       "cancelled",
+                                                       "published again",
+                                                       "given back",
+                                                       "doubled",
+                                                       "worker deaths",
+                                                       "too late",
+                                                       "attempts",
+                                                       "retried",
+                                                       "fenced",
+                                                       "held",
+                                                       "stood by",
+                                                       "served",
+                                                       "moved",
+                                                       "told it is over",
+                                                       "seats taken",
+                                                       "lapsed",
+                                                       "freed",
+                                                       "more time",
+                                                       "paid",
+                                                       "sold again"};
     uint64_t did[WORLD_DID_COUNT] = {0};
     uint64_t count = argc > 1 ? strtoull(argv[1], NULL, 10) : 100000;
     uint64_t first = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;

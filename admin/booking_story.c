@@ -16,11 +16,15 @@
 #define LOG_MAX 5000
 #define LETTERS_MAX 1000
 
-#define ORDERS                                                                                                   \
-    "SELECT o.attempt, o.state, o.reason, o.revision, o.tier, o.quantity, o.amount, o.currency, o.choices, "     \
-    "o.email, o.name, o.lang, o.placed_at, o.changed_at, o.released_at, o.ended_at, o.release_no, o.published, " \
-    "b.state, b.reason, b.revision, b.choice, b.tier, b.quantity, b.amount, b.reference, b.refund, "             \
-    "b.created_at, b.changed_at FROM orders o LEFT JOIN bookings b ON b.event_id = o.event_id "                  \
+#define ORDERS                                                                                                                     \
+    "SELECT o.attempt, o.state, o.reason, o.revision, o.tier, o.quantity, o.amount, o.currency, o.choices, "                       \
+    "o.email, o.name, o.lang, o.placed_at, o.changed_at, o.released_at, o.ended_at, o.release_no, o.published, "                   \
+    "b.state, b.reason, b.revision, b.choice, b.tier, b.quantity, b.amount, b.reference, b.refund, "                               \
+    "b.created_at, b.changed_at, b.seats, b.gone, b.pay_until + INTERVAL (e.stopped_us + IF(e.stopped_at IS NULL, 0, GREATEST(0, " \
+    "TIMESTAMPDIFF(MICROSECOND, e.stopped_at, UTC_TIMESTAMP(6))))) MICROSECOND, b.more_time, b.standby_tier, b.standby_quantity, " \
+    "IF(b.state = 'standby', (SELECT COUNT(*) FROM bookings s WHERE s.event_id = b.event_id AND s.state = 'standby' AND "          \
+    "s.place < b.place AND s.standby_tier = b.standby_tier), NULL) FROM orders o JOIN events e ON e.id = o.event_id "              \
+    "LEFT JOIN bookings b ON b.event_id = o.event_id "                                                                             \
     "AND b.place = o.place AND b.attempt = o.attempt WHERE o.event_id = ? AND o.place = ? ORDER BY o.attempt"
 enum {
     O_ATTEMPT,
@@ -52,6 +56,13 @@ enum {
     B_REFUND,
     B_CREATED_AT,
     B_CHANGED_AT,
+    B_SEATS,
+    B_GONE,
+    B_PAY_UNTIL, // by UTC, as long as the event is not stopped again
+    B_MORE_TIME,
+    B_STANDBY_TIER,
+    B_STANDBY_QUANTITY,
+    B_AHEAD,
 };
 enum { L_AT, L_ATTEMPT, L_REVISION, L_STATE, L_ACTOR, L_DETAIL };
 enum { D_ID, D_DIED_AT, D_REASON, D_DETAIL, D_STATE, D_RESOLVED_AT, D_RESOLVED_BY, D_ATTEMPT };
@@ -75,6 +86,25 @@ void story_tickets_text(const json_t *tickets, struct buffer *text)
         buffer_format(text, "%s%" JSON_INTEGER_FORMAT " %s", first ? "" : ", ", json_integer_value(count), code);
         first = false;
     }
+}
+
+json_t *story_seats(const char *seats)
+{
+    json_t *array = seats ? json_loads(seats, 0, NULL) : NULL;
+    if (json_is_array(array))
+        return array;
+    json_decref(array);
+    return json_null();
+}
+
+void story_seats_text(const char *seats, struct buffer *text)
+{
+    json_t *array = story_seats(seats);
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        const char *name = json_string_value(json_array_get(array, i));
+        buffer_format(text, "%s%s", i ? ", " : "", name ? name : "?");
+    }
+    json_decref(array);
 }
 
 // ---------------------------------------------------------------- the steps
@@ -117,6 +147,22 @@ static void describe_state(struct story_step *step, const struct db_rows *orders
                  currency_format(db_u64(orders, row, (size_t)amount), db_string(orders, row, O_CURRENCY), money));
 }
 
+// What was given with its seats, what was gone, or what is waited for.
+static void describe_booking(struct story_step *step, const struct db_rows *orders, size_t row)
+{
+    struct buffer seats CLEANUP(buffer_done) = BUFFER_INIT;
+    if (!db_is_null(orders, row, B_STANDBY_TIER)) {
+        describe(step, "%" PRIu64 " × %s", db_u64(orders, row, B_STANDBY_QUANTITY),
+                 db_string(orders, row, B_STANDBY_TIER));
+        return;
+    }
+    describe_state(step, orders, row, B_REASON, B_TIER, B_QUANTITY, B_AMOUNT);
+    story_seats_text(db_string(orders, row, db_is_null(orders, row, B_GONE) ? B_SEATS : B_GONE), &seats);
+    const size_t used = strlen(step->detail);
+    if (seats.bytes)
+        snprintf(step->detail + used, sizeof(step->detail) - used, ": %s", seats.data);
+}
+
 // What became of the order. Only the last state stands in its row; what an operator did is in the log.
 static void add_booking(struct story *story, size_t row)
 {
@@ -131,12 +177,12 @@ static void add_booking(struct story *story, size_t row)
     step->attempt = attempt;
     step->revision = (uint32_t)first;
     if (revision == first) {
-        describe_state(step, orders, row, B_REASON, B_TIER, B_QUANTITY, B_AMOUNT);
+        describe_booking(step, orders, row);
     } else if (!is_logged(story, attempt, revision)) {
         step = add_step(story, db_time_us(orders, row, B_CHANGED_AT), state);
         step->attempt = attempt;
         step->revision = (uint32_t)revision;
-        describe_state(step, orders, row, B_REASON, B_TIER, B_QUANTITY, B_AMOUNT);
+        describe_booking(step, orders, row);
     }
 }
 
@@ -302,19 +348,31 @@ static json_t *time_json(const struct db_rows *rows, size_t row, size_t column)
     return db_is_null(rows, row, column) ? json_null() : json_string(clock_format(db_time_us(rows, row, column), at));
 }
 
+static json_t *standby_json(const struct db_rows *orders, size_t row)
+{
+    if (db_is_null(orders, row, B_STANDBY_TIER))
+        return json_null();
+    return json_pack("{s:s, s:I, s:I}", "tier", db_string(orders, row, B_STANDBY_TIER), "quantity",
+                     (json_int_t)db_u64(orders, row, B_STANDBY_QUANTITY), "ahead",
+                     (json_int_t)db_u64(orders, row, B_AHEAD));
+}
+
 static json_t *booking_json(const struct db_rows *orders, size_t row)
 {
     if (db_is_null(orders, row, B_STATE))
         return json_null();
     const bool given = !db_is_null(orders, row, B_TIER);
     json_t *tickets = given ? story_tickets(db_string(orders, row, O_CHOICES), db_u64(orders, row, B_CHOICE)) : NULL;
-    return json_pack("{s:s, s:s?, s:I, s:s?, s:o, s:I, s:I, s:s?, s:s?, s:o, s:o}", "state",
+    return json_pack("{s:s, s:s?, s:I, s:s?, s:o, s:I, s:I, s:s?, s:s?, s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "state",
                      db_string(orders, row, B_STATE), "reason", db_string(orders, row, B_REASON), "revision",
                      (json_int_t)db_u64(orders, row, B_REVISION), "tier", db_string(orders, row, B_TIER), "tickets",
                      tickets ? tickets : json_null(), "quantity", (json_int_t)db_u64(orders, row, B_QUANTITY), "amount",
                      (json_int_t)db_u64(orders, row, B_AMOUNT), "reference", db_string(orders, row, B_REFERENCE),
                      "refund", db_string(orders, row, B_REFUND), "created_at", time_json(orders, row, B_CREATED_AT),
-                     "changed_at", time_json(orders, row, B_CHANGED_AT));
+                     "changed_at", time_json(orders, row, B_CHANGED_AT), "seats",
+                     story_seats(db_string(orders, row, B_SEATS)), "gone", story_seats(db_string(orders, row, B_GONE)),
+                     "pay_until", time_json(orders, row, B_PAY_UNTIL), "had_more_time",
+                     (int)db_u64(orders, row, B_MORE_TIME), "standby", standby_json(orders, row));
 }
 
 static json_t *order_json(const struct db_rows *orders, size_t row)
@@ -362,6 +420,28 @@ static void write_plain(const char *typed, struct buffer *text)
         buffer_append(text, (unsigned char)*typed < 0x20 || *typed == 0x7f ? "?" : typed, 1);
 }
 
+static void write_seats(const char *what, const char *seats, struct buffer *text)
+{
+    buffer_text(text, seats ? what : "");
+    story_seats_text(seats, text);
+    buffer_text(text, seats ? "\n" : "");
+}
+
+// Lines of their own, where there is any of it.
+static void write_more(const struct db_rows *orders, size_t row, struct buffer *text)
+{
+    char at[CLOCK_TEXT_BYTES];
+    write_seats("seats ", db_string(orders, row, B_SEATS), text);
+    write_seats("others have ", db_string(orders, row, B_GONE), text);
+    if (!db_is_null(orders, row, B_PAY_UNTIL))
+        buffer_format(text, "held until %s%s\n", clock_format(db_time_us(orders, row, B_PAY_UNTIL), at),
+                      db_u64(orders, row, B_MORE_TIME) ? ", more time was given" : "");
+    if (!db_is_null(orders, row, B_STANDBY_TIER))
+        buffer_format(text, "stands by for %" PRIu64 " × %s, %" PRIu64 " ahead\n",
+                      db_u64(orders, row, B_STANDBY_QUANTITY), db_string(orders, row, B_STANDBY_TIER),
+                      db_u64(orders, row, B_AHEAD));
+}
+
 // What there is now: the newest attempt.
 static void write_head(const struct story *story, struct buffer *text)
 {
@@ -386,6 +466,7 @@ static void write_head(const struct story *story, struct buffer *text)
     buffer_format(
         text, "), %s\n",
         currency_format(db_u64(orders, row, given ? B_AMOUNT : O_AMOUNT), db_string(orders, row, O_CURRENCY), money));
+    write_more(orders, row, text);
     write_plain(db_string(orders, row, O_EMAIL), text);
     buffer_text(text, name ? ", " : "");
     write_plain(name, text);

@@ -19,7 +19,7 @@
 #include "common/customer.h"
 
 #define FOUND_MAX 10000
-#define COLUMNS 8
+#define COLUMNS 9
 
 static bool read_place(const char *text, uint64_t *ret)
 {
@@ -107,11 +107,11 @@ int command_booking_show(struct context *context)
 
 // ---------------------------------------------------------------- find
 
-#define FIND                                                                                                        \
-    "SELECT o.place, o.attempt, COALESCE(b.state, o.state), IF(b.state IS NULL, o.reason, b.reason), b.reference, " \
-    "COALESCE(b.tier, o.tier), IF(b.tier IS NULL, o.quantity, b.quantity), "                                        \
-    "IF(b.tier IS NULL, o.amount, b.amount), o.currency, o.email, o.name, o.placed_at FROM orders o "               \
-    "LEFT JOIN bookings b ON b.event_id = o.event_id AND b.place = o.place AND b.attempt = o.attempt "              \
+#define FIND                                                                                                                                         \
+    "SELECT o.place, o.attempt, COALESCE(b.state, o.state), IF(b.state IS NULL, o.reason, b.reason), b.reference, "                                  \
+    "COALESCE(b.tier, b.standby_tier, o.tier), IF(b.tier IS NOT NULL, b.quantity, IF(b.standby_tier IS NOT NULL, b.standby_quantity, o.quantity)), " \
+    "IF(b.tier IS NULL, o.amount, b.amount), o.currency, o.email, o.name, o.placed_at, b.seats FROM orders o "                                       \
+    "LEFT JOIN bookings b ON b.event_id = o.event_id AND b.place = o.place AND b.attempt = o.attempt "                                               \
     "WHERE o.event_id = ? AND o.customer = ? ORDER BY o.place, o.attempt LIMIT 10000"
 enum {
     F_PLACE,
@@ -125,19 +125,21 @@ enum {
     F_CURRENCY,
     F_EMAIL,
     F_NAME,
-    F_PLACED_AT
+    F_PLACED_AT,
+    F_SEATS
 };
 
 static json_t *found_json(const struct db_rows *rows, size_t row)
 {
     char at[CLOCK_TEXT_BYTES];
-    return json_pack("{s:I, s:I, s:s, s:s?, s:s?, s:s, s:I, s:I, s:s, s:s, s:s?, s:s}", "place",
+    return json_pack("{s:I, s:I, s:s, s:s?, s:s?, s:s, s:I, s:I, s:s, s:s, s:s?, s:s, s:o}", "place",
                      (json_int_t)db_u64(rows, row, F_PLACE), "attempt", (json_int_t)db_u64(rows, row, F_ATTEMPT),
                      "state", db_string(rows, row, F_STATE), "reason", db_string(rows, row, F_REASON), "reference",
                      db_string(rows, row, F_REFERENCE), "tier", db_string(rows, row, F_TIER), "quantity",
                      (json_int_t)db_u64(rows, row, F_QUANTITY), "amount", (json_int_t)db_u64(rows, row, F_AMOUNT),
                      "currency", db_string(rows, row, F_CURRENCY), "email", db_string(rows, row, F_EMAIL), "name",
-                     db_string(rows, row, F_NAME), "placed_at", clock_format(db_time_us(rows, row, F_PLACED_AT), at));
+                     db_string(rows, row, F_NAME), "placed_at", clock_format(db_time_us(rows, row, F_PLACED_AT), at),
+                     "seats", story_seats(db_string(rows, row, F_SEATS)));
 }
 
 static int print_found(const struct context *context, const struct db_rows *rows)
@@ -153,10 +155,11 @@ static int print_found(const struct context *context, const struct db_rows *rows
     char(*amounts)[CURRENCY_AMOUNT_BYTES] = calloc(count + 1, sizeof(*amounts));
     char(*numbers)[3][TABLE_NUMBER_BYTES] = calloc(count + 1, sizeof(*numbers));
     const char **cells = calloc((count + 1) * COLUMNS, sizeof(*cells));
-    text.failed = !amounts || !numbers || !cells;
+    struct buffer *seats = calloc(count + 1, sizeof(*seats));
+    text.failed = !amounts || !numbers || !cells || !seats;
     if (!text.failed) {
-        const char *heads[COLUMNS] = {">PLACE",   ">ATTEMPT", "STATE",   "REFERENCE",
-                                      ">TICKETS", "TIER",     ">AMOUNT", "NAME"};
+        const char *heads[COLUMNS] = {">PLACE", ">ATTEMPT", "STATE", "REFERENCE", ">TICKETS",
+                                      "TIER",   ">AMOUNT",  "NAME",  "SEATS"};
         memcpy(cells, heads, sizeof(heads));
         for (size_t i = 0; i < count; i++) {
             const char **row = &cells[COLUMNS * (i + 1)];
@@ -168,9 +171,14 @@ static int print_found(const struct context *context, const struct db_rows *rows
             row[5] = db_string(rows, i, F_TIER);
             row[6] = currency_format(db_u64(rows, i, F_AMOUNT), db_string(rows, i, F_CURRENCY), amounts[i]);
             row[7] = db_string(rows, i, F_NAME);
+            story_seats_text(db_string(rows, i, F_SEATS), &seats[i]);
+            row[8] = seats[i].data;
         }
         table_write(cells, COLUMNS, count + 1, &text);
     }
+    for (size_t i = 0; seats && i < count; i++)
+        buffer_done(&seats[i]);
+    free(seats);
     free(amounts);
     free(numbers);
     free(cells);

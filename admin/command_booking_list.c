@@ -16,11 +16,11 @@
 #define PAGE_ROWS 1000
 
 // The key's order, so a page begins where the last one ended.
-#define LIST                                                                                                        \
-    "SELECT b.place, b.reference, o.name, o.email, b.tier, o.choices, b.choice, b.quantity, b.amount, b.currency, " \
-    "b.state FROM bookings b JOIN orders o ON o.event_id = b.event_id AND o.place = b.place "                       \
-    "AND o.attempt = b.attempt WHERE b.event_id = ? AND b.place > ? AND b.state IN ('confirmed', 'held', "          \
-    "'paying', 'action_required', 'declined', 'standby') ORDER BY b.place, b.attempt LIMIT ?"
+#define LIST                                                                                                                   \
+    "SELECT b.place, b.reference, o.name, o.email, COALESCE(b.tier, b.standby_tier), o.choices, b.choice, IF(b.tier IS NULL, " \
+    "b.standby_quantity, b.quantity), b.amount, b.currency, b.state, b.seats FROM bookings b JOIN orders o ON "                \
+    "o.event_id = b.event_id AND o.place = b.place AND o.attempt = b.attempt WHERE b.event_id = ? AND b.place > ? AND "        \
+    "b.state IN ('confirmed', 'held', 'paying', 'action_required', 'declined', 'standby') ORDER BY b.place, b.attempt LIMIT ?"
 enum {
     B_PLACE,
     B_REFERENCE,
@@ -33,7 +33,8 @@ enum {
     B_AMOUNT,
     B_CURRENCY,
     B_STATE,
-    COLUMNS = 10
+    B_SEATS,
+    COLUMNS = 11
 };
 
 static int read_page(struct context *context, uint64_t event_id, uint64_t after, size_t limit, struct db_rows **ret)
@@ -53,11 +54,12 @@ static const char *amount_text(const struct db_rows *rows, size_t row, char text
 
 static void write_record(const struct db_rows *rows, size_t row, struct buffer *text)
 {
-    struct buffer tickets CLEANUP(buffer_done) = BUFFER_INIT;
+    struct buffer tickets CLEANUP(buffer_done) = BUFFER_INIT, seats CLEANUP(buffer_done) = BUFFER_INIT;
     char amount[CURRENCY_AMOUNT_BYTES], place[TABLE_NUMBER_BYTES], quantity[TABLE_NUMBER_BYTES];
     json_t *json = story_tickets(db_string(rows, row, B_CHOICES), db_u64(rows, row, B_CHOICE));
     story_tickets_text(json, &tickets);
     json_decref(json);
+    story_seats_text(db_string(rows, row, B_SEATS), &seats);
     const char *fields[COLUMNS] = {db_string(rows, row, B_REFERENCE),
                                    table_number(db_u64(rows, row, B_PLACE), place),
                                    db_string(rows, row, B_NAME),
@@ -67,15 +69,16 @@ static void write_record(const struct db_rows *rows, size_t row, struct buffer *
                                    table_number(db_u64(rows, row, B_QUANTITY), quantity),
                                    amount_text(rows, row, amount),
                                    db_string(rows, row, B_CURRENCY),
-                                   db_string(rows, row, B_STATE)};
+                                   db_string(rows, row, B_STATE),
+                                   seats.data};
     csv_write(fields, COLUMNS, text);
 }
 
 // Everything from `after` on, or `limit` rows of it (0: all).
 static int write_csv(struct context *context, uint64_t event_id, uint64_t after, size_t limit)
 {
-    static const char *const heads[COLUMNS] = {"reference", "place",    "name",   "email",    "tier",
-                                               "tickets",   "quantity", "amount", "currency", "state"};
+    static const char *const heads[COLUMNS] = {"reference", "place",  "name",     "email", "tier", "tickets",
+                                               "quantity",  "amount", "currency", "state", "seats"};
     struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
     size_t left = limit ? limit : SIZE_MAX;
     csv_write(heads, COLUMNS, &text);
@@ -105,24 +108,27 @@ static int write_csv(struct context *context, uint64_t event_id, uint64_t after,
 static json_t *row_json(const struct db_rows *rows, size_t row)
 {
     json_t *tickets = story_tickets(db_string(rows, row, B_CHOICES), db_u64(rows, row, B_CHOICE));
-    return json_pack("{s:I, s:s?, s:s?, s:s, s:s?, s:o, s:I, s:I, s:s, s:s}", "place",
+    return json_pack("{s:I, s:s?, s:s?, s:s, s:s?, s:o, s:I, s:I, s:s, s:s, s:o}", "place",
                      (json_int_t)db_u64(rows, row, B_PLACE), "reference", db_string(rows, row, B_REFERENCE), "name",
                      db_string(rows, row, B_NAME), "email", db_string(rows, row, B_EMAIL), "tier",
                      db_string(rows, row, B_TIER), "tickets", tickets ? tickets : json_null(), "quantity",
                      (json_int_t)db_u64(rows, row, B_QUANTITY), "amount", (json_int_t)db_u64(rows, row, B_AMOUNT),
-                     "currency", db_string(rows, row, B_CURRENCY), "state", db_string(rows, row, B_STATE));
+                     "currency", db_string(rows, row, B_CURRENCY), "state", db_string(rows, row, B_STATE), "seats",
+                     story_seats(db_string(rows, row, B_SEATS)));
 }
 
 static void write_table(const struct db_rows *rows, size_t count, struct buffer *text)
 {
-    enum { SHOWN = 8 };
+    enum { SHOWN = 9 };
     char(*amounts)[CURRENCY_AMOUNT_BYTES] = calloc(count + 1, sizeof(*amounts));
     char(*numbers)[2][TABLE_NUMBER_BYTES] = calloc(count + 1, sizeof(*numbers));
+    struct buffer *seats = calloc(count + 1, sizeof(*seats));
     const char **cells = calloc((count + 1) * SHOWN, sizeof(*cells));
-    if (!amounts || !numbers || !cells) {
+    if (!amounts || !numbers || !seats || !cells) {
         text->failed = true;
     } else {
-        const char *heads[SHOWN] = {"REFERENCE", ">PLACE", "NAME", "EMAIL", ">TICKETS", "TIER", ">AMOUNT", "STATE"};
+        const char *heads[SHOWN] = {"REFERENCE", ">PLACE",  "NAME",  "EMAIL", ">TICKETS",
+                                    "TIER",      ">AMOUNT", "STATE", "SEATS"};
         memcpy(cells, heads, sizeof(heads));
         for (size_t i = 0; i < count; i++) {
             const char **row = &cells[SHOWN * (i + 1)];
@@ -134,9 +140,14 @@ static void write_table(const struct db_rows *rows, size_t count, struct buffer 
             row[5] = db_string(rows, i, B_TIER);
             row[6] = currency_format(db_u64(rows, i, B_AMOUNT), db_string(rows, i, B_CURRENCY), amounts[i]);
             row[7] = db_string(rows, i, B_STATE);
+            story_seats_text(db_string(rows, i, B_SEATS), &seats[i]);
+            row[8] = seats[i].data;
         }
         table_write(cells, SHOWN, count + 1, text);
     }
+    for (size_t i = 0; seats && i < count; i++)
+        buffer_done(&seats[i]);
+    free(seats);
     free(amounts);
     free(numbers);
     free(cells);

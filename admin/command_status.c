@@ -58,7 +58,7 @@ enum {
 
 struct status {
     struct db_rows *line; // STATUS_COLUMNS
-    struct db_rows *tiers; // code, name, capacity, held, sold
+    struct db_rows *tiers; // code, name, capacity, held, sold, standby
     struct db_rows *leader; // holder, epoch, alive, microseconds since it expired
     struct status_orders orders;
     const char *broker; // "reachable", "away"
@@ -81,7 +81,7 @@ static int status_read(struct db *db, const char *slug, struct status *ret)
     int r = db_read(db, STATUS_COLUMNS "WHERE e.slug = ?", (struct db_value[]){db_text(slug)}, 1, 1, &ret->line);
     if (r < 0 || db_rows_count(ret->line) == 0)
         return r < 0 ? r : ERROR_NOT_FOUND;
-    r = db_read(db, "SELECT code, name, capacity, held, sold FROM tiers WHERE event_id = ? ORDER BY position",
+    r = db_read(db, "SELECT code, name, capacity, held, sold, standby FROM tiers WHERE event_id = ? ORDER BY position",
                 (struct db_value[]){DB_U(db_u64(ret->line, 0, STATUS_ID))}, 1, EVENT_FILE_TIERS_MAX, &ret->tiers);
     if (r < 0)
         return r;
@@ -138,11 +138,12 @@ static json_t *status_json(const struct status *status)
         uint64_t capacity = db_u64(status->tiers, i, 2), held = db_u64(status->tiers, i, 3),
                  sold = db_u64(status->tiers, i, 4);
         const char *code = db_string(status->tiers, i, 0);
-        json_array_append_new(tiers, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "code", code, "name",
+        json_array_append_new(tiers, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "code", code, "name",
                                                db_string(status->tiers, i, 1), "capacity", (json_int_t)capacity, "held",
                                                (json_int_t)held, "sold", (json_int_t)sold, "left",
                                                (json_int_t)(capacity - held - sold), "asked",
-                                               (json_int_t)status_orders_asked(&status->orders, code)));
+                                               (json_int_t)status_orders_asked(&status->orders, code), "standby",
+                                               (json_int_t)db_u64(status->tiers, i, 5)));
     }
     json_object_set_new(json, "now", json_string(clock_format(db_time_us(line, 0, STATUS_NOW), now)));
     json_object_set_new(json, "seconds_per_place",
@@ -175,26 +176,30 @@ static void write_tiers(const struct status *status, struct buffer *text)
 {
     const struct db_rows *tiers = status->tiers;
     size_t count = db_rows_count(tiers);
-    char(*numbers)[5][24] = calloc(count + 1, sizeof(*numbers));
-    const char **cells = calloc((count + 1) * 7, sizeof(*cells));
+    enum { NUMBERS = 6, COLUMNS = NUMBERS + 2 };
+    char(*numbers)[NUMBERS][24] = calloc(count + 1, sizeof(*numbers));
+    const char **cells = calloc((count + 1) * COLUMNS, sizeof(*cells));
     if (count && numbers && cells) {
-        const char *heads[] = {"TIER", ">LEFT", ">ASKED", ">HELD", ">SOLD", ">CAPACITY", "NAME"};
+        const char *heads[] = {"TIER", ">LEFT", ">ASKED", ">HELD", ">SOLD", ">STANDBY", ">CAPACITY", "NAME"};
         memcpy(cells, heads, sizeof(heads));
         for (size_t i = 0; i < count; i++) {
             uint64_t capacity = db_u64(tiers, i, 2), held = db_u64(tiers, i, 3), sold = db_u64(tiers, i, 4);
             const uint64_t values[] = {capacity - held - sold,
-                                       status_orders_asked(&status->orders, db_string(tiers, i, 0)), held, sold,
+                                       status_orders_asked(&status->orders, db_string(tiers, i, 0)),
+                                       held,
+                                       sold,
+                                       db_u64(tiers, i, 5),
                                        capacity};
-            const char **row = &cells[7 * (i + 1)];
+            const char **row = &cells[COLUMNS * (i + 1)];
             row[0] = db_string(tiers, i, 0);
-            for (size_t v = 0; v < 5; v++) {
+            for (size_t v = 0; v < NUMBERS; v++) {
                 snprintf(numbers[i][v], sizeof(numbers[i][v]), "%" PRIu64, values[v]);
                 row[1 + v] = numbers[i][v];
             }
-            row[6] = db_string(tiers, i, 1);
+            row[COLUMNS - 1] = db_string(tiers, i, 1);
         }
         buffer_text(text, "\n");
-        table_write(cells, 7, count + 1, text);
+        table_write(cells, COLUMNS, count + 1, text);
     }
     free(numbers);
     free(cells);

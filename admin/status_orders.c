@@ -24,9 +24,9 @@
 #define ASKED                                                                                                   \
     "SELECT tier, CAST(SUM(quantity) AS UNSIGNED) FROM orders FORCE INDEX (orders_due) WHERE event_id = ? AND " \
     "state = 'placed' GROUP BY tier"
-#define LETTERS                                                                                                \
+#define WAITING                                                                                                \
     "SELECT (SELECT COUNT(*) FROM dead_letters WHERE event_id = ? AND state = 'open'), (SELECT COUNT(*) FROM " \
-    "dead_letters WHERE event_id IS NULL AND state = 'open')"
+    "dead_letters WHERE event_id IS NULL AND state = 'open'), (SELECT COUNT(*) FROM freeings WHERE event_id = ?)"
 
 static int count_states(struct db *db, const char *sql, uint64_t event_id, uint64_t counts[static ORDER_STATE_COUNT])
 {
@@ -51,13 +51,14 @@ static int read_oldest(struct db *db, uint64_t event_id, struct status_orders *o
     return 0;
 }
 
-static int read_letters(struct db *db, uint64_t event_id, struct status_orders *orders)
+static int read_waiting(struct db *db, uint64_t event_id, struct status_orders *orders)
 {
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
-    int r = db_read(db, LETTERS, (struct db_value[]){DB_U(event_id)}, 1, 1, &rows);
+    int r = db_read(db, WAITING, (struct db_value[]){DB_U(event_id), DB_U(event_id)}, 2, 1, &rows);
     if (r == 0) {
         orders->letters = db_u64(rows, 0, 0);
         orders->letters_of_nobody = db_u64(rows, 0, 1);
+        orders->freeings = db_u64(rows, 0, 2);
     }
     return r;
 }
@@ -85,7 +86,7 @@ int status_orders_read(struct db *db, uint64_t event_id, struct status_orders *r
     if (r == 0 && orders.orders[ORDER_RELEASED])
         r = read_oldest(db, event_id, &orders);
     if (r == 0)
-        r = read_letters(db, event_id, &orders);
+        r = read_waiting(db, event_id, &orders);
     if (r == 0)
         r = db_read(db, ASKED, (struct db_value[]){DB_U(event_id)}, 1, TIERS_MAX, &orders.asked);
     if (r < 0) {
@@ -164,6 +165,7 @@ void status_orders_json(const struct status_orders *orders, const struct status_
                         orders->has_oldest ? json_integer((json_int_t)(orders->oldest_unbooked_us / 1000))
                                            : json_null());
     json_object_set_new(json, "bookings", counts_json(orders->bookings, false));
+    json_object_set_new(json, "freeings", json_integer((json_int_t)orders->freeings));
     json_object_set_new(json, "dead_letters",
                         json_pack("{s:I, s:I}", "event", (json_int_t)orders->letters, "no_event",
                                   (json_int_t)orders->letters_of_nobody));
@@ -193,6 +195,8 @@ void status_orders_text(const struct status_orders *orders, const struct status_
         buffer_format(text, ", the oldest for %.1f s", (double)orders->oldest_unbooked_us / 1e6);
     buffer_text(text, "\nbookings      ");
     write_counts(orders->bookings, false, text);
+    if (orders->freeings)
+        buffer_format(text, "; the places of %" PRIu64 " cancelled are not free yet", orders->freeings);
     buffer_format(text, "\ndead letters  %" PRIu64 " open", orders->letters);
     if (orders->letters_of_nobody)
         buffer_format(text, ", and %" PRIu64 " of no event", orders->letters_of_nobody);

@@ -22,6 +22,7 @@ struct status_orders {
     bool has_oldest;
     int64_t oldest_unbooked_us; // how long ago the oldest order that is not booked was released
     struct db_rows *asked; // code, tickets that orders in the line want
+    uint64_t freeings; // bookings that were ended, whose places a booking worker has still to free
     uint64_t letters, letters_of_nobody; // open: of this event, of no event
     int64_t cost_us; // what it took to count
 };

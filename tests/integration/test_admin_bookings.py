@@ -82,6 +82,36 @@ def test_show_of_those_who_have_less(rows):
     rows.stack.onsale("booking", "show", "nobody", "1", expect=3)
 
 
+def test_show_tells_seats_holds_and_standby(rows):
+    for place in (6, 8, 9):
+        rows.order(place, attempt=2 if place == 6 else 1)
+    rows.booking(8, "standby")
+    rows.booking(9, "standby", quantity=3)
+    rows.booking(6, "refused", attempt=2, reason="seats_taken")
+    rows.run("UPDATE bookings SET seats = '[\"A-3\",\"A-4\"]', pay_until = '2026-11-23 11:00:00', more_time = 1 WHERE event_id = {e} "
+             "AND place = 2", "UPDATE bookings SET gone = '[\"B 1-2\"]' WHERE event_id = {e} AND place = 6",
+             "UPDATE events SET stopped_us = 90000000 WHERE id = {e}")
+
+    def shown(place):
+        story = rows.stack.onsale_json("booking", "show", rows.slug, str(place))
+        check("booking show", story)
+        return story["attempts"][-1]["booking"], rows.stack.onsale("booking", "show", rows.slug, str(place), expect=0).out
+
+    booking, text = shown(2)
+    assert (booking["seats"], booking["gone"], booking["had_more_time"], booking["standby"]) == (["A-3", "A-4"], None, True, None)
+    assert booking["pay_until"] == "2026-11-23T11:01:30Z"  # the event's clock is a minute and a half behind
+    assert "seats A-3, A-4\nheld until 2026-11-23T11:01:30Z, more time was given\n" in text and "90.00 EUR: A-3, A-4" in text
+    booking, text = shown(9)
+    assert booking["standby"] == {"tier": "floor", "quantity": 3, "ahead": 1} and booking["pay_until"] is None
+    assert "stands by for 3 × floor, 1 ahead\n" in text
+    assert shown(8)[0]["standby"]["ahead"] == 0
+    booking, text = shown(6)
+    assert booking["gone"] == ["B 1-2"] and "refused, seats_taken\n" in text and "others have B 1-2\n" in text
+    rows.stack.onsale("stop", rows.slug, "--reason", "fire", expect=0)
+    assert shown(2)[0]["pay_until"] != "2026-11-23T11:01:30Z"  # it moves on while the event is stopped
+    rows.stack.onsale("start", rows.slug, expect=0)
+
+
 def test_show_by_a_reference_as_it_was_heard(rows):
     rows.run("UPDATE bookings SET reference = 'K0QM-41DP' WHERE event_id = {e} AND place = 7",
              "UPDATE bookings SET reference = '1234-5678' WHERE event_id = {e} AND place = 1")
@@ -130,6 +160,26 @@ def test_the_door_list(rows):
     rows.stack.onsale("booking", "list", "nobody", expect=3)
 
 
+def test_lists_tell_seats_and_standby(rows):
+    rows.order(8)
+    rows.booking(8, "standby", quantity=3)
+    rows.run("UPDATE bookings SET seats = '[\"A-3\",\"A-4\"]' WHERE event_id = {e} AND place = 2")
+    listed = rows.stack.onsale_json("booking", "list", rows.slug)
+    check("booking list", listed)
+    assert [(item["tier"], item["quantity"], item["seats"]) for item in listed["items"]] == [
+        ("floor", 2, None), ("floor", 2, ["A-3", "A-4"]), ("back", 1, None), ("floor", 3, None)]
+    records = list(csv.DictReader(io.StringIO(rows.stack.onsale("booking", "list", rows.slug, "--csv", expect=0).out)))
+    assert [(record["seats"], record["state"]) for record in records] == [("", "confirmed"), ("A-3, A-4", "held"), ("", "confirmed"),
+                                                                          ("", "standby")]
+    assert "A-3, A-4\n" in rows.stack.onsale("booking", "list", rows.slug, expect=0).out
+    found = rows.stack.onsale_json("booking", "find", rows.slug, "v2@example.org")
+    check("booking find", found)
+    assert found["items"][0]["seats"] == ["A-3", "A-4"]
+    assert "A-3, A-4\n" in rows.stack.onsale("booking", "find", rows.slug, "v2@example.org", expect=0).out
+    waiting, = rows.stack.onsale_json("booking", "find", rows.slug, "v8@example.org")["items"]
+    assert (waiting["state"], waiting["tier"], waiting["quantity"]) == ("standby", "floor", 3)
+
+
 def test_the_csv_is_by_the_rfc_and_runs_nothing(rows):
     names = [FORMULA, "O\"Hara, Ada", "+49 30"]
     for place, name in zip((1, 2, 7), names):
@@ -141,7 +191,8 @@ def test_the_csv_is_by_the_rfc_and_runs_nothing(rows):
     assert [record["name"] for record in records] == ["'" + FORMULA, names[1], "'" + names[2]]
     assert [record["email"] for record in records] == ["v1@example.org", "'@x", "'-a@b"]
     assert records[2] == {"reference": reference(rows, 7), "place": "7", "name": "'+49 30", "email": "'-a@b", "tier": "back",
-                          "tickets": "1 full", "quantity": "1", "amount": "20.00", "currency": "EUR", "state": "confirmed"}
+                          "tickets": "1 full", "quantity": "1", "amount": "20.00", "currency": "EUR", "state": "confirmed",
+                          "seats": ""}
 
 
 def test_the_csv_of_many(rows):
@@ -349,6 +400,20 @@ def test_status_counts_orders(rows):
     check("status", rows.stack.onsale_json("watch", rows.slug, "--count", "1"))
     rows.run("DELETE FROM orders WHERE event_id = {e} AND place = 5")
     assert rows.stack.onsale_json("status", rows.slug)["oldest_unbooked_ms"] is None
+
+
+def test_status_counts_standby_and_what_is_to_be_freed(rows):
+    rows.order(8)
+    rows.booking(8, "standby")
+    assert "not free yet" not in rows.stack.onsale("status", rows.slug, expect=0).out
+    rows.stack.onsale("booking", "cancel", rows.slug, "2", expect=0)
+    status = rows.stack.onsale_json("status", rows.slug)
+    check("status", status)
+    floor = next(tier for tier in status["tiers"] if tier["code"] == "floor")
+    assert (floor["held"], floor["standby"], floor["left"], status["freeings"]) == (2, 1, 1996, 1)
+    text = rows.stack.onsale("status", rows.slug, expect=0).out
+    assert "; the places of 1 cancelled are not free yet\n" in text and "STANDBY" in text
+    rows.run("DELETE FROM freeings")
 
 
 def test_status_without_rabbitmq(rows):

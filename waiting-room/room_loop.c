@@ -213,10 +213,9 @@ static void take_outcome(struct room_loop *loop, struct visitor *visitor, const 
         visitor_take_order(visitor, facts);
         order_facts_unref(facts);
         stream_tell_visitor(loop, visitor);
+    } else {
+        stream_ask_visitor(loop, visitor); // of an order that nobody here has heard of
     }
-    // Of an order that nobody here has heard of; or how many stand by before, which only MySQL knows.
-    if (!facts || outcome->state == ORDER_STANDBY)
-        stream_ask_visitor(loop, visitor);
 }
 
 void room_loop_on_outcomes(struct http_loop *http, void *argument)
@@ -227,11 +226,14 @@ void room_loop_on_outcomes(struct http_loop *http, void *argument)
     struct event_view *view = room_loop_view(loop, outcomes->slug);
     for (size_t i = 0; view && i < outcomes->count; i++) {
         const struct outcome *outcome = &outcomes->items[i];
+        view->standby_due |= outcome->state == ORDER_STANDBY; // it does not say how many are before
         for (struct visitor *visitor = visitor_find(view, outcome->place); visitor; visitor = visitor->next)
             if (visitor->facts.number == outcome->place &&
                 memcmp(visitor->id, outcome->visitor, sizeof visitor->id) == 0)
                 take_outcome(loop, visitor, outcome, outcomes->currency);
     }
+    if (view)
+        standby_tend(loop, view);
     news_unref(news);
 }
 

@@ -75,9 +75,20 @@ static void begin(struct transaction *transaction, struct world *world)
     world->transactions++;
 }
 
+// By the rows alone: everything is sold, and nobody stands by.
+static bool is_over(const struct world *world)
+{
+    struct world_sums sums = world_add_up(world);
+    for (unsigned i = 0; i < WORLD_TIERS; i++)
+        if (sums.sold[i] < world->tiers[i].capacity || sums.standby[i] > 0)
+            return false;
+    return true;
+}
+
 // Sells the event out, or takes that back, when it is so.
 static void follow_stock(struct world *world, const struct allocate_event *event)
 {
+    WORLD_MUST(world, allocate_is_all_sold(event) == is_over(world));
     if (allocate_is_all_sold(event))
         world_apply(world, LIFECYCLE_DO_SELL_OUT);
     else if (world->state == LIFECYCLE_SOLD_OUT)

@@ -372,6 +372,9 @@ static void when_all_is_sold(void **state)
     assert_false(allocate_is_all_sold(&h->event)); // somebody stands by
     h->tiers[FLOOR].standby = 0;
     assert_true(allocate_is_all_sold(&h->event));
+    h->tiers[FLOOR].held = 1; // sold to the last place, and one more is held since it was lowered
+    assert_false(allocate_is_all_sold(&h->event));
+    h->tiers[FLOOR].held = 0;
     h->tiers[BALCONY].sold = 4;
     assert_false(allocate_is_all_sold(&h->event));
     h->tiers[BALCONY].held = 1; // may come back

@@ -183,7 +183,10 @@ static int read_seats(const json_t *object, const char *key, const char **ret)
             return ERROR_INVALID;
     }
     *ret = json_dumps(seats, JSON_COMPACT);
-    return *ret ? 0 : ERROR_MEMORY;
+    if (!*ret)
+        return ERROR_MEMORY;
+    return strlen(*ret) < OUTCOME_SEATS_BYTES ? 0
+                                              : ERROR_INVALID; // rows of control characters grow when they are written
 }
 
 static int read_hold(const json_t *object, struct outcome *ret)

@@ -17,61 +17,9 @@
 #include "admin/grants.h"
 #include "admin/migrations.h"
 #include "admin/reference.h"
-#include "common/seat.h"
 #include "admin/sql_text.h"
 #include "admin/table.h"
 #include "common/customer.h"
-
-static void assert_seats(const char *text, const char *written, size_t count)
-{
-    uint16_t numbers[SEAT_ROW_MAX];
-    size_t got = 0;
-    char problem[120] = "";
-    assert_int_equal(seat_range_read(text, numbers, &got, problem, sizeof(problem)), 0);
-    assert_int_equal(got, count);
-    struct buffer back = BUFFER_INIT;
-    seat_range_write(numbers, got, &back);
-    assert_string_equal(back.data, written);
-    buffer_done(&back);
-}
-
-static void assert_no_seats(const char *text, const char *words)
-{
-    uint16_t numbers[SEAT_ROW_MAX];
-    size_t got = 77;
-    char problem[120] = "";
-    assert_int_equal(seat_range_read(text, numbers, &got, problem, sizeof(problem)), ERROR_INVALID);
-    assert_int_equal(got, 77);
-    if (!strstr(problem, words))
-        print_error("%s: %s\n", text, problem);
-    assert_non_null(strstr(problem, words));
-}
-
-static void test_seat_ranges(void **state)
-{
-    (void)state;
-    assert_seats("1", "1", 1);
-    assert_seats("1-14,17-30", "1-14,17-30", 28);
-    assert_seats("3,1,2", "1-3", 3);
-    assert_seats("5-5", "5", 1);
-    assert_seats("9999", "9999", 1);
-    assert_seats("1-1000", "1-1000", 1000);
-    assert_no_seats("", "not like");
-    assert_no_seats("0", "not like");
-    assert_no_seats("01", "not like");
-    assert_no_seats("1,", "not like");
-    assert_no_seats(",1", "not like");
-    assert_no_seats("1-", "not like");
-    assert_no_seats("-1", "not like");
-    assert_no_seats("1 - 2", "not like");
-    assert_no_seats("1-2-3", "not like");
-    assert_no_seats("10000", "not like");
-    assert_no_seats("99999999999999999999", "not like");
-    assert_no_seats("14-1", "backwards");
-    assert_no_seats("1-5,3", "seat 3");
-    assert_no_seats("1-1001", "at most 1000");
-    assert_no_seats("1-600,1001-1401", "at most 1000");
-}
 
 static void assert_statements(const char *text, size_t count, const char *const *expected)
 {
@@ -309,10 +257,9 @@ static void test_customers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_seat_ranges), cmocka_unit_test(test_sql_text),  cmocka_unit_test(test_csv),
-        cmocka_unit_test(test_references),  cmocka_unit_test(test_customers), cmocka_unit_test(test_migrations),
-        cmocka_unit_test(test_grants),      cmocka_unit_test(test_currency),  cmocka_unit_test(test_table),
-        cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_sql_text),  cmocka_unit_test(test_csv),        cmocka_unit_test(test_references),
+        cmocka_unit_test(test_customers), cmocka_unit_test(test_migrations), cmocka_unit_test(test_grants),
+        cmocka_unit_test(test_currency),  cmocka_unit_test(test_table),      cmocka_unit_test(test_commands),
     };
     return cmocka_run_group_tests_name("admin_text", tests, NULL, NULL);
 }

@@ -12,7 +12,7 @@
 
 #include "common/lifecycle.h"
 
-// Columns as in enum lifecycle_state. "-" is impossible, "=" means back to where `stop` came from.
+// Columns as in enum lifecycle_state. "-" is impossible, "=" means back to where `stop` or selling out came from.
 static const struct {
     enum lifecycle_action action;
     const char *to[LIFECYCLE_STATE_COUNT];
@@ -26,6 +26,7 @@ static const struct {
     {LIFECYCLE_DO_START, {"-", "lobby", "open", "paused", "=", "sold_out", "-"}},
     {LIFECYCLE_DO_CLOSE, {"closed", "closed", "closed", "closed", "closed", "closed", "closed"}},
     {LIFECYCLE_DO_SELL_OUT, {"-", "-", "sold_out", "sold_out", "-", "sold_out", "-"}},
+    {LIFECYCLE_DO_SELL_AGAIN, {"-", "-", "open", "paused", "-", "=", "-"}},
 };
 
 static void every_cell(void **state)
@@ -77,6 +78,22 @@ static void start_returns_to_what_stop_left(void **state)
         assert_int_equal(lifecycle_next(LIFECYCLE_STOPPED, never[i], LIFECYCLE_DO_START, &next), ERROR_CONFLICT);
 }
 
+static void selling_again_returns_to_what_selling_out_left(void **state)
+{
+    (void)state;
+    enum lifecycle_state next;
+    assert_int_equal(lifecycle_next(LIFECYCLE_SOLD_OUT, LIFECYCLE_PAUSED, LIFECYCLE_DO_SELL_AGAIN, &next), 0);
+    assert_int_equal(next, LIFECYCLE_PAUSED);
+    // Whatever else is noted, or nothing: it goes on selling, and is never stopped, closed or a draft by it.
+    for (unsigned before = 0; before <= LIFECYCLE_STATE_COUNT; before++) {
+        if (before == LIFECYCLE_PAUSED)
+            continue;
+        assert_int_equal(
+            lifecycle_next(LIFECYCLE_SOLD_OUT, (enum lifecycle_state)before, LIFECYCLE_DO_SELL_AGAIN, &next), 0);
+        assert_int_equal(next, LIFECYCLE_OPEN);
+    }
+}
+
 static void nonsense_is_a_conflict(void **state)
 {
     (void)state;
@@ -95,7 +112,8 @@ static void names_go_there_and_back(void **state)
         assert_int_equal(lifecycle_state_parse(names[i], &parsed), 0);
         assert_int_equal(parsed, i);
     }
-    static const char *const actions[] = {"lobby", "open", "pause", "resume", "stop", "start", "close", "sell_out"};
+    static const char *const actions[] = {"lobby", "open",  "pause",    "resume",    "stop",
+                                          "start", "close", "sell_out", "sell_again"};
     for (unsigned i = 0; i < LIFECYCLE_ACTION_COUNT; i++)
         assert_string_equal(lifecycle_action_name((enum lifecycle_action)i), actions[i]);
     enum lifecycle_state untouched = LIFECYCLE_PAUSED;
@@ -112,6 +130,7 @@ int main(void)
         cmocka_unit_test(every_cell),
         cmocka_unit_test(repeating_stays_there),
         cmocka_unit_test(start_returns_to_what_stop_left),
+        cmocka_unit_test(selling_again_returns_to_what_selling_out_left),
         cmocka_unit_test(nonsense_is_a_conflict),
         cmocka_unit_test(names_go_there_and_back),
     };

@@ -203,7 +203,7 @@ static void those_of_orders_go_there_and_back(void **state)
         "{\"v\":1,\"type\":\"ordered\",\"slug\":\"gala\",\"due\":true,\"numbers\":[4211,4212]}",
         "{\"v\":1,\"type\":\"ordered\",\"slug\":\"gala\",\"due\":false,\"numbers\":[]}",
         "{\"v\":1,\"type\":\"stock\",\"slug\":\"gala\",\"at_us\":1795470000000000,\"tiers\":[{\"code\":\"floor\",\"left\":1200,"
-        "\"asked\":800},{\"code\":\"b\",\"left\":0,\"asked\":0}]}",
+        "\"asked\":800,\"standby\":3},{\"code\":\"b\",\"left\":0,\"asked\":0,\"standby\":0}]}",
         "{\"v\":1,\"type\":\"stock\",\"slug\":\"gala\",\"at_us\":0,\"tiers\":[]}",
     };
     static const enum message_type types[] = {MESSAGE_BOOK, MESSAGE_ORDERED, MESSAGE_ORDERED, MESSAGE_STOCK,
@@ -214,6 +214,19 @@ static void those_of_orders_go_there_and_back(void **state)
         assert_int_equal(message.type, types[i]);
         assert_written(&message, texts[i]);
     }
+}
+
+static void stock_of_a_notifier_that_knows_no_standby_is_read(void **state)
+{
+    (void)state;
+    struct message message;
+    memset(&message, 0xff, sizeof(message));
+    assert_int_equal(
+        read_text("{\"v\":1,\"type\":\"stock\",\"slug\":\"gala\",\"at_us\":1,\"tiers\":[{\"code\":\"floor\","
+                  "\"left\":1,\"asked\":2}]}",
+                  &message),
+        0);
+    assert_int_equal(message.stock.tiers[0].standby, 0);
 }
 
 static void garbage_about_orders_is_refused(void **state)
@@ -237,6 +250,10 @@ static void garbage_about_orders_is_refused(void **state)
         {"\"stock\",\"slug\":\"a\",\"at_us\":1,\"tiers\":[{\"code\":\"A\",\"left\":1,\"asked\":1}]", "tiers"},
         {"\"stock\",\"slug\":\"a\",\"at_us\":1,\"tiers\":[{\"code\":\"a\",\"left\":-1,\"asked\":1}]", "tiers"},
         {"\"stock\",\"slug\":\"a\",\"at_us\":1,\"tiers\":[{\"code\":\"a\",\"left\":1}]", "tiers"},
+        {"\"stock\",\"slug\":\"a\",\"at_us\":1,\"tiers\":[{\"code\":\"a\",\"left\":1,\"asked\":1,\"standby\":-1}]",
+         "tiers"},
+        {"\"stock\",\"slug\":\"a\",\"at_us\":1,\"tiers\":[{\"code\":\"a\",\"left\":1,\"asked\":1,\"standby\":\"1\"}]",
+         "tiers"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char text[512];
@@ -300,6 +317,7 @@ int main(void)
         cmocka_unit_test(garbage_in_an_event_is_refused),
         cmocka_unit_test(too_much_is_refused),
         cmocka_unit_test(those_of_orders_go_there_and_back),
+        cmocka_unit_test(stock_of_a_notifier_that_knows_no_standby_is_read),
         cmocka_unit_test(garbage_about_orders_is_refused),
         cmocka_unit_test(too_many_numbers_and_tiers_are_refused),
     };

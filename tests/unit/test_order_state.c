@@ -113,11 +113,18 @@ static void kinds(void **state)
     (void)state;
     static const char final[] = " confirmed sold_out refused expired failed cancelled ";
     static const char with_places[] = " held paying action_required declined confirmed ";
+    static const char counted[] = " held paying action_required declined standby confirmed ";
+    static const char may_lapse[] = " held action_required declined ";
     static const char another[] = " sold_out refused expired failed cancelled ";
     for (unsigned i = 0; i < ORDER_STATE_COUNT; i++) {
         enum order_state each = (enum order_state)i;
         assert_int_equal(order_is_final(each), has_word(final, order_state_name(each)));
         assert_int_equal(order_has_places(each), has_word(with_places, order_state_name(each)));
+        assert_int_equal(order_is_counted(each), has_word(counted, order_state_name(each)));
+        assert_int_equal(order_may_lapse(each), has_word(may_lapse, order_state_name(each)));
+        // What may lapse can expire; who pays can, but only by the provider's word.
+        assert_int_equal(order_may_become(each, ORDER_EXPIRED, ORDER_BY_SYSTEM),
+                         order_may_lapse(each) || each == ORDER_PAYING);
         assert_int_equal(order_allows_another(each), has_word(another, order_state_name(each)));
     }
     assert_false(order_is_final(ORDER_STATE_COUNT));

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/outcome.h"
+#include "common/seat.h"
 
 static const char example[] =
     "{\"v\":1,\"type\":\"outcomes\",\"slug\":\"spring-gala\",\"currency\":\"EUR\",\"sender\":\"abc\",\"seq\":17,\"outcomes\":["
@@ -61,6 +62,64 @@ static void they_go_there_and_back(void **state)
     outcomes_done(NULL);
 }
 
+#define HELD                                                                                                           \
+    "{\"v\":1,\"type\":\"outcomes\",\"slug\":\"gala\",\"currency\":\"EUR\",\"outcomes\":[{\"place\":1,\"attempt\":1,"  \
+    "\"revision\":4,\"visitor\":\"00112233445566778899aabbccddeeff\",\"state\":\"held\",\"reference\":\"K7QM-4WDP\","  \
+    "\"tier\":\"stalls\",\"quantity\":2,\"amount\":9000,\"tickets\":{\"full\":2},\"seats\":[\"A-12\",\"Box 1-13\"],"   \
+    "\"pay_until_us\":1795470000000000,\"had_more_time\":true},{\"place\":2,\"attempt\":1,\"revision\":3,\"visitor\":" \
+    "\"ffffffffffffffffffffffffffffffff\",\"state\":\"refused\",\"reason\":\"seats_taken\",\"gone\":[\"A-13\"]}]}"
+
+static void seats_and_holds_go_there_and_back(void **state)
+{
+    (void)state;
+    struct outcomes outcomes;
+    struct buffer text = BUFFER_INIT;
+    assert_int_equal(outcomes_read(HELD, strlen(HELD), &outcomes, NULL, 0), 0);
+    const struct outcome *held = &outcomes.items[0], *refused = &outcomes.items[1];
+    assert_string_equal(held->seats, "[\"A-12\",\"Box 1-13\"]");
+    assert_null(held->gone);
+    assert_int_equal(held->pay_until_us, 1795470000000000);
+    assert_true(held->had_more_time);
+    assert_int_equal(refused->reason, ORDER_SEATS_TAKEN);
+    assert_null(refused->seats);
+    assert_string_equal(refused->gone, "[\"A-13\"]");
+    assert_int_equal(refused->pay_until_us, OUTCOME_NO_TIME);
+    assert_false(refused->had_more_time);
+    write(&outcomes, &text);
+    assert_string_equal(text.data, HELD);
+    buffer_done(&text);
+    outcomes_done(&outcomes);
+}
+
+// As many seats as an order can have, and one more; and rows that grow when they are written.
+static void seats_have_a_bound(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *seat;
+        size_t count;
+        int result;
+    } cases[] = {{"A long row it is-9999", SEATS_IN_ORDER_MAX, 0},
+                 {"A-1", SEATS_IN_ORDER_MAX + 1, ERROR_INVALID},
+                 {"\\u0001\\u0001\\u0001\\u0001\\u0001\\u0001\\u0001\\u0001-1", SEATS_IN_ORDER_MAX, ERROR_INVALID}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct outcomes outcomes = {0};
+        struct buffer text = BUFFER_INIT, seats = BUFFER_INIT;
+        for (size_t seat = 0; seat < cases[i].count; seat++)
+            buffer_format(&seats, "%s\"%s\"", seat ? "," : "", cases[i].seat);
+        const char *at = strstr(HELD, "\"A-12\",\"Box 1-13\"");
+        buffer_append(&text, HELD, (size_t)(at - HELD));
+        buffer_text(&text, seats.data);
+        buffer_text(&text, at + strlen("\"A-12\",\"Box 1-13\""));
+        assert_int_equal(outcomes_read(text.data, text.bytes, &outcomes, NULL, 0), cases[i].result);
+        if (cases[i].result == 0)
+            assert_true(strlen(outcomes.items[0].seats) < OUTCOME_SEATS_BYTES);
+        outcomes_done(&outcomes);
+        buffer_done(&text);
+        buffer_done(&seats);
+    }
+}
+
 static void build(struct buffer *text, size_t count)
 {
     const struct outcome outcome = {.place = INT64_MAX, .attempt = 1, .revision = 1, .state = ORDER_SOLD_OUT};
@@ -90,17 +149,44 @@ static void the_most_fits_and_one_more_does_not(void **state)
 }
 
 // The example with one piece in place of another.
-static void assert_refused(const char *piece, const char *other)
+static void assert_refused_in(const char *whole, const char *piece, const char *other)
 {
-    const char *at = strstr(example, piece);
+    const char *at = strstr(whole, piece);
     char text[2048], problem[128] = "";
     struct outcomes outcomes = {.count = 77};
     assert_non_null(at);
-    snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - example), example, other, at + strlen(piece));
+    snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - whole), whole, other, at + strlen(piece));
     if (outcomes_read(text, strlen(text), &outcomes, problem, sizeof(problem)) != ERROR_INVALID)
         fail_msg("was read: %s", text);
     assert_true(problem[0] != '\0');
     assert_int_equal(outcomes.count, 77);
+}
+
+static void assert_refused(const char *piece, const char *other)
+{
+    assert_refused_in(example, piece, other);
+}
+
+static void garbage_about_seats_and_holds_is_refused(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"[\"A-12\",\"Box 1-13\"]", "[]"},
+        {"[\"A-12\",\"Box 1-13\"]", "null"},
+        {"[\"A-12\",\"Box 1-13\"]", "\"A-12\""},
+        {"\"A-12\"", "12"},
+        {"\"A-12\"", "\"A12\""},
+        {"\"A-12\"", "\"A-0\""},
+        {"\"A-12\"", "\"seventeen letters-1\""},
+        {"[\"A-13\"]", "[]"},
+        {"[\"A-13\"]", "[\"A-13\",null]"},
+        {"1795470000000000", "0"},
+        {"1795470000000000", "-1"},
+        {"1795470000000000", "\"later\""},
+        {"\"had_more_time\":true", "\"had_more_time\":1"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_refused_in(HELD, cases[i][0], cases[i][1]);
 }
 
 static void garbage_is_refused(void **state)
@@ -143,6 +229,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(they_go_there_and_back),
+        cmocka_unit_test(seats_and_holds_go_there_and_back),
+        cmocka_unit_test(seats_have_a_bound),
+        cmocka_unit_test(garbage_about_seats_and_holds_is_refused),
         cmocka_unit_test(the_most_fits_and_one_more_does_not),
         cmocka_unit_test(garbage_is_refused),
     };

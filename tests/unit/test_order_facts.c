@@ -109,6 +109,155 @@ static void an_outcome_keeps_what_it_does_not_carry(void **state)
     order_facts_unref(known);
 }
 
+// As a worker's outcome says it: two seats, held for five minutes.
+static struct order_facts *held(void)
+{
+    struct order_facts *known = placed();
+    struct outcome outcome = {.place = 7,
+                              .attempt = 2,
+                              .revision = 5,
+                              .state = ORDER_HELD,
+                              .reference = "K7QM-4WDP",
+                              .tier = "stalls",
+                              .quantity = 2,
+                              .amount = 15000,
+                              .tickets = "{\"adult\":2}",
+                              .seats = "[\"A-3\",\"A-4\"]",
+                              .pay_until_us = 300000000};
+    known->wheelchair = 1;
+    struct order_facts *facts = order_facts_after(known, &outcome, "EUR");
+    assert_non_null(facts);
+    order_facts_unref(known);
+    return facts;
+}
+
+#define HELD_BEGIN "{\"state\":\"held\",\"place\":7,\"attempt\":2,\"revision\":"
+#define HELD_MIDDLE                                                                                           \
+    ",\"reference\":\"K7QM-4WDP\",\"tier\":\"stalls\",\"tickets\":{\"adult\":2},\"seats\":[\"A-3\",\"A-4\"]," \
+    "\"quantity\":2,\"amount\":15000,\"currency\":\"EUR\",\"needs\":{\"wheelchair\":1,\"companion\":0},"
+#define HELD_END ",\"email\":\"a@b\",\"name\":\"Zo\\\"ë\",\"now\":\"1970-01-01T00:00:00Z\"}"
+
+static void a_hold_says_until_when(void **state)
+{
+    (void)state;
+    struct order_facts *facts = held();
+    assert_written(facts,
+                   HELD_BEGIN "5" HELD_MIDDLE "\"pay_until\":\"1970-01-01T00:05:00Z\",\"more_time\":true" HELD_END);
+    // The event's clock has stood still for a minute: the end is a minute later.
+    struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
+    order_facts_write(&text, facts, 60000000, 0);
+    assert_non_null(strstr(text.data, "\"pay_until\":\"1970-01-01T00:06:00Z\""));
+    struct order_facts *prolonged = order_facts_prolonged(facts, 120000000, 6);
+    assert_written(prolonged,
+                   HELD_BEGIN "6" HELD_MIDDLE "\"pay_until\":\"1970-01-01T00:07:00Z\",\"more_time\":false" HELD_END);
+    assert_int_equal(facts->pay_until_us, 300000000);
+    order_facts_unref(prolonged);
+    order_facts_unref(facts);
+}
+
+static void more_time_is_for_what_is_held(void **state)
+{
+    (void)state;
+    struct order_facts *facts = held();
+    for (int i = 0; i < ORDER_STATE_COUNT; i++) {
+        facts->state = (enum order_state)i;
+        assert_int_equal(order_facts_may_ask_for_more_time(facts), i == ORDER_HELD || i == ORDER_DECLINED);
+        // Nobody is told the end of what cannot run out.
+        struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
+        order_facts_write(&text, facts, 0, 0);
+        assert_int_equal(strstr(text.data, "pay_until") != NULL, order_may_lapse((enum order_state)i));
+    }
+    assert_int_equal(order_facts_pay_until_us(facts, 7), 300000007);
+    facts->pay_until_us = OUTCOME_NO_TIME;
+    assert_int_equal(order_facts_pay_until_us(facts, 7), OUTCOME_NO_TIME);
+    order_facts_unref(facts);
+}
+
+static void seats_that_are_gone_are_said(void **state)
+{
+    (void)state;
+    struct order_facts *known = placed();
+    known->seats = strdup("[\"A-3\",\"A-4\"]");
+    struct outcome outcome = {.place = 7,
+                              .attempt = 2,
+                              .revision = 5,
+                              .state = ORDER_REFUSED,
+                              .reason = ORDER_SEATS_TAKEN,
+                              .gone = "[\"A-4\"]",
+                              .pay_until_us = OUTCOME_NO_TIME};
+    struct order_facts *after = order_facts_after(known, &outcome, "EUR");
+    assert_string_equal(after->gone, "[\"A-4\"]");
+    assert_string_equal(after->seats, "[\"A-3\",\"A-4\"]"); // what was asked for
+    struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
+    order_facts_write(&text, after, 0, 0);
+    assert_non_null(strstr(text.data, "\"reason\":\"seats_taken\",\"gone\":[\"A-4\"]"));
+    order_facts_unref(after);
+    order_facts_unref(known);
+}
+
+static void who_stands_by_hears_how_many_are_before(void **state)
+{
+    (void)state;
+    struct order_facts *known = placed();
+    struct outcome outcome = {
+        .place = 7, .attempt = 2, .revision = 4, .state = ORDER_STANDBY, .pay_until_us = OUTCOME_NO_TIME};
+    struct order_facts *heard = order_facts_after(known, &outcome, "EUR"), *behind = order_facts_behind(heard, 0);
+    struct buffer first CLEANUP(buffer_done) = BUFFER_INIT, second CLEANUP(buffer_done) = BUFFER_INIT;
+    order_facts_write(&first, heard, 0, 0);
+    assert_null(strstr(first.data, "ahead")); // not known yet
+    assert_null(strstr(first.data, "alternatives")); // what it waits for is decided
+    order_facts_write(&second, behind, 0, 0);
+    assert_non_null(strstr(second.data, "\"ahead\":0,"));
+    assert_int_equal(behind->revision, 4);
+    order_facts_unref(behind);
+    order_facts_unref(heard);
+    order_facts_unref(known);
+}
+
+static void what_has_ended_waits_for_nothing(void **state)
+{
+    (void)state;
+    struct order_facts *facts = held(), *ended = order_facts_ended(facts, ORDER_CANCELLED, 6);
+    assert_int_equal(ended->pay_until_us, OUTCOME_NO_TIME);
+    assert_string_equal(ended->seats, "[\"A-3\",\"A-4\"]");
+    order_facts_unref(ended);
+    order_facts_unref(facts);
+}
+
+static void seats_and_needs_are_taken_from_the_choice(void **state)
+{
+    (void)state;
+    static const char choices[] =
+        "[{\"tier\":\"stalls\",\"tickets\":{\"adult\":1},\"quantity\":1,\"amount\":7500,\"seats\":[\"A-1\"],\"wheelchair\":1},"
+        "{\"tier\":\"floor\",\"tickets\":{\"full\":1},\"quantity\":1,\"amount\":4500},"
+        "{\"tier\":\"stalls\",\"tickets\":{\"adult\":3},\"quantity\":3,\"amount\":22500,\"wheelchair\":1,\"companion\":2}]";
+    static const struct {
+        const char *seats, *tier;
+        uint32_t quantity;
+        uint64_t amount;
+    } expected[] = {{"[\"A-1\"]", "stalls", 1, 7500}, {NULL, "floor", 1, 4500}, {NULL, "stalls", 3, 22500}};
+    for (unsigned choice = 0; choice < 3; choice++) {
+        struct order_facts *facts = order_facts_new();
+        assert_int_equal(order_facts_take_choices(facts, choices, choice), 0);
+        if (expected[choice].seats)
+            assert_string_equal(facts->seats, expected[choice].seats);
+        else
+            assert_null(facts->seats);
+        assert_string_equal(facts->tier, expected[choice].tier);
+        assert_int_equal(facts->quantity, expected[choice].quantity);
+        assert_int_equal(facts->amount, expected[choice].amount);
+        assert_int_equal(facts->wheelchair, 1);
+        assert_int_equal(facts->companion, 2);
+        order_facts_unref(facts);
+    }
+    // What was given stands for itself.
+    struct order_facts *given = order_facts_new();
+    given->seats = strdup("[\"B-9\"]");
+    assert_int_equal(order_facts_take_choices(given, choices, 0), 0);
+    assert_string_equal(given->seats, "[\"B-9\"]");
+    order_facts_unref(given);
+}
+
 static void an_end_is_a_copy(void **state)
 {
     (void)state;
@@ -136,7 +285,15 @@ static void the_choice_that_was_given_is_taken(void **state)
 static void choices_of_nobody_s(void **state)
 {
     (void)state;
-    static const char *const broken[] = {"", "{}", "[]", "[1]", "[{}]", "[{\"tickets\":1}]", "x"};
+    static const char *const broken[] = {"",
+                                         "{}",
+                                         "[]",
+                                         "[1]",
+                                         "[{}]",
+                                         "[{\"tickets\":1}]",
+                                         "x",
+                                         "[{\"tier\":\"a\",\"tickets\":{},\"quantity\":0,\"amount\":0}]",
+                                         "[{\"tier\":\"a\",\"tickets\":{},\"quantity\":1,\"amount\":0,\"seats\":1}]"};
     struct order_facts *facts = order_facts_new();
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++)
         assert_int_equal(order_facts_take_choices(facts, broken[i], 0), ERROR_BUG);
@@ -151,6 +308,12 @@ int main(void)
         cmocka_unit_test(higher_is_news),
         cmocka_unit_test(a_placed_order_is_written),
         cmocka_unit_test(an_outcome_keeps_what_it_does_not_carry),
+        cmocka_unit_test(a_hold_says_until_when),
+        cmocka_unit_test(more_time_is_for_what_is_held),
+        cmocka_unit_test(seats_that_are_gone_are_said),
+        cmocka_unit_test(who_stands_by_hears_how_many_are_before),
+        cmocka_unit_test(what_has_ended_waits_for_nothing),
+        cmocka_unit_test(seats_and_needs_are_taken_from_the_choice),
         cmocka_unit_test(an_end_is_a_copy),
         cmocka_unit_test(the_choice_that_was_given_is_taken),
         cmocka_unit_test(choices_of_nobody_s),

@@ -36,6 +36,9 @@ static void test_routes(void **unused)
     assert_route(HTTP_GET, "/assets/seats.js", ROUTE_SEATS_JS, "");
     assert_route(HTTP_GET, "/assets/hold.js", ROUTE_HOLD_JS, "");
     assert_route(HTTP_POST, "/e/gala/order", ROUTE_PAGE_ORDER, "gala");
+    assert_route(HTTP_POST, "/e/gala/more-time", ROUTE_PAGE_MORE_TIME, "gala");
+    assert_route(HTTP_DELETE, "/v1/events/a/order", ROUTE_ORDER, "a");
+    assert_route(HTTP_POST, "/v1/events/a/order/more-time", ROUTE_MORE_TIME, "a");
     assert_route(HTTP_GET, "/favicon.ico", ROUTE_ICON, "");
 }
 
@@ -53,6 +56,8 @@ static void test_no_such_address(void **unused)
         "/e/A",
         "/e/a%20b",
         "/v1/events/a/line/",
+        "/v1/events/a/more-time",
+        "/v1/events/a/order/more-time/",
         "/v1/events/a/lin",
         "/v1/events//line",
         "/v2/events/a",

@@ -113,6 +113,61 @@ static void test_a_doubt_outlives_an_answer_that_was_asked_for_before(void **sta
     event_view_free(view);
 }
 
+static struct order_facts *standby(uint32_t revision, int64_t ahead)
+{
+    struct order_facts *facts = order_facts_new();
+    assert_non_null(facts);
+    facts->attempt = 1;
+    facts->revision = revision;
+    facts->state = ORDER_STANDBY;
+    facts->ahead = ahead;
+    return facts;
+}
+
+// Of the same revision MySQL knows more than an outcome says, and an outcome never less than what MySQL said before.
+static void test_what_was_read_completes_what_was_heard(void **state)
+{
+    (void)state;
+    struct event_view *view = new_view();
+    struct visitor *visitor = visitor_get(view, 7, id);
+    struct order_facts *heard = standby(3, -1), *read = standby(3, 4), *older = standby(2, 9);
+    assert_true(visitor_take_order(visitor, heard));
+    assert_false(visitor_take_order_read(visitor, read, visitor->order_doubts));
+    assert_ptr_equal(visitor->order, read);
+    assert_false(visitor_take_order(visitor, heard));
+    assert_ptr_equal(visitor->order, read);
+    assert_false(visitor_take_order_read(visitor, older, visitor->order_doubts));
+    assert_ptr_equal(visitor->order, read);
+    order_facts_unref(heard);
+    order_facts_unref(read);
+    order_facts_unref(older);
+    visitor_unref(visitor);
+    event_view_free(view);
+}
+
+static void test_how_many_are_before_is_for_who_stands_by(void **state)
+{
+    (void)state;
+    struct event_view *view = new_view();
+    struct visitor *visitor = visitor_get(view, 7, id);
+    visitor_take_ahead(visitor, 1); // no order
+    assert_null(visitor->order);
+    struct order_facts *facts = standby(3, 4);
+    visitor_take_order(visitor, facts);
+    visitor_take_ahead(visitor, 4);
+    assert_ptr_equal(visitor->order, facts); // nothing has changed
+    visitor_take_ahead(visitor, 3);
+    assert_int_equal(visitor->order->ahead, 3);
+    assert_int_equal(visitor->order->revision, 3);
+    assert_int_equal(facts->ahead, 4); // others may have it
+    order_facts_unref(facts);
+    take_order(visitor, 1, 4, ORDER_HELD); // served, before the answer came
+    visitor_take_ahead(visitor, 0);
+    assert_int_equal(visitor->order->ahead, -1);
+    visitor_unref(visitor);
+    event_view_free(view);
+}
+
 // A slow stream may skip what lies between, but no end.
 static void test_ends_are_kept_for_streams(void **state)
 {
@@ -148,6 +203,8 @@ int main(void)
         cmocka_unit_test(test_who_left_stays_away),
         cmocka_unit_test(test_the_newest_order_stays),
         cmocka_unit_test(test_a_doubt_outlives_an_answer_that_was_asked_for_before),
+        cmocka_unit_test(test_what_was_read_completes_what_was_heard),
+        cmocka_unit_test(test_how_many_are_before_is_for_who_stands_by),
         cmocka_unit_test(test_ends_are_kept_for_streams),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

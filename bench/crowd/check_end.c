@@ -118,7 +118,7 @@ static bool read_standby(const struct check *check, const struct check_visitor *
 static void end_standby(struct check *check)
 {
     size_t count = 0;
-    struct check_standby *entries = calloc(check->visitor_count, sizeof *entries);
+    struct check_standby *entries = calloc(check->visitor_count ? check->visitor_count : 1, sizeof *entries);
     if (!entries) {
         check_violation(check, CHECK_RECORD, 0, "out of memory for standby");
         return;

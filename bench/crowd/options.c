@@ -165,10 +165,12 @@ static int read_parties(const char *list, uint64_t highest, struct options *opti
                         size_t problem_bytes)
 {
     char why[200];
-    if (!list)
-        for (uint16_t i = 0; i < highest; i++)
-            options->parties[options->party_count++] = (uint16_t)(i + 1);
-    else if (seat_range_read(list, options->parties, &options->party_count, why, sizeof why) != 0) {
+    if (!list) {
+        while (options->party_count < highest) {
+            options->parties[options->party_count] = (uint16_t)(options->party_count + 1);
+            options->party_count++;
+        }
+    } else if (seat_range_read(list, options->parties, &options->party_count, why, sizeof why) != 0) {
         (void)snprintf(problem, problem_bytes, "--party: %s", why);
         return ERROR_INVALID;
     }

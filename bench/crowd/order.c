@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// One request after the other, never two at once; whatever its answer leaves open, a GET settles.
-#include "bench/crowd/order.h"
+// What a visitor does next. One request after the other, never two at once; whatever its answer leaves open, a GET settles.
+#include "bench/crowd/order_internal.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "bench/crowd/seats.h"
 #include "bench/crowd/visitor.h"
 #include "common/clock.h"
-#include "common/json.h"
 
-#define BODY_BYTES_MAX 16384
-#define ANSWER_MS 20000 // longer than that nobody waits; the request is then sent again elsewhere
 #define PAUSE_MS_MIN 300 // between two things that a visitor does
 #define PAUSE_MS_MORE 2700
 #define IN_TURN_MS 1000
@@ -26,7 +20,7 @@ static const enum told_verb once[] = {TOLD_PUT}, twice[] = {TOLD_PUT, TOLD_PUT},
 
 static void on_timer(uv_timer_t *timer);
 
-static void after(struct order *order, uint64_t ms)
+void order_after(struct order *order, uint64_t ms)
 {
     (void)uv_timer_start(&order->timer, on_timer, ms, 0);
 }
@@ -34,7 +28,7 @@ static void after(struct order *order, uint64_t ms)
 static void plan(struct order *order, uint64_t ms_min, uint64_t ms_more)
 {
     order->step = ORDER_PLANS;
-    after(order, ms_min + stage_random(order->visitor->stage, ms_more + 1));
+    order_after(order, ms_min + stage_random(order->visitor->stage, ms_more + 1));
 }
 
 static void set_script(struct order *order, const enum told_verb *script, size_t count)
@@ -44,19 +38,18 @@ static void set_script(struct order *order, const enum told_verb *script, size_t
     order->act = HOLD_WAIT;
 }
 
-static void settle(struct order *order)
+void order_settle(struct order *order)
 {
     order->step = ORDER_SETTLED;
     (void)uv_timer_stop(&order->timer);
     visitor_order_settled(order->visitor);
 }
 
-// Asks for the order as it is, as soon as nothing else is under way.
-static void look_at_it(struct order *order, uint64_t ms)
+void order_look(struct order *order, uint64_t ms)
 {
     set_script(order, look, 1);
     order->step = ORDER_PLANS;
-    after(order, ms);
+    order_after(order, ms);
 }
 
 // Who took the order back to give another is not at an end with it.
@@ -75,9 +68,9 @@ static void take_final(struct order *order, bool was_asked_for)
         set_script(order, once, 1);
         plan(order, 0, IN_TURN_MS);
     } else if (was_asked_for) {
-        settle(order);
+        order_settle(order);
     } else {
-        look_at_it(order, 0);
+        order_look(order, 0);
     }
 }
 
@@ -102,12 +95,11 @@ static bool take_hold(struct order *order)
     set_script(order, act == HOLD_ASK_FOR_TIME ? more_time : give_back, act == HOLD_PAY ? 0 : 1);
     order->act = act;
     order->step = ORDER_PLANS;
-    after(order, think_ms(order));
+    order_after(order, think_ms(order));
     return true;
 }
 
-// True: news.
-static bool keep(struct order *order, const struct told_order *told)
+bool order_keep(struct order *order, const struct told_order *told)
 {
     const struct told_order *known = &order->newest;
     if (order->known &&
@@ -141,7 +133,7 @@ static void measure(struct order *order, int64_t at_us)
 
 void order_heard(struct order *order, const struct told_order *told, int64_t at_us)
 {
-    if (!keep(order, told) || told->state == ORDER_PLACED || told->state == ORDER_RELEASED ||
+    if (!order_keep(order, told) || told->state == ORDER_PLACED || told->state == ORDER_RELEASED ||
         is_between(order, told->state))
         return;
     if (!order->heard_outcome && told->state != ORDER_CANCELLED)
@@ -155,43 +147,16 @@ void order_heard(struct order *order, const struct told_order *told, int64_t at_
         (void)take_hold(order);
 }
 
-// The answers
-
-static void told_order(struct order *order, enum told_kind kind, json_t *data)
-{
-    struct visitor *visitor = order->visitor;
-    struct told told;
-    char problem[120];
-    char *text = NULL;
-    bool good = json_object_set_new(data, "method", json_string(told_verb_name(order->verb))) == 0 &&
-                json_object_set_new(data, "status", json_integer(order->exchange.status)) == 0 &&
-                told_read_data(kind, data, &told, problem, sizeof problem) == 0;
-    // A record may be shown around: who it is is not for others.
-    (void)json_object_del(data, "email");
-    (void)json_object_del(data, "name");
-    if (good)
-        text = json_dumps(data, JSON_COMPACT);
-    if (!text) {
-        visitor_fail(visitor, "order", order->exchange.status, "an answer about the order that is none");
-        return;
-    }
-    told.visitor = visitor->number;
-    stage_told(visitor->stage, &told, text);
-    free(text);
-    if (kind == TOLD_ORDER_ANSWER)
-        (void)keep(order, &told.order);
-}
-
 // Nothing more to do for now.
 static void wait_on(struct order *order)
 {
     if (order->visitor->step == VISITOR_FOLLOWS_UP)
-        look_at_it(order, FOLLOW_UP_MS);
+        order_look(order, FOLLOW_UP_MS);
     else
         order->step = ORDER_WAITS;
 }
 
-static void next(struct order *order)
+void order_answered(struct order *order)
 {
     if (order->script_count > 0) {
         order->script++;
@@ -206,238 +171,6 @@ static void next(struct order *order)
         plan(order, PAUSE_MS_MIN, PAUSE_MS_MORE);
     else
         wait_on(order);
-}
-
-static void take_answer(struct order *order)
-{
-    struct stage *stage = order->visitor->stage;
-    char problem[120];
-    json_t *data CLEANUP(json_cleanup) = NULL;
-    if (json_read_object(order->body.data ? order->body.data : "", order->body.bytes, BODY_BYTES_MAX, problem,
-                         sizeof problem, &data) != 0) {
-        visitor_fail(order->visitor, "order", order->exchange.status, problem);
-        return;
-    }
-    told_order(order, TOLD_ORDER_ANSWER, data);
-    if (order->step != ORDER_ASKS)
-        return; // it failed
-    if (order->verb == TOLD_PUT) {
-        order->put_us = order->asked_us;
-        latency_note(&stage->order_answer, stage_now_us(stage) - order->asked_us);
-    }
-    order->put_refused = false;
-    backoff_reset(&order->backoff);
-    next(order);
-}
-
-static void take_refusal(struct order *order)
-{
-    struct visitor *visitor = order->visitor;
-    const json_t *type = NULL;
-    json_t *problem CLEANUP(json_cleanup) = NULL, *data CLEANUP(json_cleanup) = json_object();
-    if (json_read_object(order->body.data ? order->body.data : "", order->body.bytes, BODY_BYTES_MAX, NULL, 0,
-                         &problem) == 0)
-        type = json_object_get(problem, "type");
-    if (type)
-        (void)json_object_set(data, "type", (json_t *)(uintptr_t)type);
-    told_order(order, TOLD_ORDER_REFUSED, data);
-    if (order->step != ORDER_ASKS)
-        return;
-    backoff_reset(&order->backoff);
-    // Too late is a reason; anything else must be because of an order.
-    order->put_refused = order->put_refused || (order->verb == TOLD_PUT && order->exchange.status == 409);
-    if (order->verb != TOLD_GET)
-        look_at_it(order, 0);
-    else if (order->put_refused)
-        visitor_fail(visitor, "order", order->exchange.status, "ordering was refused, and there is no order");
-    else
-        settle(order);
-}
-
-static void again_later(struct order *order, int64_t ms)
-{
-    order->step = ORDER_ASKS;
-    after(order, (uint64_t)ms);
-}
-
-static void put_off(struct order *order)
-{
-    struct stage *stage = order->visitor->stage;
-    struct told told = {.kind = TOLD_PUT_OFF, .visitor = order->visitor->number, .about_order = true};
-    int64_t ms = visitor_retry_ms(&order->exchange);
-    char data[80];
-    (void)snprintf(data, sizeof data, "{\"during\":\"order\",\"status\":%d,\"seconds\":%" PRId64 "}",
-                   order->exchange.status, ms / 1000);
-    stage_told(stage, &told, data);
-    stage->put_off++;
-    again_later(order, ms + (int64_t)stage_random(stage, 250));
-}
-
-static void broke_off(struct order *order, bool refused)
-{
-    struct stage *stage = order->visitor->stage;
-    struct told told = {.kind = TOLD_LOST, .visitor = order->visitor->number, .about_order = true};
-    if (!refused) {
-        stage_told(stage, &told, "{\"during\":\"order\"}");
-        stage->lost++;
-    }
-    order->shift++;
-    again_later(order, backoff_next_ms(&order->backoff, stage_random(stage, UINT64_MAX)));
-}
-
-static int make_up(struct order *order, const struct seats *seats, uint64_t quantity);
-static void send_it(struct order *order);
-
-static uint64_t draw_party(struct stage *stage)
-{
-    const struct options *options = stage->options;
-    return options->parties[stage_random(stage, options->party_count)];
-}
-
-// The seats that are free just then: some of them are asked for by name. If the party fits nowhere, it takes what it gets.
-static void take_seats(struct order *order)
-{
-    struct stage *stage = order->visitor->stage;
-    struct seats seats;
-    char problem[160];
-    const struct menu_wish wish = {.quantity = draw_party(stage)};
-    uint64_t quantity = menu_quantity(&stage->menu, &wish);
-    if (seats_choose(order->body.data ? order->body.data : "", order->body.bytes, &stage->menu, quantity,
-                     stage_random(stage, UINT64_MAX), &seats, problem, sizeof problem) != 0) {
-        visitor_fail(order->visitor, "order", order->exchange.status, problem);
-        return;
-    }
-    order->chose = true;
-    buffer_done(&order->body);
-    order->body = (struct buffer){.bytes_max = BODY_BYTES_MAX};
-    backoff_reset(&order->backoff);
-    if (make_up(order, &seats, quantity) != 0)
-        visitor_fail(order->visitor, "order", 0, "out of memory");
-    else
-        send_it(order);
-}
-
-static void on_end(struct exchange *exchange, enum exchange_end end)
-{
-    struct order *order = (struct order *)((char *)exchange - offsetof(struct order, exchange));
-    int status = exchange->status;
-    (void)uv_timer_stop(&order->timer);
-    if (end != EXCHANGE_COMPLETE)
-        broke_off(order, end == EXCHANGE_REFUSED);
-    else if (status == 429 || status == 503)
-        put_off(order);
-    else if (order->chooses && status == 200)
-        take_seats(order);
-    else if (order->chooses)
-        visitor_fail(order->visitor, "order", status, "an answer about the seats that should not have come");
-    else if (status == (order->verb == TOLD_PUT ? 202 : 200))
-        take_answer(order);
-    else if (status == 409 || status == 410 || (status == 404 && order->verb != TOLD_PUT))
-        take_refusal(order);
-    else
-        visitor_fail(order->visitor, "order", status, "an answer about the order that should not have come");
-}
-
-static void on_data(struct exchange *exchange, const char *data, size_t bytes)
-{
-    struct order *order = (struct order *)((char *)exchange - offsetof(struct order, exchange));
-    buffer_append(&order->body, data, bytes);
-}
-
-// Asking
-
-static int make_up(struct order *order, const struct seats *seats, uint64_t quantity)
-{
-    struct visitor *visitor = order->visitor;
-    struct stage *stage = visitor->stage;
-    char email[80];
-    // Of this run alone, so that a second crowd at the same event is other people.
-    (void)snprintf(email, sizeof email,
-                   order->plan.group ? "g%" PRIu32 ".%" PRIx64 "@crowd.example"
-                                     : "v%" PRIu32 ".%" PRIx64 "@crowd.example",
-                   order->plan.group ? order->plan.group : visitor->number, stage->run);
-    const struct menu_wish wish = {
-        .quantity = quantity,
-        .wheelchair = order->plan.wheelchair,
-        .seat_count = seats ? seats->count : 0,
-        .seat_tier = seats ? seats->tier : 0,
-        .seats = seats ? seats->names : NULL,
-        .alternatives = order->plan.alternatives,
-        .email = email,
-        .random = stage_random(stage, UINT64_MAX),
-    };
-    menu_order_done(&order->put);
-    return menu_choose(&stage->menu, &wish, &order->put);
-}
-
-static void told_asked(struct order *order)
-{
-    struct told told = {.kind = TOLD_ORDER_ASKED, .visitor = order->visitor->number, .verb = order->verb};
-    char data[40];
-    (void)snprintf(data, sizeof data, "{\"method\":\"%s\"}", told_verb_name(order->verb));
-    if (order->verb == TOLD_PUT) {
-        told.choice_count = order->put.choice_count;
-        memcpy(told.choices, order->put.choices, sizeof told.choices);
-        told.has_needs = order->put.has_needs;
-    }
-    stage_told(order->visitor->stage, &told, order->verb == TOLD_PUT ? order->put.asked : data);
-}
-
-static void send_request(struct order *order, const struct request *request)
-{
-    const struct stage *stage = order->visitor->stage;
-    buffer_clear(&order->body);
-    if (link_ask(stage->links[(order->visitor->link + order->shift) % stage->link_count], request, &order->exchange) !=
-        0)
-        broke_off(order, false);
-    else
-        after(order, ANSWER_MS);
-}
-
-static void send_it(struct order *order)
-{
-    struct visitor *visitor = order->visitor;
-    const struct stage *stage = visitor->stage;
-    order->unsent = order->chooses = false;
-    order->ever_put = order->ever_put || order->verb == TOLD_PUT;
-    const struct request request = {
-        .method = told_verb_name(order->verb),
-        .path = order->verb == TOLD_MORE_TIME ? stage->more_time_path : stage->order_path,
-        .accept = "application/json",
-        .token = visitor->token,
-        .body = order->verb == TOLD_PUT ? order->put.body : NULL,
-    };
-    order->asked_us = stage_now_us(stage);
-    told_asked(order);
-    send_request(order, &request);
-}
-
-// Seats are chosen from what is free at the very moment.
-static void ask_for_seats(struct order *order)
-{
-    const struct request request = {
-        .method = "GET", .path = order->visitor->stage->seats_path, .accept = "application/json"};
-    order->chooses = true;
-    order->body.bytes_max = SEATS_DOCUMENT_BYTES_MAX;
-    send_request(order, &request);
-}
-
-static void ask(struct order *order)
-{
-    struct stage *stage = order->visitor->stage;
-    order->step = ORDER_ASKS;
-    if (order->unsent) {
-        order->verb = order->script_count > 0 ? order->script[0] : TOLD_GET;
-        if (order->verb == TOLD_PUT && order->plan.named && !order->chose && stage->menu.has_seats) {
-            ask_for_seats(order);
-            return;
-        }
-        if (order->verb == TOLD_PUT && make_up(order, NULL, draw_party(stage)) != 0) {
-            visitor_fail(order->visitor, "order", 0, "out of memory");
-            return;
-        }
-    }
-    send_it(order);
 }
 
 // Gives the money to the desk, unless there is nothing to pay for any more.
@@ -462,8 +195,7 @@ static void on_timer(uv_timer_t *timer)
 {
     struct order *order = timer->data;
     if (order->exchange.link) {
-        exchange_cancel(&order->exchange);
-        broke_off(order, false);
+        order_cut(order);
         return;
     }
     if (order->step == ORDER_PLANS && order->act == HOLD_PAY) {
@@ -471,7 +203,7 @@ static void on_timer(uv_timer_t *timer)
         return;
     }
     order->unsent = order->unsent || order->step == ORDER_PLANS;
-    ask(order);
+    order_ask(order);
 }
 
 // What the visitor learns
@@ -507,13 +239,13 @@ void order_let_in(struct order *order)
 void order_too_late(struct order *order)
 {
     if (order->step == ORDER_RESTS || (order->step == ORDER_PLANS && !order->ever_put)) {
-        settle(order);
+        order_settle(order);
     } else if (order->step == ORDER_PLANS && order->act == HOLD_WAIT && order->script[0] != TOLD_GET) {
         set_script(order, NULL, 0);
         (void)uv_timer_stop(&order->timer);
         order->step = ORDER_WAITS;
         if (order->known && order_is_final(order->newest.state))
-            look_at_it(order, 0);
+            order_look(order, 0);
     }
 }
 
@@ -533,9 +265,9 @@ void order_rest(struct order *order)
 void order_follow_up(struct order *order)
 {
     if (order->ever_put)
-        look_at_it(order, 0);
+        order_look(order, 0);
     else
-        settle(order);
+        order_settle(order);
 }
 
 void order_stop(struct order *order)
@@ -551,9 +283,7 @@ void order_init(struct order *order, struct visitor *visitor)
 {
     order->visitor = visitor;
     order->step = order->plan.ordering == ORDERING_NEVER ? ORDER_SETTLED : ORDER_RESTS;
-    order->exchange = (struct exchange){.on_data = on_data, .on_end = on_end};
-    order->backoff = (struct backoff){.first_ms = 200, .most_ms = 5000};
-    order->body = (struct buffer){.bytes_max = BODY_BYTES_MAX};
+    order_init_requests(order);
     (void)uv_timer_init(&visitor->stage->loop, &order->timer);
     order->timer.data = order;
 }

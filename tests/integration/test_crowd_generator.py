@@ -198,6 +198,12 @@ def test_tiers_that_are_not_there(played):
     assert done.returncode == 1 and "not all the tiers" in done.stderr, done.stderr
 
 
+def test_a_desk_that_cannot_be_written(played):
+    stack, _, _ = played
+    done = crowd(stack, *LOOK_ON, "--pay-to", "no/such/folder", *authority(stack), *addresses(stack, "crowd"))
+    assert done.returncode == 1 and "no/such/folder: No such file" in done.stderr, done.stderr
+
+
 def test_ctrl_c_sums_up(played):
     stack, _, _ = played
     stack.event("ctrl-c", pace="0")
@@ -228,6 +234,10 @@ def test_ctrl_c_sums_up(played):
     (["--leave", "60%", "--slow", "41", "https://localhost:1/e/x"], "more than 100%"),
     (["--change", "60%", "--in-turn", "41", "https://localhost:1/e/x"], "more than 100%"),
     (["--tickets", "0", "https://localhost:1/e/x"], "1 to 1000"),
+    (["--party", "4-1", "https://localhost:1/e/x"], "runs backwards"),
+    (["--party", "0", "https://localhost:1/e/x"], "--party"),
+    (["--never-pay", "60%", "--pay-late", "20", "--cancel", "21", "https://localhost:1/e/x"], "more than 100%"),
+    (["--named", "60%", "--wheelchair", "41", "https://localhost:1/e/x"], "more than 100%"),
     (["--insecure", "--ca", "x", "https://localhost:1/e/x"], "exclude"),
     (["--check", "x", "https://localhost:1/e/x"], "alone"),
     (["--what"], "no such option"),

@@ -302,7 +302,7 @@ struct allocate_verdict allocate_standby(struct allocate_event *event, const str
     if (!is_running(event))
         return stays;
     struct allocate_verdict found;
-    if (serve_standby(event, choices, choice, &found)) {
+    if (tier && serve_standby(event, choices, choice, &found)) {
         tier->standby--;
         return found;
     }

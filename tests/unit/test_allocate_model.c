@@ -161,7 +161,7 @@ static bool allowed(const struct model *model, const struct sums *sums, const st
 
 // ---------------------------------------------------------------- what is ordered
 
-static void add_name(struct model *model, char *names, size_t bytes, struct choice *choice)
+static void add_name(struct model *model, char *names, size_t bytes, struct choice *choice, bool is_last)
 {
     // Mostly seats that are there; sometimes one that is not, and never one twice.
     static const char *const rows[] = {"A", "B", "A", "B", "C"};
@@ -171,7 +171,7 @@ static void add_name(struct model *model, char *names, size_t bytes, struct choi
         if (!strstr(names, name))
             break;
     }
-    snprintf(names + strlen(names), bytes - strlen(names), "%s%s", names[1] ? "," : "", name);
+    snprintf(names + strlen(names), bytes - strlen(names), "%s%s%s", names[1] ? "," : "", name, is_last ? "]" : "");
     choice->quantity++;
 }
 
@@ -190,8 +190,7 @@ static void choose(struct model *model, struct booking *booking)
         if (tier_of(choice) == SEATED && pick(model, 3) == 0) {
             snprintf(booking->names[i], sizeof(booking->names[i]), "[");
             for (unsigned seats = 1 + pick(model, 3); seats > 0; seats--)
-                add_name(model, booking->names[i], sizeof(booking->names[i]) - 1, choice);
-            strcat(booking->names[i], "]");
+                add_name(model, booking->names[i], sizeof(booking->names[i]), choice, seats == 1);
             choice->seats = booking->names[i];
             choice->seats_bytes = strlen(booking->names[i]);
         } else {

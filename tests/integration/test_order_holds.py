@@ -5,7 +5,7 @@ No worker runs but where a test starts one: the rows are written as a worker wou
 
 import threading
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from harness.bare import bare_client
@@ -320,3 +320,105 @@ def test_holds_stand_still_with_the_event(stack):
     assert abs(moved - timedelta(microseconds=stopped_us)) < timedelta(milliseconds=2)
     assert client.get(url("still"), headers=visitor.headers).json()["pay_until"] == after["pay_until"]
     assert len(told_of_booking(stream)) == 2
+
+
+# With a booking worker, and what is ordered held until it is paid elsewhere.
+
+
+@pytest.fixture(scope="module")
+def shop(module_stack_factory):
+    return module_stack_factory(config={"payment": {"provider": "manual"}}).start(rooms=2, admissions=1, workers=1, notifiers=1)
+
+
+def few(shop, slug, capacity, **changes):
+    shop.event(slug, **({"pace": "100/s", "tiers": [{"code": "floor", "name": "Floor", "price": 4500, "capacity": capacity}]}
+                        | changes))
+    wait_state(shop, slug, "open")
+
+
+def ordered(shop, slug, email=None, quantity=2, number=0):
+    """Somebody new with an order, on a stream of one waiting room or the other."""
+    visitor = shop.join(slug)
+    stream = shop.pool(number % 2).event_stream(slug, visitor)
+    body = GOOD | {"quantity": quantity, "email": email or f"{slug}-{visitor.place}@example.org"}
+    answer = bare_client(shop).put(url(slug), headers=visitor.headers, json=body)
+    assert answer.status_code == 202, answer.text
+    return visitor, stream
+
+
+def test_what_is_given_back_goes_to_who_stands_by(shop):
+    few(shop, "chain", 2)
+    people = []
+    for number in range(4):
+        visitor, stream = ordered(shop, "chain", number=number)
+        stream.wait("order", in_state("held" if number == 0 else "standby"), 10 * PATIENCE)
+        people.append((visitor, stream))
+    for number, (visitor, stream) in enumerate(people[1:]):
+        stream.wait("order", lambda data, number=number: data.get("ahead") == number, 10 * PATIENCE)
+    client = bare_client(shop, 1)
+    assert client.delete(url("chain"), headers=people[0][0].headers).json()["state"] == "cancelled"
+    held = people[1][1].wait("order", in_state("held"), 5 * PATIENCE).data
+    assert (held["tier"], held["quantity"], held["more_time"]) == ("floor", 2, True) and "ahead" not in held
+    for number, (_, stream) in enumerate(people[2:]):
+        stream.wait("order", lambda data, number=number: data.get("ahead") == number, 5 * PATIENCE)
+    assert client.delete(url("chain"), headers=people[2][0].headers).json()["state"] == "cancelled"  # stands by no longer
+    people[3][1].wait("order", lambda data: data.get("ahead") == 0, 5 * PATIENCE)
+    shop.onsale("booking", "confirm", "chain", people[1][0].place, expect=0)
+    people[1][1].wait("order", in_state("confirmed"), 5 * PATIENCE)
+    people[3][1].wait("order", in_state("sold_out"), 5 * PATIENCE)  # nothing can come back any more
+    assert shop.onsale_json("audit", "chain")["ok"]
+
+
+def test_who_gives_back_may_order_again_at_once(shop):
+    """What they gave back counts no longer, however soon the next order comes."""
+    few(shop, "again", 100, max_per_order=2, max_per_customer=2)
+    visitor, stream = ordered(shop, "again", email="ada@example.org")
+    stream.wait("order", in_state("held"), 10 * PATIENCE)
+    client = bare_client(shop, 1)
+    for attempt in range(2, 8):
+        assert client.delete(url("again"), headers=visitor.headers).json()["state"] == "cancelled"
+        placed = client.put(url("again"), headers=visitor.headers, json=GOOD)
+        assert (placed.status_code, placed.json()["attempt"]) == (202, attempt), placed.text
+        came = stream.wait("order", lambda data, attempt=attempt: data["attempt"] == attempt and
+                           data["state"] not in ("placed", "released"), 10 * PATIENCE).data
+        assert came["state"] == "held", came
+    assert shop.onsale_json("audit", "again")["ok"]
+
+
+def test_holds_that_run_out_while_their_visitors_ask_for_more_time(shop):
+    """Either it was in time and was given, once, or it was not; and what was given is kept to."""
+    few(shop, "lapse", 100, hold_seconds=3 * PATIENCE)
+    # The first two ask at once, the others around the end of their hold: so many milliseconds before it or after.
+    leads = [None, None, 40, 20, 10, 5, 0, -5]
+    people = [ordered(shop, "lapse", number=number) for number in range(len(leads))]
+    ends = [time_of(stream.wait("order", in_state("held"), 10 * PATIENCE).data["pay_until"]) for _, stream in people]
+    clients = [bare_client(shop, number % 2) for number in range(len(leads))]
+    answers = [[] for _ in leads]
+
+    def ask(number):
+        visitor, client = people[number][0], clients[number]
+        if leads[number] is not None:
+            begin = ends[number] - timedelta(milliseconds=leads[number])
+            wait_until(lambda: datetime.now(timezone.utc) >= begin, "the hold to be nearly over", 10 * PATIENCE, pause=0.001)
+        while not answers[number] or answers[number][-1] != "/problems/no-hold":  # it has ended
+            document = client.post(more_time_url("lapse"), headers=visitor.headers).json()
+            answers[number].append(document.get("type", document.get("pay_until")))
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(len(leads))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for (visitor, stream), given in zip(people, answers):
+        stream.wait("order", in_state("expired"), 10 * PATIENCE)
+        times = [time_of(answer) for answer in given if not answer.startswith("/problems/")]
+        assert {answer for answer in given if answer.startswith("/")} <= {
+            "/problems/no-hold", "/problems/more-time-given", "/problems/hold-over"}, given
+        log = shop.sql("SELECT detail = 'asked for more time', l.at FROM order_log l JOIN events e ON e.id = l.event_id"
+                       " WHERE e.slug = 'lapse' AND place = %s AND revision > 3 ORDER BY l.id", visitor.place)
+        assert [more for more, _ in log] == [1] * len(times) + [0] and len(times) <= 1, (given, log)
+        if times:
+            assert log[-1][1].replace(tzinfo=timezone.utc) >= times[0]
+    assert all(not given[0].startswith("/problems/") for given in answers[:2])
+    wait_until(lambda: in_event(shop, "tiers", "lapse", "held, sold") == ((0, 0),), "all places to be free", 5 * PATIENCE)
+    assert shop.onsale_json("audit", "lapse")["ok"]

@@ -66,7 +66,7 @@ static int place_of_reference(struct db *db, uint64_t event_id, const char *text
 static int read_story(struct context *context, uint64_t event_id, const char *slug, const char *which,
                       struct story *story)
 {
-    uint64_t place;
+    uint64_t place = 0;
     int r = ERROR_NOT_FOUND;
     if (read_place(which, &place)) {
         r = story_read(context->db, event_id, slug, place, story);
@@ -82,7 +82,7 @@ static int read_story(struct context *context, uint64_t event_id, const char *sl
 int command_booking_show(struct context *context)
 {
     const char *slug = context->arguments[0], *which = context->arguments[1];
-    uint64_t event_id;
+    uint64_t event_id = 0;
     int status = context_database(context);
     if (status == EXIT_DONE)
         status = find_event(context, slug, &event_id);
@@ -189,7 +189,7 @@ int command_booking_find(struct context *context)
 {
     const char *slug = context->arguments[0];
     uint8_t customer[CUSTOMER_BYTES];
-    uint64_t event_id;
+    uint64_t event_id = 0;
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
     int status = context_database(context);
     if (status == EXIT_DONE)
@@ -238,7 +238,7 @@ static int say_cancelled(const struct context *context, const struct order_chang
 int command_booking_cancel(struct context *context)
 {
     const char *slug = context->arguments[0];
-    uint64_t place, event_id;
+    uint64_t place, event_id = 0;
     if (!read_place(context->arguments[1], &place))
         return context_fail(context, EXIT_USAGE, "booking cancel: '%.40s' is no place; a place is a number from 1",
                             context->arguments[1]);

@@ -123,7 +123,8 @@ static int by_key(const void *a, const void *b)
 // Whether an item means what the one before it in the order means.
 static bool is_repeated(const struct batch *batch, size_t i)
 {
-    return i > 0 && batch->order[i]->is_found && compare_keys(batch->order[i - 1], batch->order[i]) == 0;
+    const struct order_confirm *item = batch->order[i];
+    return i > 0 && item->is_found && compare_keys(batch->order[i - 1], item) == 0;
 }
 
 static size_t index_of(const struct batch *batch, const struct order_confirm *item)

@@ -4,6 +4,7 @@
 #ifndef WAITING_ROOM_HALL_H
 #define WAITING_ROOM_HALL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,15 +26,18 @@ struct hall {
     uint64_t layout; // tiers.layout when it was read
     size_t row_count;
     size_t seat_count; // of all rows
+    bool for_needs; // it has seats for wheelchairs or companions
     struct hall_row *rows; // best first, as the event file has them
 };
 
-struct hall *hall_new(size_t row_count); // zeroed rows, one reference; NULL when out of memory. Filled before it is shared
+struct hall *
+hall_new(size_t row_count); // zeroed rows, one reference; NULL when out of memory. Filled before it is shared
 struct hall *hall_ref(struct hall *hall); // accepts NULL
 void hall_unref(struct hall *hall); // frees it with the last reference; accepts NULL
 
 // A row by its name, upper and lower case alike, as MySQL's key compares them. NULL: there is none.
 const struct hall_row *hall_find_row(const struct hall *hall, const char *name);
-const struct hall_seat *hall_find_seat(const struct hall_row *row, uint16_t number); // accepts NULL; NULL: there is none
+const struct hall_seat *hall_find_seat(const struct hall_row *row,
+                                       uint16_t number); // accepts NULL; NULL: there is none
 
 #endif

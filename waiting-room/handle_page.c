@@ -113,7 +113,7 @@ static void render(struct visit *visit)
     static const struct asked nothing;
     const struct asked *asked = visit->data ? visit->data : &nothing;
     struct page_build build CLEANUP(page_build_done) = {0};
-    char starts[TIME_TEXT_BYTES], opens[TIME_TEXT_BYTES], until[TIME_TEXT_BYTES];
+    char starts[TIME_TEXT_BYTES], opens[TIME_TEXT_BYTES], until[TIME_TEXT_BYTES], pay_until[TIME_TEXT_BYTES];
     struct line_state state;
     int64_t now_us = room_loop_now_us(visit->loop);
     const struct problem *failed = visit_problem(visit);
@@ -128,12 +128,16 @@ static void render(struct visit *visit)
                              .opens_text = time_text(event->opens_at_us, opens),
                              .notice = event->notice,
                              .choosing = asked->choosing,
+                             .pays_seller = visit->loop->room->config->common.payment_provider == PAYMENT_MANUAL,
                              .field = asked->field,
                              .field_text = asked->field_text,
                              .in_line = view->line.last > view->line.served ? view->line.last - view->line.served : 0};
     page_build(&build, event, order, &asked->query, &page);
-    if (order)
-        order_facts_write(&order_json, order, event_view_stopped_us(view, now_us), now_us);
+    if (order) {
+        int64_t stopped_us = event_view_stopped_us(view, now_us);
+        build.order.pay_until_text = time_text(order_facts_pay_until_us(order, stopped_us), pay_until);
+        order_facts_write(&order_json, order, stopped_us, now_us);
+    }
     page.order_json = order_json.data;
     page.order_unknown = told && !order_known;
     if (page.order_unknown)
@@ -164,6 +168,10 @@ static const char *field_text(const char *field)
         const char *field, *text;
     } texts[] = {
         {"tickets", "Choose which tickets you want, and how many: at least one, and no more than one order may have."},
+        {"seats",
+         "Name seats that are on the plan, each once and as many as tickets, or none: then they are chosen for you. "
+         "Places for wheelchairs and companions are for who says below that they need them."},
+        {"needs", "Say how many places for wheelchairs and companions are needed: no more than tickets together."},
         {"alternatives", "Choose other tickets that are on sale, each at most once."},
         {"email", "Enter the e-mail address that the tickets are to be booked for. It looks like name@example.org."},
         {"name", "Leave the name out, or enter a shorter one."},

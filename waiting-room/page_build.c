@@ -8,6 +8,7 @@
 
 #include "common/json.h"
 #include "waiting-room/page_choice.h"
+#include "waiting-room/page_seats.h"
 
 // Keeps a text until page_build_done(). NULL when out of memory.
 static const char *keep(struct page_build *build, struct buffer *text)
@@ -118,6 +119,30 @@ static void add_alternative(struct page_build *build, const struct snapshot *eve
         build->alternatives[build->order.alternative_count++] = text;
 }
 
+static json_t *load(const char *text)
+{
+    return text ? json_loads(text, 0, NULL) : NULL;
+}
+
+// NULL: none are named.
+static const char *seats_text(struct page_build *build, const char *names, void write(const json_t *, struct buffer *))
+{
+    json_t *array CLEANUP(json_cleanup) = load(names);
+    struct buffer text = BUFFER_INIT;
+    write(array, &text);
+    return text.bytes > 0 ? keep(build, &text) : NULL;
+}
+
+static const char *needs_text(struct page_build *build, const struct order_facts *order)
+{
+    struct buffer text = BUFFER_INIT;
+    if (order->wheelchair > 0)
+        buffer_format(&text, "%" PRIu32 " for a wheelchair", order->wheelchair);
+    if (order->companion > 0)
+        buffer_format(&text, "%s%" PRIu32 " for a companion", text.bytes ? ", " : "", order->companion);
+    return text.bytes > 0 ? keep(build, &text) : NULL;
+}
+
 static void build_order(struct page_build *build, const struct snapshot *event, const struct order_facts *order,
                         json_t *tickets, json_t *others)
 {
@@ -130,6 +155,11 @@ static void build_order(struct page_build *build, const struct snapshot *event, 
         .email = order->email,
         .reference = order->reference,
         .refund = order->refund,
+        .seats_text = seats_text(build, order->seats, page_seats_text),
+        .gone_text = seats_text(build, order->gone, page_seats_text),
+        .needs_text = needs_text(build, order),
+        .may_have_more_time = order_facts_may_ask_for_more_time(order),
+        .ahead = order->ahead,
     };
     size_t count = json_array_size(others);
     build->alternatives = calloc(count + 1, sizeof *build->alternatives);
@@ -153,12 +183,16 @@ static void begin_with_order(struct page_build *build, const struct snapshot *ev
     struct page_price *price = build->prices;
     for (size_t i = 0; i < ret->tier_count; i++) {
         bool chosen = build->tiers[i].chosen = strcmp(event->tiers[i].code, order->tier) == 0;
+        if (chosen)
+            build->tiers[i].seats = seats_text(build, order->seats, page_seats_field);
         for (size_t j = 0; j < event->tiers[i].price_count; j++, price++)
             if (chosen)
                 price->count = (uint32_t)json_integer_value(json_object_get(tickets, price->code));
     }
     for (size_t i = 0; i < PAGE_OTHERS_MAX; i++)
         ret->other_tiers[i] = kept_copy(build, json_string_value(json_object_get(json_array_get(others, i), "tier")));
+    ret->form_wheelchair = order->wheelchair;
+    ret->form_companion = order->companion;
 }
 
 static void begin_with_query(struct page_build *build, const struct snapshot *event, const struct form *query,
@@ -169,16 +203,14 @@ static void begin_with_query(struct page_build *build, const struct snapshot *ev
     struct page_price *price = build->prices;
     for (size_t i = 0; i < ret->tier_count; i++) {
         build->tiers[i].chosen = tier && strcmp(event->tiers[i].code, tier) == 0;
+        build->tiers[i].seats = page_choice_seats(query, event->tiers[i].code);
         for (size_t j = 0; j < event->tiers[i].price_count; j++, price++)
             price->count = page_choice_count(query, event->tiers[i].code, price->code);
     }
     for (size_t i = 0; i < PAGE_OTHERS_MAX; i++)
         ret->other_tiers[i] = form_value(query, names[i]);
-}
-
-static json_t *load(const char *text)
-{
-    return text ? json_loads(text, 0, NULL) : NULL;
+    ret->form_wheelchair = page_choice_need(query, "wheelchair");
+    ret->form_companion = page_choice_need(query, "companion");
 }
 
 void page_build(struct page_build *build, const struct snapshot *event, const struct order_facts *order,
@@ -188,6 +220,9 @@ void page_build(struct page_build *build, const struct snapshot *event, const st
     build_tiers(build, event, ret);
     ret->max_per_order = event->max_per_order;
     ret->max_per_customer = event->max_per_customer;
+    ret->hold_seconds = event->hold_seconds;
+    for (size_t i = 0; i < event->tier_count; i++)
+        ret->asks_needs = ret->asks_needs || (event->tiers[i].hall && event->tiers[i].hall->for_needs);
     json_t *tickets CLEANUP(json_cleanup) = order ? load(order->tickets) : NULL;
     json_t *others CLEANUP(json_cleanup) = order ? load(order->alternatives) : NULL;
     if (order) {

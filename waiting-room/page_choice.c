@@ -6,10 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/seat.h"
 #include "common/slug.h"
+#include "common/utf8.h"
 #include "waiting-room/page_render.h"
 
 #define DIGITS_MAX 7
+#define SEATS_QUERY_MAX 1000 // escaped it is at most three times as long, and an address has its limit
 
 static bool is_set(const char *text)
 {
@@ -79,6 +82,70 @@ static void add_tickets(const struct form *form, const char *tier, struct buffer
     buffer_text(json, "}");
 }
 
+const char *page_choice_seats(const struct form *form, const char *tier)
+{
+    char name[8 + SLUG_BYTES];
+    if ((size_t)snprintf(name, sizeof name, "seats.%s", tier) >= sizeof name)
+        return NULL;
+    const char *text = form_value(form, name);
+    return text && text[strspn(text, ", ")] ? text : NULL;
+}
+
+// The next name of "A-12, A-13", without the blanks around it. False: there is none.
+static bool next_seat(const char **at, const char **ret_name, size_t *ret_bytes)
+{
+    const char *name = *at + strspn(*at, ", ");
+    size_t bytes = strcspn(name, ",");
+    *at = name + bytes;
+    while (bytes > 0 && name[bytes - 1] == ' ')
+        bytes--;
+    *ret_name = name;
+    *ret_bytes = bytes;
+    return bytes > 0;
+}
+
+static size_t count_seats(const char *text)
+{
+    const char *name;
+    size_t bytes, count = 0;
+    while (text && next_seat(&text, &name, &bytes))
+        count++;
+    return count;
+}
+
+// A longer name is cut: no seat has it.
+static void add_seats(const char *text, struct buffer *json)
+{
+    const char *name, *before = ",\"seats\":[";
+    size_t bytes;
+    while (next_seat(&text, &name, &bytes)) {
+        char seat[4 * SEAT_NAME_BYTES];
+        snprintf(seat, sizeof seat, "%.*s", (int)bytes, name);
+        utf8_mend(seat);
+        buffer_text(json, before);
+        buffer_json_string(json, seat);
+        before = ",";
+    }
+    buffer_text(json, "]");
+}
+
+static void add_needs(const struct form *form, struct buffer *json)
+{
+    static const char *const names[] = {"wheelchair", "companion"};
+    bool any = false;
+    for (size_t i = 0; i < 2; i++) {
+        const char *count = form_value(form, names[i]);
+        if (!is_set(count) || (is_number(count) && atol(count) == 0))
+            continue;
+        buffer_text(json, any ? ",\"" : ",\"needs\":{\"");
+        buffer_text(json, names[i]);
+        buffer_text(json, "\":");
+        add_count(json, count);
+        any = true;
+    }
+    buffer_text(json, any ? "}" : "");
+}
+
 static const struct snapshot_tier *find_tier(const struct snapshot *event, const char *code)
 {
     for (size_t i = 0; i < event->tier_count; i++)
@@ -113,6 +180,8 @@ static void add_same(const struct form *form, const char *tier, const struct sna
     }
     buffer_text(json, ",\"quantity\":");
     const char *quantity = form_value(form, "quantity");
+    if (sum == 0 && !is_set(quantity))
+        sum = count_seats(page_choice_seats(form, tier));
     if (sum == 0 && is_set(quantity))
         add_count(json, quantity);
     else
@@ -149,12 +218,16 @@ void page_choice_json(const struct form *form, const struct snapshot *event, str
     buffer_json_string(json, tier);
     for (size_t i = 0; i < form->count; i++)
         any = any || is_counted(&form->fields[i], tier);
-    if (any || !is_set(quantity))
+    const char *seats = page_choice_seats(form, tier);
+    if (any || (!is_set(quantity) && !seats))
         add_tickets(form, tier, json);
     if (is_set(quantity)) {
         buffer_text(json, ",\"quantity\":");
         add_count(json, quantity);
     }
+    if (seats)
+        add_seats(seats, json);
+    add_needs(form, json);
     add_alternatives(form, tier, event, json);
     buffer_text(json, ",\"email\":");
     buffer_json_string(json, email ? email : "");
@@ -170,21 +243,37 @@ static bool is_harmless(const char *name)
     return name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-.")] == '\0';
 }
 
+// Names of seats as they may stand in an address: what is neither letter nor digit is escaped (URL Standard, 5.2).
+static void add_escaped(struct buffer *query, const char *text)
+{
+    for (const char *c = text; *c; c++) {
+        if ((*c >= '0' && *c <= '9') || ((*c | 32) >= 'a' && (*c | 32) <= 'z') || *c == '-')
+            buffer_append(query, c, 1);
+        else
+            buffer_format(query, "%%%02X", (unsigned)(unsigned char)*c);
+    }
+}
+
 void page_choice_query(const struct form *form, struct buffer *query)
 {
     size_t fields = 0;
     for (size_t i = 0; i < form->count && fields < FORM_FIELDS_MAX / 8; i++) {
         const struct form_field *field = &form->fields[i];
         bool is_tier = strcmp(field->name, "tier") == 0 || strncmp(field->name, "alternative.", 12) == 0;
-        bool is_count = strcmp(field->name, "quantity") == 0 || strncmp(field->name, "tickets.", 8) == 0;
+        bool is_count = strcmp(field->name, "quantity") == 0 || strncmp(field->name, "tickets.", 8) == 0 ||
+                        strcmp(field->name, "wheelchair") == 0 || strcmp(field->name, "companion") == 0;
+        bool is_seats =
+            strncmp(field->name, "seats.", 6) == 0 && *field->value && strlen(field->value) <= SEATS_QUERY_MAX;
         if (!is_harmless(field->name) || strlen(field->name) > 2 * SLUG_BYTES)
             continue;
-        if (!(is_tier && is_slug(field->value)) && !(is_count && is_number(field->value) && atol(field->value) > 0))
+        bool is_known =
+            (is_tier && is_slug(field->value)) || (is_count && is_number(field->value) && atol(field->value) > 0);
+        if (!is_known && !is_seats)
             continue;
         buffer_text(query, "&");
         buffer_text(query, field->name);
         buffer_text(query, "=");
-        buffer_text(query, field->value);
+        add_escaped(query, field->value);
         fields++;
     }
 }
@@ -197,4 +286,10 @@ uint32_t page_choice_count(const struct form *form, const char *tier, const char
             return (uint32_t)strtoul(form->fields[i].value, NULL, 10);
     }
     return 0;
+}
+
+uint32_t page_choice_need(const struct form *form, const char *need)
+{
+    const char *count = form_value(form, need);
+    return count && is_number(count) ? (uint32_t)strtoul(count, NULL, 10) : 0;
 }

@@ -8,7 +8,16 @@
 
 #include "common/error.h"
 
-enum page_file_name { PAGE_HTML, PAGE_CSS, PAGE_JS, PAGE_ORDER_JS, PAGE_SEATS_JS, PAGE_HOLD_JS, PAGE_ICON, PAGE_FILE_COUNT };
+enum page_file_name {
+    PAGE_HTML,
+    PAGE_CSS,
+    PAGE_JS,
+    PAGE_ORDER_JS,
+    PAGE_SEATS_JS,
+    PAGE_HOLD_JS,
+    PAGE_ICON,
+    PAGE_FILE_COUNT
+};
 
 struct page_file {
     const char *content_type;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Outcomes are sections of the template: one is shown, all are filled. The form's fields are named so that it works without
-// JavaScript: tier, tickets.TIER.CODE, alternative.N, email, name, do.
+// JavaScript: tier, tickets.TIER.CODE, seats.TIER, wheelchair, companion, alternative.N, email, name, do.
 #include "waiting-room/page_order.h"
 
 #include <inttypes.h>
@@ -11,10 +11,15 @@ static bool is_set(const char *text)
     return text && *text;
 }
 
+static bool is_still(const struct page_view *view)
+{
+    return view->state && strcmp(view->state, "stopped") == 0;
+}
+
 // In its turn an order is handed over within moments, and nobody is told of that alone: so it counts as being booked.
 static bool is_due(const struct page_view *view)
 {
-    return view->line == PAGE_LINE_TURN && view->state && strcmp(view->state, "stopped") != 0;
+    return view->line == PAGE_LINE_TURN && view->state && !is_still(view);
 }
 
 const char *page_outcome(const struct page_view *view)
@@ -31,6 +36,10 @@ const char *page_outcome(const struct page_view *view)
         const char *reason = order_reason_name(order->reason);
         return reason ? reason : "refused";
     }
+    case ORDER_HELD:
+    case ORDER_DECLINED: // the places are kept all the same
+        return order_state_name(ORDER_HELD);
+    case ORDER_STANDBY:
     case ORDER_RELEASED:
     case ORDER_CONFIRMED:
     case ORDER_SOLD_OUT:
@@ -49,23 +58,16 @@ bool page_outcome_stands_alone(const struct page_view *view)
 
 bool page_order_is_moving(const struct page_view *view)
 {
-    return page_outcome(view) && !order_is_final(view->order->state);
+    const char *outcome = page_outcome(view);
+    return outcome && (strcmp(outcome, "released") == 0 || strcmp(outcome, "progress") == 0);
 }
 
 // What the section about the order shows.
 enum section { SECTION_NONE, SECTION_PLACED, SECTION_FORM };
 
-static bool is_orderable(const struct page_tier *tier)
+static bool is_seated(const struct page_tier *tier)
 {
-    return tier->kind && strcmp(tier->kind, "standing") == 0;
-}
-
-static size_t orderable_count(const struct page_view *view)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < view->tier_count; i++)
-        count += is_orderable(&view->tiers[i]);
-    return count;
+    return tier->kind && strcmp(tier->kind, "seated") == 0;
 }
 
 static bool is_panel(const char *panel, const char *name)
@@ -84,7 +86,7 @@ static enum section section_of(const struct page_view *view, const char *panel)
         return SECTION_NONE;
     if (is_placed(view) && !view->choosing)
         return SECTION_PLACED;
-    return orderable_count(view) > 0 ? SECTION_FORM : SECTION_NONE;
+    return view->tier_count > 0 ? SECTION_FORM : SECTION_NONE;
 }
 
 static bool is_turn_of(const struct page_view *view, const char *panel)
@@ -94,10 +96,9 @@ static bool is_turn_of(const struct page_view *view, const char *panel)
 
 static size_t others_count(const struct page_view *view)
 {
-    size_t orderable = orderable_count(view);
-    if (orderable < 2)
+    if (view->tier_count < 2)
         return 0;
-    return orderable - 1 < PAGE_OTHERS_MAX ? orderable - 1 : PAGE_OTHERS_MAX;
+    return view->tier_count - 1 < PAGE_OTHERS_MAX ? view->tier_count - 1 : PAGE_OTHERS_MAX;
 }
 
 static bool has_problem(const struct page_view *view, const char *field)
@@ -124,12 +125,22 @@ bool page_order_part(const struct page_view *view, const char *panel, const char
     const struct page_order *order = view->order;
     enum section section = section_of(view, panel);
     bool costs = order && is_set(order->amount_text);
+    bool is_paid = costs && view->pays_seller && order->state == ORDER_CONFIRMED;
     const struct {
         const char *name;
         bool shown;
     } parts[] = {
         {"other_choice", order && order->other_choice},
-        {"order_due", costs},
+        {"order_due", costs && !is_paid},
+        {"order_paid", is_paid},
+        {"order_seats", order && is_set(order->seats_text)},
+        {"order_gone", order && is_set(order->gone_text)},
+        {"order_needs", order && is_set(order->needs_text)},
+        {"hold_until", order && is_set(order->pay_until_text) && !is_still(view)},
+        {"hold_still", is_still(view)},
+        {"more_time", order && order->may_have_more_time && !is_still(view)},
+        {"standby_ahead", order && order->state == ORDER_STANDBY && order->ahead >= 0},
+        {"needs", view->asks_needs},
         {"order_free", !costs},
         {"order_email", order && is_set(order->email)},
         {"order_others", order && order->alternative_count > 0},
@@ -144,6 +155,8 @@ bool page_order_part(const struct page_view *view, const char *panel, const char
         {"order_keep_old", is_placed(view)},
         {"others", others_count(view) > 0},
         {"problem_tickets", has_problem(view, "tickets")},
+        {"problem_seats", has_problem(view, "seats")},
+        {"problem_needs", has_problem(view, "needs")},
         {"problem_alternatives", has_problem(view, "alternatives")},
         {"problem_email", has_problem(view, "email")},
         {"problem_name", has_problem(view, "name")},
@@ -231,20 +244,31 @@ void page_append_left(struct buffer *html, const struct page_tier *tier)
     buffer_text(html, "</p>");
 }
 
+// Without the script one names seats; with it they are chosen on the plan, which writes them into the same field.
+static void append_seats(struct buffer *html, const struct page_tier *tier, size_t index)
+{
+    buffer_format(
+        html,
+        "<div class=\"seats\"><p class=\"quiet best\">Seats are chosen for you: the best that are free, next to "
+        "each other.</p><p class=\"seat-names\"><label for=\"s-%zu\">Or name your seats <span "
+        "class=\"optional\">for example A-12, A-13</span></label> <input type=\"text\" id=\"s-%zu\" "
+        "name=\"seats.",
+        index, index);
+    buffer_html(html, tier->code);
+    buffer_text(html, "\" maxlength=\"1000\" autocomplete=\"off\" aria-describedby=\"problem-seats\" value=\"");
+    buffer_html(html, is_set(tier->seats) ? tier->seats : "");
+    buffer_text(html, "\"></p></div>");
+}
+
 static void append_option(struct buffer *html, const struct page_view *view, size_t index)
 {
     const struct page_tier *tier = &view->tiers[index];
-    bool orderable = is_orderable(tier), only = orderable_count(view) == 1;
     buffer_text(html, "<div class=\"option\" data-tier=\"");
     buffer_html(html, tier->code);
     buffer_text(html, tier->left == 0 ? "\" data-left=\"none\">" : "\">");
     buffer_text(html, "<label class=\"option-head\"><input type=\"radio\" name=\"tier\" required value=\"");
     buffer_html(html, tier->code);
-    buffer_text(html, "\"");
-    if (!orderable)
-        buffer_text(html, " disabled");
-    else if (tier->chosen || only)
-        buffer_text(html, " checked");
+    buffer_text(html, tier->chosen || view->tier_count == 1 ? "\" checked" : "\"");
     buffer_text(html, "> <span class=\"option-name\">");
     buffer_html(html, tier->name);
     buffer_text(html, "</span>");
@@ -255,15 +279,12 @@ static void append_option(struct buffer *html, const struct page_view *view, siz
     }
     buffer_text(html, "</label>");
     page_append_left(html, tier);
-    if (orderable) {
-        buffer_text(html, "<div class=\"steps\">");
-        for (size_t i = 0; i < tier->price_count; i++)
-            append_step(html, view, index, i);
-        buffer_text(html, "</div>");
-    } else {
-        buffer_text(html, "<p class=\"quiet\">Seats of this tier cannot be ordered yet.</p>");
-    }
-    buffer_text(html, "</div>");
+    buffer_text(html, "<div class=\"steps\">");
+    for (size_t i = 0; i < tier->price_count; i++)
+        append_step(html, view, index, i);
+    if (is_seated(tier))
+        append_seats(html, tier, index);
+    buffer_text(html, "</div></div>");
 }
 
 static void append_options(struct buffer *html, const struct page_view *view)
@@ -282,8 +303,6 @@ static void append_other(struct buffer *html, const struct page_view *view, size
                   number, number, labels[number - 1], number, number);
     for (size_t i = 0; i < view->tier_count; i++) {
         const struct page_tier *tier = &view->tiers[i];
-        if (!is_orderable(tier))
-            continue;
         buffer_text(html, "<option value=\"");
         buffer_html(html, tier->code);
         buffer_text(html, is_set(chosen) && strcmp(chosen, tier->code) == 0 ? "\" selected>" : "\">");
@@ -320,6 +339,10 @@ static bool append_text(struct buffer *html, const struct page_view *view, const
         {"order_tickets", order->tickets_text},
         {"order_noun", order->quantity == 1 ? "ticket" : "tickets"},
         {"order_amount", is_set(order->amount_text) ? order->amount_text : "Nothing"},
+        {"order_seats", order->seats_text},
+        {"order_gone", order->gone_text},
+        {"order_needs", order->needs_text},
+        {"pay_until", order->pay_until_text},
         {"order_email", order->email},
         {"order_reference", order->reference},
         {"refund", refund_text(view->order)},
@@ -329,6 +352,8 @@ static bool append_text(struct buffer *html, const struct page_view *view, const
         {"form_email", view->form_email},
         {"form_name", view->form_name},
         {"problem_tickets", has_problem(view, "tickets") ? view->field_text : NULL},
+        {"problem_seats", has_problem(view, "seats") ? view->field_text : NULL},
+        {"problem_needs", has_problem(view, "needs") ? view->field_text : NULL},
         {"problem_alternatives", has_problem(view, "alternatives") ? view->field_text : NULL},
         {"problem_email", has_problem(view, "email") ? view->field_text : NULL},
         {"problem_name", has_problem(view, "name") ? view->field_text : NULL},
@@ -343,9 +368,57 @@ static bool append_text(struct buffer *html, const struct page_view *view, const
     return false;
 }
 
+static void append_ahead(struct buffer *html, const struct page_order *order)
+{
+    if (!order || order->ahead <= 0) {
+        buffer_text(html, "Nobody is before you on standby.");
+        return;
+    }
+    page_append_count(html, (uint64_t)order->ahead);
+    buffer_text(html, order->ahead == 1 ? " order is before yours." : " orders are before yours.");
+}
+
+// "10 minutes", "90 seconds": as long as a hold lasts, and once more.
+static void append_hold(struct buffer *html, uint32_t seconds)
+{
+    bool is_minutes = seconds % 60 == 0;
+    uint32_t count = is_minutes ? seconds / 60 : seconds;
+    buffer_format(html, "%" PRIu32 " %s%s", count, is_minutes ? "minute" : "second", count == 1 ? "" : "s");
+}
+
+static void append_need(struct buffer *html, const char *id, const char *label, uint32_t count, uint32_t most)
+{
+    buffer_format(
+        html,
+        "<div class=\"step\"><label for=\"order-%s\">%s</label><span class=\"stepper\"><input type=\"number\" "
+        "id=\"order-%s\" name=\"%s\" inputmode=\"numeric\" min=\"0\" max=\"%" PRIu32 "\" value=\"%" PRIu32
+        "\" autocomplete=\"off\" aria-describedby=\"problem-needs\"></span></div>",
+        id, label, id, id, most, count);
+}
+
+static bool append_hold_part(struct buffer *html, const struct page_view *view, const char *name)
+{
+    if (strcmp(name, "standby_ahead") == 0) {
+        append_ahead(html, view->order);
+    } else if (strcmp(name, "hold_length") == 0) {
+        append_hold(html, view->hold_seconds);
+    } else if (strcmp(name, "payment") == 0) {
+        buffer_text(html, view->pays_seller ? "seller" : "door");
+    } else if (strcmp(name, "needs") == 0) {
+        append_need(html, "wheelchair", "For a wheelchair", view->form_wheelchair, view->max_per_order);
+        append_need(html, "companion", "For who comes with them", view->form_companion, view->max_per_order);
+    } else if (strcmp(name, "open_needs") == 0) {
+        if (view->form_wheelchair > 0 || view->form_companion > 0 || has_problem(view, "needs"))
+            buffer_text(html, " open");
+    } else {
+        return false;
+    }
+    return true;
+}
+
 bool page_order_append(struct buffer *html, const struct page_view *view, const char *panel, const char *name)
 {
-    if (append_text(html, view, panel, name))
+    if (append_text(html, view, panel, name) || append_hold_part(html, view, name))
         return true;
     if (strcmp(name, "order_spelled") == 0) {
         append_spelled(html, view->order ? view->order->reference : NULL);

@@ -184,6 +184,8 @@ static void append_title(struct buffer *html, const struct page *page)
         buffer_text(html, " · ");
     } else if (strcmp(page->panel, "turn") == 0) {
         buffer_text(html, view->tier_count > 0 ? "Your turn · " : "You are in · ");
+    } else if (strcmp(page->panel, "outcome") == 0 && strcmp(page_outcome(view), "held") == 0) {
+        buffer_text(html, "Now pay · ");
     } else if (strcmp(page->panel, "outcome") == 0 && view->order->state == ORDER_CONFIRMED) {
         buffer_text(html, "Booked · ");
     }

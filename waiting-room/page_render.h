@@ -42,6 +42,7 @@ struct page_tier {
     uint64_t left;
     uint64_t asked;
     bool chosen; // in the form, to begin with
+    const char *seats; // asked for by name in the form, to begin with: "A-12, A-13"
 };
 
 struct page_order {
@@ -52,6 +53,12 @@ struct page_order {
     const char *amount_text; // "€90.00"; NULL: nothing is to be paid
     const char *email;
     const char *reference; // "K7QM-4WDP", of a booking that has places
+    const char *seats_text; // "Row A, seats 12 and 13"; NULL: none are named
+    const char *gone_text; // the same for seats asked for that others have
+    const char *needs_text; // "1 place for a wheelchair"
+    const char *pay_until_text; // "1 May 2027, 19:30 UTC"; NULL: the hold cannot run out
+    bool may_have_more_time;
+    int64_t ahead; // in standby: how many before this one; -1: not known
     const char *refund; // "pending", "done" or "failed"
     bool other_choice; // booked is not what was wanted first
     const char *const *alternatives; // each as tickets_text
@@ -90,6 +97,10 @@ struct page_view {
     const char *field; // "tickets", "alternatives", "email" or "name": what the last form was refused for
     const char *field_text; // why; a whole sentence
     const char *form_email, *form_name; // to begin with
+    bool asks_needs; // the event has places for wheelchairs or companions
+    uint32_t form_wheelchair, form_companion; // to begin with
+    bool pays_seller; // what costs something is paid to the seller before it is confirmed; else at the door
+    uint32_t hold_seconds;
     const char *other_tiers[PAGE_OTHERS_MAX]; // codes, to begin with
 
     const char *document_json; // the public document, as at /v1/events/SLUG; embedded for the script

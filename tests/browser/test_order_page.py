@@ -11,11 +11,11 @@ from datetime import datetime, timezone
 
 import pika
 import pytest
+from harness.page import MAIL, address, outcome, quiet, run, settle, shown
 from processes import wait_until
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
-MAIL = "ada.lovelace@example.org"
 TIERS = [{"code": "floor", "name": "Floor", "price": 4500, "capacity": 2000},
          {"code": "stalls", "name": "Stalls", "capacity": 500,
           "prices": [{"code": "adult", "name": "Adult", "amount": 7500}, {"code": "child", "name": "Child", "amount": 3500}]}]
@@ -78,25 +78,6 @@ def notifier(module_stack):
     made.connection.close()
 
 
-def address(stack, slug):
-    return f"https://localhost:{stack.rooms[0].port}/e/{slug}"
-
-
-def run(browser, code, *arguments):
-    return browser.execute_script(code, *arguments)
-
-
-def shown(browser, selector):
-    """The visible text, or None. One question to the browser, so that no element goes stale in between."""
-    return run(browser, """
-        const element = [...document.querySelectorAll(arguments[0])].find(each => each.checkVisibility());
-        return element ? element.innerText.trim() : null;""", selector)
-
-
-def settle(browser, selector, text):
-    browser.wait(lambda b: text in (shown(b, selector) or ""), f"{text!r} in {selector}")
-
-
 def join(stack, browser, slug):
     browser.get(address(stack, slug))
     browser.wait_for("section[data-panel=join] button").click()
@@ -122,19 +103,6 @@ def orders(stack, slug):
     """What MySQL has: [(attempt, state, revision, tier, quantity, amount, email)]."""
     return stack.sql("SELECT attempt, o.state, revision, tier, quantity, amount, email FROM orders o JOIN events e ON id = event_id"
                      " WHERE slug = %s ORDER BY place, attempt", slug)
-
-
-def outcome(browser, name):
-    """Waits until the outcome is the one that is shown, and returns what is read there."""
-    browser.wait(lambda b: run(b, """return [...document.querySelectorAll('.outcome')].filter(e => e.checkVisibility())
-                                            .map(e => e.dataset.outcome).join()""") == name, f"the outcome {name}")
-    return shown(browser, f".outcome[data-outcome={name}]")
-
-
-def quiet(browser, *expected):
-    """Nothing was said to the console but what is named."""
-    told = [message for message in browser.console() if "valid SSL certificate" not in message]
-    assert [message for message in told if not any(words in message for words in expected)] == []
 
 
 # Ordering

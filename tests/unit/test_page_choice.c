@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "waiting-room/page_choice.h"
+#include "waiting-room/page_seats.h"
 
 static struct snapshot_price full[] = {{.code = "full"}};
 static struct snapshot_price two[] = {{.code = "adult"}, {.code = "child"}};
@@ -132,6 +133,59 @@ static void counts_are_found_again(void **state)
     form_done(&form);
 }
 
+static void seats_and_needs_go_along(void **state)
+{
+    (void)state;
+    assert_choice("tier=stalls&tickets.stalls.adult=2&seats.stalls=A-12,+A-13+&seats.balcony=X-1&email=a%40b",
+                  "{\"tier\":\"stalls\",\"tickets\":{\"adult\":2},\"seats\":[\"A-12\",\"A-13\"],\"email\":\"a@b\"}",
+                  "&tier=stalls&tickets.stalls.adult=2&seats.stalls=A-12%2C%20A-13%20&seats.balcony=X-1");
+    // Seats alone say how many, in other choices too.
+    assert_choice(
+        "tier=stalls&tickets.stalls.adult=0&seats.stalls=Box+2-1,A-3,,&alternative.1=floor&email=",
+        "{\"tier\":\"stalls\",\"seats\":[\"Box 2-1\",\"A-3\"],\"alternatives\":[{\"tier\":\"floor\",\"quantity\":2}],"
+        "\"email\":\"\"}",
+        "&tier=stalls&seats.stalls=Box%202-1%2CA-3%2C%2C&alternative.1=floor");
+    assert_choice("tier=stalls&tickets.stalls.adult=1&seats.stalls=+,+&wheelchair=1&companion=0&email=",
+                  "{\"tier\":\"stalls\",\"tickets\":{\"adult\":1},\"needs\":{\"wheelchair\":1},\"email\":\"\"}",
+                  "&tier=stalls&tickets.stalls.adult=1&seats.stalls=%20%2C%20&wheelchair=1");
+    assert_choice(
+        "tier=stalls&quantity=1&wheelchair=x&companion=2&email=",
+        "{\"tier\":\"stalls\",\"quantity\":1,\"needs\":{\"wheelchair\":\"x\",\"companion\":2},\"email\":\"\"}",
+        "&tier=stalls&quantity=1&companion=2");
+    // A name that no seat can have is cut, in the middle of no character.
+    assert_choice(
+        "tier=a&seats.a=%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC"
+        "%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC"
+        "%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC&wheelchair=0",
+        "{\"tier\":\"a\",\"seats\":[\"€€€€€€€€€€€€€€€€€€€€€€€€€€€€€\"],\"email\":\"\"}",
+        "&tier=a&seats.a=%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC"
+        "%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC"
+        "%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC%E2%82%AC");
+}
+
+static void assert_words(const char *json, const char *words)
+{
+    struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
+    json_t *names = json_loads(json, 0, NULL);
+    page_seats_text(names, &text);
+    assert_string_equal(text.data ? text.data : "", words);
+    json_decref(names);
+}
+
+static void seats_in_words(void **state)
+{
+    (void)state;
+    assert_words("[\"A-12\"]", "Row A, seat 12");
+    assert_words("[\"A-13\",\"A-12\"]", "Row A, seats 12 and 13");
+    assert_words("[\"A-1\",\"A-2\",\"A-3\"]", "Row A, seats 1 to 3");
+    assert_words("[\"A-1\",\"A-2\",\"A-5\"]", "Row A, seats 1, 2 and 5");
+    assert_words("[\"A-7\",\"A-1\",\"A-2\",\"A-3\",\"A-9\"]", "Row A, seats 1 to 3, 7 and 9");
+    assert_words("[\"Box 2-1\",\"A-3\",\"Box 2-4\"]", "Row Box 2, seats 1 and 4; row A, seat 3");
+    assert_words("[\"A\",7,null,\"A-\",\"B-1\"]", "Row B, seat 1");
+    assert_words("[]", "");
+    assert_words("{}", "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,6 +195,8 @@ int main(void)
         cmocka_unit_test(other_choices_have_as_many_tickets),
         cmocka_unit_test(what_is_typed_is_not_trusted),
         cmocka_unit_test(counts_are_found_again),
+        cmocka_unit_test(seats_and_needs_go_along),
+        cmocka_unit_test(seats_in_words),
     };
     return cmocka_run_group_tests_name("page_choice", tests, NULL, NULL);
 }

@@ -41,13 +41,13 @@ static int free_template(void **state)
 static const struct page_price two_prices[] = {{"Adult", "€75.00", "adult", 0}, {"Child", "€35.00", "child", 0}};
 static const struct page_price one_price[] = {{"full", "€45.00", "full", 2}};
 static const struct page_tier two_tiers[] = {
-    {"floor", "Floor", "standing", one_price, 1, 2000, 1204, 800, true},
-    {"stalls", "Stalls", "seated", two_prices, 2, 560, 0, 0, false},
+    {"floor", "Floor", "standing", one_price, 1, 2000, 1204, 800, true, NULL},
+    {"stalls", "Stalls", "seated", two_prices, 2, 560, 0, 0, false, NULL},
 };
 static const struct page_tier three_tiers[] = {
-    {"floor", "Floor", "standing", one_price, 1, 2000, 1204, 0, true},
-    {"stalls", "Stalls", "standing", two_prices, 2, 560, 10, 0, false},
-    {"boxes", "Boxes", "seated", one_price, 1, 20, 20, 0, false},
+    {"floor", "Floor", "standing", one_price, 1, 2000, 1204, 0, true, NULL},
+    {"stalls", "Stalls", "standing", two_prices, 2, 560, 10, 0, false, NULL},
+    {"boxes", "Boxes", "seated", one_price, 1, 20, 20, 0, false, NULL},
 };
 
 static struct page_view usual_view(void)
@@ -103,7 +103,7 @@ static void assert_panel(const struct page_view *view, const char *panel)
     static const char *const panels[] = {"draft", "join", "lobby",   "waiting",  "turn",
                                          "over",  "left", "stopped", "sold_out", "closed"};
     char panel_attribute[64];
-    snprintf(panel_attribute, sizeof panel_attribute, "<html lang=\"en\" data-panel=\"%s\">", panel);
+    snprintf(panel_attribute, sizeof panel_attribute, "<html lang=\"en\" data-panel=\"%s\" ", panel);
     char *html = render(view);
     assert_has(html, panel_attribute);
     for (size_t i = 0; i < sizeof panels / sizeof panels[0]; i++) {
@@ -312,9 +312,9 @@ static void text_cannot_become_markup(void **state)
     static const char escaped_start[] = "&lt;script&gt;alert(";
     struct page_price price = {evil, evil, evil, 1};
     struct page_price prices[] = {price, price};
-    struct page_tier tiers[] = {{evil, evil, evil, prices, 2, 5, 5, 0, false},
-                                {evil, evil, "standing", prices, 2, 5, 5, 5, true},
-                                {evil, evil, "standing", prices, 1, 5, 5, 5, true}};
+    struct page_tier tiers[] = {{evil, evil, evil, prices, 2, 5, 5, 0, false, evil},
+                                {evil, evil, "standing", prices, 2, 5, 5, 5, true, evil},
+                                {evil, evil, "standing", prices, 1, 5, 5, 5, true, evil}};
     const char *const alternatives[] = {evil, evil};
     struct page_order order = {.state = ORDER_PLACED,
                                .tickets_text = evil,
@@ -451,9 +451,9 @@ static void prices_in_the_currency_s_own_unit(void **state)
 // Exactly this outcome is told; "": none.
 static void assert_outcome(const char *html, const char *outcome)
 {
-    static const char *const outcomes[] = {"released",       "progress",    "confirmed",    "sold_out",
-                                           "customer_limit", "tier_closed", "event_closed", "seats_taken",
-                                           "refused",        "failed",      "expired",      "cancelled"};
+    static const char *const outcomes[] = {"released", "progress",       "held",        "standby",      "confirmed",
+                                           "sold_out", "customer_limit", "tier_closed", "event_closed", "seats_taken",
+                                           "refused",  "failed",         "expired",     "cancelled"};
     for (size_t i = 0; i < sizeof outcomes / sizeof outcomes[0]; i++) {
         char begin[64];
         snprintf(begin, sizeof begin, "data-outcome=\"%s\"", outcomes[i]);
@@ -510,13 +510,16 @@ static void who_waits_is_offered_the_form(void **state)
     assert_has(html, "id=\"order-form\" method=\"post\" action=\"/e/gala/order\">");
     assert_lacks(html, "http-equiv=\"refresh\""); // not under somebody who fills it in
     assert_has(html, "name=\"tier\" required value=\"floor\" checked>");
-    assert_has(html, "name=\"tier\" required value=\"boxes\" disabled>");
+    assert_has(html, "name=\"tier\" required value=\"boxes\">");
     assert_has(html,
                "name=\"tickets.floor.full\" data-price=\"full\" inputmode=\"numeric\" min=\"0\" max=\"6\" value=\"2\"");
     assert_has(html, "name=\"tickets.stalls.child\"");
-    assert_lacks(html, "name=\"tickets.boxes.");
+    assert_has(html, "name=\"tickets.boxes.full\"");
+    assert_has(html, "name=\"seats.boxes\" maxlength=\"1000\""); // a seated tier's seats can be named
+    assert_lacks(html, "name=\"seats.stalls\"");
     assert_has(html, "<option value=\"stalls\" selected>");
-    assert_lacks(html, "id=\"other-2\""); // two tiers: one other choice
+    assert_has(html, "id=\"other-2\"");
+    assert_lacks(html, "id=\"other-3\""); // three tiers: two other choices
     assert_has(html, "value=\"a@b.example\"");
     free(html);
     view.field = "email";
@@ -549,10 +552,9 @@ static void nobody_else_is_offered_the_form(void **state)
                    cases[i].shown ? "aria-labelledby=\"order-title\">" : "aria-labelledby=\"order-title\" hidden>");
         free(html);
     }
-    struct page_view seats = waiting_view(NULL);
-    seats.tiers = three_tiers + 2;
-    seats.tier_count = 1;
-    char *html = render(&seats);
+    struct page_view none = waiting_view(NULL);
+    none.tier_count = 0;
+    char *html = render(&none);
     assert_has(html, "aria-labelledby=\"order-title\" hidden>");
     free(html);
     struct page_view unknown = waiting_view(NULL);
@@ -607,8 +609,11 @@ static void every_end_is_told(void **state)
         const char *outcome, *panel_open, *panel_ended; // in a turn: with the event open, and sold out
     } cases[] = {
         {ORDER_RELEASED, ORDER_NO_REASON, "released", "outcome", "outcome"},
-        {ORDER_HELD, ORDER_NO_REASON, "progress", "outcome", "outcome"},
-        {ORDER_STANDBY, ORDER_NO_REASON, "progress", "outcome", "outcome"},
+        {ORDER_HELD, ORDER_NO_REASON, "held", "outcome", "outcome"},
+        {ORDER_DECLINED, ORDER_NO_REASON, "held", "outcome", "outcome"},
+        {ORDER_PAYING, ORDER_NO_REASON, "progress", "outcome", "outcome"},
+        {ORDER_ACTION_REQUIRED, ORDER_NO_REASON, "progress", "outcome", "outcome"},
+        {ORDER_STANDBY, ORDER_NO_REASON, "standby", "outcome", "outcome"},
         {ORDER_CONFIRMED, ORDER_NO_REASON, "confirmed", "outcome", "outcome"},
         {ORDER_SOLD_OUT, ORDER_NO_REASON, "sold_out", "turn", "outcome"},
         {ORDER_REFUSED, ORDER_CUSTOMER_LIMIT, "customer_limit", "turn", "outcome"},
@@ -634,6 +639,114 @@ static void every_end_is_told(void **state)
         view.state = "sold_out";
         assert_panel(&view, cases[i].panel_ended);
     }
+}
+
+static void a_hold_says_until_when_and_how_to_pay(void **state)
+{
+    (void)state;
+    struct page_order order = usual_order(ORDER_HELD);
+    order.seats_text = "Row A, seats 12 and 13";
+    order.pay_until_text = "1 May 2031, 19:30 UTC";
+    order.may_have_more_time = true;
+    struct page_view view = waiting_view(&order);
+    view.hold_seconds = 600;
+    view.pays_seller = true;
+    char *html = render(&view);
+    assert_outcome(html, "held");
+    assert_has(html, "<title>Now pay · Spring Gala</title>");
+    assert_has(html, "data-payment=\"seller\"");
+    assert_has(html, "id=\"hold-until\">Pay until <time id=\"pay-until\">1 May 2031, 19:30 UTC</time>");
+    assert_has(html, "<dd class=\"order-seats\">Row A, seats 12 and 13</dd>");
+    assert_has(html, "action=\"/e/gala/more-time\">");
+    assert_has(html, "You get 10 minutes more, once.");
+    assert_has(html, "content=\"15; url=/e/gala\"");
+    free(html);
+    order.may_have_more_time = false;
+    view.hold_seconds = 90;
+    html = render(&view);
+    assert_has(html, "action=\"/e/gala/more-time\" hidden>");
+    assert_has(html, "You get 90 seconds more");
+    free(html);
+    order.may_have_more_time = true;
+    view.state = "stopped"; // the time stands still, so nobody can say until when it runs
+    html = render(&view);
+    assert_has(html, "id=\"hold-until\" hidden>");
+    assert_has(html, "id=\"hold-still\">");
+    assert_has(html, "action=\"/e/gala/more-time\" hidden>");
+    free(html);
+}
+
+static void what_was_paid_is_not_due_at_the_door(void **state)
+{
+    (void)state;
+    struct page_order order = usual_order(ORDER_CONFIRMED);
+    struct page_view view = waiting_view(&order);
+    char *html = render(&view);
+    assert_has(html, "<div class=\"order-paid\" hidden>");
+    assert_has(html, "<div class=\"order-due\"><dt>To pay at the door");
+    free(html);
+    view.pays_seller = true;
+    html = render(&view);
+    assert_has(html, "<div class=\"order-paid\"><dt>Paid</dt><dd class=\"order-amount\">€90.00</dd>");
+    assert_has(html, "<div class=\"order-due\" hidden>");
+    free(html);
+}
+
+static void standby_says_who_is_before(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t ahead;
+        const char *text;
+    } cases[] = {
+        {0, "id=\"standby-ahead\">Nobody is before you on standby."},
+        {1, "id=\"standby-ahead\">1 order is before yours."},
+        {1234, "id=\"standby-ahead\">1,234 orders are before yours."},
+        {-1, "id=\"standby-ahead\" hidden>"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct page_order order = usual_order(ORDER_STANDBY);
+        order.ahead = cases[i].ahead;
+        struct page_view view = waiting_view(&order);
+        char *html = render(&view);
+        assert_outcome(html, "standby");
+        assert_has(html, cases[i].text);
+        free(html);
+    }
+}
+
+static void seats_that_others_have_are_named(void **state)
+{
+    (void)state;
+    struct page_order order = usual_order(ORDER_REFUSED);
+    order.reason = ORDER_SEATS_TAKEN;
+    struct page_view view = waiting_view(&order);
+    char *html = render(&view);
+    assert_has(html, "<p class=\"lead order-gone-line\" hidden>");
+    free(html);
+    order.gone_text = "Row A, seat 12";
+    html = render(&view);
+    assert_has(html,
+               "<p class=\"lead order-gone-line\">Somebody else has: <span class=\"order-gone\">Row A, seat 12</span>");
+    free(html);
+}
+
+static void needs_are_asked_where_there_are_such_places(void **state)
+{
+    (void)state;
+    struct page_view view = waiting_view(NULL);
+    view.choosing = true;
+    char *html = render(&view);
+    assert_has(html, "id=\"order-needs\" hidden>");
+    free(html);
+    view.asks_needs = true;
+    view.form_companion = 2;
+    html = render(&view);
+    assert_has(html, "id=\"order-needs\" open>");
+    assert_has(html,
+               "id=\"order-wheelchair\" name=\"wheelchair\" inputmode=\"numeric\" min=\"0\" max=\"6\" value=\"0\"");
+    assert_has(html, "id=\"order-companion\" name=\"companion\" inputmode=\"numeric\" min=\"0\" max=\"6\" value=\"2\"");
+    free(html);
 }
 
 static void a_booking_names_what_counts(void **state)
@@ -701,6 +814,11 @@ int main(void)
         cmocka_unit_test(nobody_else_is_offered_the_form),
         cmocka_unit_test(a_placed_order_is_repeated),
         cmocka_unit_test(every_end_is_told),
+        cmocka_unit_test(a_hold_says_until_when_and_how_to_pay),
+        cmocka_unit_test(what_was_paid_is_not_due_at_the_door),
+        cmocka_unit_test(standby_says_who_is_before),
+        cmocka_unit_test(seats_that_others_have_are_named),
+        cmocka_unit_test(needs_are_asked_where_there_are_such_places),
         cmocka_unit_test(a_booking_names_what_counts),
         cmocka_unit_test(who_is_being_booked_looks_again_soon),
         cmocka_unit_test(prices_in_the_currency_s_own_unit),

@@ -26,6 +26,7 @@ const words = {
     titleTurn: 'Your turn',
     youAreIn: 'You are in',
     titleBooked: 'Booked',
+    titleHeld: 'Now pay',
     peopleAre: (n, count) => `${count} ${n === 1 ? 'person is' : 'people are'}`,
     inLobby: people => people ? `${people} in the lobby now.` : 'Nobody is in the lobby yet.',
     inLine: people => people ? `${people} waiting now.` : 'Nobody is waiting now.',
@@ -339,6 +340,7 @@ function changePanel(panel) {
 function titleText(panel) {
     const {name} = known.event;
     if (panel === 'turn') return `${isGate ? words.youAreIn : words.titleTurn} · ${name}`;
+    if (panel === 'outcome' && ordering.outcome === 'held') return `${words.titleHeld} · ${name}`;
     if (panel === 'outcome' && ordering.order.state === 'confirmed') return `${words.titleBooked} · ${name}`;
     if (panel !== 'waiting') return name;
     return `${known.ahead > 0 ? words.titleAhead(number(known.ahead)) : words.next} · ${name}`;
@@ -425,6 +427,7 @@ function say(text, isUrgent = false) {
 // The clocks on the page, once a second.
 let turnEndAsked = null;
 function tick() {
+    ordering.tick();
     const now = clock.now();
     const panel = document.documentElement.dataset.panel;
     const opens = Date.parse(known.event.opens_at);
@@ -815,7 +818,7 @@ function forgetPlace() {
 const walk = new Walk();
 const network = new Network();
 const ordering = new Ordering({
-    known, clock, say, render, retryDelay, forgetPlace,
+    known, clock, say, render, retryDelay, forgetPlace, clockText, showTime,
     restart: () => network.restart(),
     tell: problem => { known.problem = problem; },
 }, embedded('order-document'));

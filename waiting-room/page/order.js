@@ -3,6 +3,9 @@
 // script (page_order.c); it fills the same elements. Parts, in this order: words, pure rules, the form's fields, sending,
 // what is shown. onsale.js makes one Ordering and tells it what it hears.
 
+import {Hold} from './hold.js';
+import {namesIn, SeatChoice, seatsText} from './seats.js';
+
 const words = {
     locale: 'en-GB',
     noun: n => n === 1 ? 'ticket' : 'tickets',
@@ -20,11 +23,14 @@ const words = {
     less: name => `One ${name} less`,
     more: name => `One ${name} more`,
     single: 'ticket',
+    place: 'place',
     tooMany: n => `At most ${words.tickets(n)} in one order.`,
     chooseTier: 'Choose which tickets you want.',
     chooseCount: 'Choose how many tickets you want.',
     otherCount: name => `Choose how many tickets of ${name} you would take.`,
     otherTwice: name => `You have chosen ${name} twice.`,
+    seatsDiffer: (seats, tickets) => `You want ${words.tickets(tickets)} and have chosen ${seats} ${seats === 1 ? 'seat' : 'seats'}: it must be as many.`,
+    tooManyNeeds: 'That is more places than tickets.',
     email: 'Enter the e-mail address that the tickets are to be booked for.',
     emailWrong: 'That is not an e-mail address. It looks like name@example.org.',
     busy: 'Your order could not be saved at this moment. We keep trying, as long as this page is open; there is nothing for you to do.',
@@ -37,6 +43,8 @@ const words = {
     left: 'You have left the line, so you cannot order.',
     takeBackLater: 'Your order could not be taken back just now. It still stands. Please try again.',
     refused: 'That did not work. Please reload the page and try again.',
+    givenBack: 'You have given it back. You pay nothing.',
+    needs: {wheelchair: n => `${n} for a wheelchair`, companion: n => `${n} for a companion`},
     note: 'You have taken your order back. Nothing will be booked.',
     changed: 'Your order was changed in another window.',
     refund: {
@@ -101,6 +109,10 @@ export function outcomeOf(order, line, eventState) {
         return order.reference ? 'cancelled' : null;
     case 'refused':
         return ['customer_limit', 'tier_closed', 'event_closed', 'seats_taken'].includes(order.reason) ? order.reason : 'refused';
+    case 'held':
+    case 'declined': // the places are kept all the same
+        return 'held';
+    case 'standby':
     case 'released':
     case 'confirmed':
     case 'sold_out':
@@ -113,7 +125,7 @@ export function outcomeOf(order, line, eventState) {
 }
 
 // Whether nothing but the outcome is to be shown.
-export const standsAlone = outcome => ['released', 'progress', 'confirmed'].includes(outcome);
+export const standsAlone = outcome => ['released', 'progress', 'held', 'standby', 'confirmed'].includes(outcome);
 
 // Attempts and, within one, revisions only grow; what is not higher was known before.
 export const isNews = (known, order) => !known || order.attempt > known.attempt ||
@@ -132,6 +144,9 @@ export function problemsOf(draft, event) {
     };
     if (!draft.tier) problems.push({field: 'tier', detail: words.chooseTier});
     else check(countOf(draft.tickets), words.chooseCount, 'tickets');
+    const {seats, needs} = draft, count = countOf(draft.tickets);
+    if (seats.length > 0 && seats.length !== count) problems.push({field: 'seats', detail: words.seatsDiffer(seats.length, count)});
+    if (countOf(needs) > Math.max(count, 1)) problems.push({field: 'needs', detail: words.tooManyNeeds});
     const tiers = [draft.tier];
     for (const {tier, tickets} of draft.alternatives) {
         const {name} = event.tiers.find(each => each.code === tier);
@@ -149,7 +164,7 @@ const typeOf = problem => String(problem.type ?? '').replace('/problems/', '');
 // Where on the page a field's problem is told.
 export function placeOf(field) {
     const root = field.split('.')[0];
-    return ['email', 'name', 'alternatives'].includes(root) ? root : 'tickets';
+    return ['email', 'name', 'alternatives', 'seats', 'needs'].includes(root) ? root : 'tickets';
 }
 
 // ---- The form's fields ----------------------------------------------------------------------------------------------
@@ -223,9 +238,10 @@ function fillTickets(element, tickets) {
 // The form as an object and back. Other choices follow the first one's number until somebody sets theirs.
 class Fields {
     #event;
+    #choices = new Map(); // SeatChoice of each seated tier, by its code
     form = $('order-form');
 
-    constructor(event, onEdit) {
+    constructor(event, onEdit, say) {
         this.#event = event;
         this.form.noValidate = true; // problems are told in the page's own words, at the field
         for (const option of this.form.querySelectorAll('.option')) {
@@ -235,16 +251,53 @@ class Fields {
                 addButtons(input, prices.length > 1 ? price?.name : words.single);
             }
         }
+        for (const input of this.form.querySelectorAll('#order-needs input')) addButtons(input, words.place);
+        for (const element of this.form.querySelectorAll('.seats')) this.#addChoice(element, say);
         for (const select of this.form.querySelectorAll('.other select'))
             select.addEventListener('change', () => this.#choose(select.closest('.other'), null));
         this.form.addEventListener('input', event => {
             const other = event.target.closest('.other');
             if (other && event.target.matches('input')) other.dataset.own = 'true';
             else if (event.target.closest('.options')) this.#follow();
+            else if (event.target.closest('#order-needs')) this.#choices.forEach(choice => choice.refresh());
             onEdit();
         });
         this.form.addEventListener('change', onEdit);
         for (const other of this.form.querySelectorAll('.other')) this.#choose(other, null);
+    }
+
+    #addChoice(element, say) {
+        const {slug, currency} = this.#event();
+        const option = element.closest('.option'), code = option.dataset.tier;
+        this.#choices.set(code, new SeatChoice(element, code, {
+            url: `/v1/events/${slug}/seats`,
+            tier: () => this.#tier(code),
+            mayTake: kind => kind === 'ordinary' || this.#needs()[kind] > 0,
+            most: () => this.#event().max_per_order,
+            price: amount => amountText(amount, currency),
+            say,
+            onChange: isCounted => {
+                if (isCounted) this.#countSeats(option, code);
+                option.querySelector('input[data-price]').dispatchEvent(new Event('input', {bubbles: true}));
+            },
+        }));
+    }
+
+    // As many tickets as seats: what is missing is added to the first price, what is too much is taken from the last.
+    #countSeats(option, code) {
+        const inputs = [...option.querySelectorAll('input[data-price]')];
+        let more = this.#choices.get(code).names.length - countOf(ticketsIn(option));
+        if (more > 0) inputs[0].value = (countIn(inputs[0]) || 0) + more;
+        for (const input of inputs.reverse()) {
+            const less = Math.min(countIn(input), Math.max(0, -more));
+            if (less > 0) input.value = countIn(input) - less;
+            more += less;
+        }
+    }
+
+    #needs() {
+        const of = need => $(`order-${need}`) ? countIn($(`order-${need}`)) : 0;
+        return {wheelchair: of('wheelchair'), companion: of('companion')};
     }
 
     #tier(code) {
@@ -284,19 +337,24 @@ class Fields {
         return {
             tier: option?.dataset.tier ?? null,
             tickets: this.#first(),
+            seats: this.#choices.get(option?.dataset.tier)?.names ?? [],
+            needs: Object.fromEntries(Object.entries(this.#needs()).filter(([, count]) => count > 0)),
             alternatives: others.map(other => ({tier: other.querySelector('select').value, tickets: ticketsIn(other)})),
             email: $('order-email').value.trim(),
             name: $('order-name').value.trim(),
         };
     }
 
-    fill({tier, tickets, alternatives, email, name}) {
+    fill({tier, tickets, seats, needs, alternatives, email, name}) {
         for (const option of this.form.querySelectorAll('.option')) {
             const radio = option.querySelector('input[type=radio]');
             const isIt = option.dataset.tier === tier && !radio.disabled;
             if (isIt) radio.checked = true;
             fillTickets(option, isIt ? tickets ?? {} : {});
+            this.#choices.get(option.dataset.tier)?.set(isIt ? seats ?? [] : []);
         }
+        for (const need of ['wheelchair', 'companion']) if ($(`order-${need}`)) $(`order-${need}`).value = needs?.[need] ?? 0;
+        if (countOf(needs ?? {}) > 0) $('order-needs').open = true;
         [...this.form.querySelectorAll('.other')].forEach((other, i) => {
             other.querySelector('select').value = alternatives?.[i]?.tier ?? '';
             this.#choose(other, alternatives?.[i]?.tickets ?? null);
@@ -307,19 +365,23 @@ class Fields {
     }
 
     tell(problems) {
-        for (const place of ['tickets', 'alternatives', 'email', 'name']) {
+        for (const place of ['tickets', 'seats', 'needs', 'alternatives', 'email', 'name']) {
             const told = problems.filter(problem => placeOf(problem.field) === place);
             const element = $(`problem-${place}`);
             setText(element, told.map(problem => problem.detail).join(' '));
             show(element, told.length > 0);
-            const input = $(`order-${place}`);
+            const input = this.form.querySelector(`input#order-${place}`);
             if (input) input.toggleAttribute('aria-invalid', told.length > 0);
             if (input && told.length > 0) input.setAttribute('aria-invalid', 'true');
         }
-        const place = ['tickets', 'alternatives', 'email', 'name'].find(each => !$(`problem-${each}`).hidden);
+        const place = ['tickets', 'seats', 'needs', 'alternatives', 'email', 'name'].find(each => !$(`problem-${each}`).hidden);
         if (!place) return;
         if (place === 'alternatives') $('order-others').open = true;
+        if (place === 'needs') $('order-needs').open = true;
+        const choice = this.#choices.get(this.#option()?.dataset.tier);
+        if (place === 'seats' && choice) return choice.focus();
         const target = {
+            needs: () => $('order-wheelchair'),
             tickets: () => this.#option()?.querySelector('input[data-price]') ?? this.form.querySelector('input[type=radio]:enabled'),
             alternatives: () => this.form.querySelector('.other select'),
         }[place]?.() ?? $(`order-${place}`);
@@ -337,6 +399,7 @@ export class Ordering {
     #url;
     #draftKey;
     #fields;
+    #hold;
     #order = null; // the visitor's newest, as in GET order
     #isEditing = false;
     #sending = null; // {body, attempt, timer}: an order on its way
@@ -355,11 +418,12 @@ export class Ordering {
         this.#isUnknown = order === false;
         this.#order = order || null;
         this.#shown = this.outcome;
-        this.#fields = new Fields(() => page.known.event, () => this.#onEdit());
+        this.#fields = new Fields(() => page.known.event, () => this.#onEdit(), (text, isUrgent) => page.say(text, isUrgent));
+        this.#hold = new Hold(page, this.#url, reply => this.hear(reply));
         this.#fields.form.addEventListener('submit', submit => this.#onSubmit(submit));
         $('order-change').addEventListener('click', click => this.#edit(click, true));
         $('order-unchanged').addEventListener('click', click => this.#edit(click, false));
-        document.querySelector('#take-back form').addEventListener('submit', submit => this.#onTakeBack(submit));
+        for (const form of all('#take-back form, .give-back form')) form.addEventListener('submit', submit => this.#onTakeBack(submit));
         $('print').addEventListener('click', () => print());
         this.#recallDraft();
     }
@@ -382,7 +446,7 @@ export class Ordering {
     hear(order) {
         this.#page.clock.hear(order.now);
         this.#isUnknown = false;
-        if (!isNews(this.#order, order)) return false;
+        if (!isNews(this.#order, order)) return this.#hearAgain(order);
         const isOwn = this.#sending !== null || this.#takingBack;
         const before = this.#order;
         this.#order = order;
@@ -392,6 +456,20 @@ export class Ordering {
         if (before?.state !== order.state) this.#problem = null;
         if (this.isOver) this.#page.tell(null);
         return true;
+    }
+
+    // The same again: only what changes without anything being done to the order may be another.
+    #hearAgain({attempt, revision, ahead, pay_until: payUntil, ...rest}) {
+        const known = this.#order;
+        if (known.attempt !== attempt || known.revision !== revision) return false;
+        const isSame = known.ahead === ahead && known.pay_until === payUntil;
+        this.#order = {...known, ...rest, attempt, revision, ahead, pay_until: payUntil};
+        return !isSame;
+    }
+
+    // The clocks on the page, once a second.
+    tick() {
+        this.#hold.tick();
     }
 
     // The stream has begun: from here on, no word of an order means that there is none.
@@ -452,7 +530,17 @@ export class Ordering {
         if (order.tier) fill('.order-tickets', this.#text(order));
         fill('.order-noun', words.noun(order.quantity ?? countOf(order.tickets ?? {})));
         fill('.order-amount', amount);
-        for (const element of all('.order-due')) show(element, order.amount > 0);
+        const isPaid = order.amount > 0 && order.state === 'confirmed' && document.documentElement.dataset.payment === 'seller';
+        for (const element of all('.order-due')) show(element, order.amount > 0 && !isPaid);
+        show(document.querySelector('.order-paid'), isPaid);
+        const seats = seatsText(order.seats), gone = seatsText(order.gone);
+        for (const element of all('.order-seats-line')) show(element, seats !== '');
+        fill('.order-seats', seats);
+        show(document.querySelector('.order-gone-line'), gone !== '');
+        fill('.order-gone', gone);
+        const needs = Object.entries(order.needs ?? {}).map(([need, count]) => words.needs[need]?.(count)).filter(Boolean);
+        show(document.querySelector('.order-needs-line'), needs.length > 0);
+        fill('.order-needs', needs.join(', '));
         show(document.querySelector('.order-free'), !(order.amount > 0));
         if (order.email) fill('.order-email', order.email);
         for (const element of all('.order-mail')) show(element, Boolean(order.email));
@@ -462,6 +550,7 @@ export class Ordering {
         setText($('order-alternatives'), others.map(other => this.#text(other)).join(words.then));
         show(document.querySelector('.other-choice'), order.state === 'confirmed' && this.#isOther);
         setText($('refund'), words.refund[order.refund] ?? '');
+        this.#hold.render(order);
     }
 
     #renderSum() {
@@ -496,9 +585,10 @@ export class Ordering {
     // The draft is what was chosen, kept for this tab until it is ordered. E-mail and name are not in it: they are somebody's
     // own, the tab may be on a borrowed machine, and the browser fills them in.
     #keepDraft() {
-        const {tier, tickets, alternatives} = this.#fields.read();
+        const {tier, tickets, seats, needs, alternatives} = this.#fields.read();
         try {
-            sessionStorage.setItem(this.#draftKey, JSON.stringify({tier, tickets, alternatives, isEditing: this.#isEditing}));
+            sessionStorage.setItem(this.#draftKey,
+                                   JSON.stringify({tier, tickets, seats, needs, alternatives, isEditing: this.#isEditing}));
         } catch {
             // Then a reload begins anew.
         }
@@ -567,8 +657,11 @@ export class Ordering {
         this.#page.tell(null);
         this.#fields.tell(problems);
         if (problems.length > 0) return this.#page.render();
-        const {tier, tickets, alternatives, email, name} = draft;
+        const {tier, tickets, seats, needs, alternatives, email, name} = draft;
         const body = {tier, tickets, email, lang: document.documentElement.lang || 'en'};
+        if (seats.length > 0) body.seats = seats;
+        const isSeated = [tier, ...alternatives.map(other => other.tier)].some(code => this.#tier(code).seated);
+        if (isSeated && countOf(needs) > 0) body.needs = needs;
         if (alternatives.length > 0) body.alternatives = alternatives;
         if (name) body.name = name;
         this.#sending = {body: JSON.stringify(body), attempt: 0, timer: null};
@@ -656,11 +749,11 @@ export class Ordering {
         if (answer?.ok && reply) {
             this.hear(reply);
             this.#fields.fill(reply);
-            $('take-back').open = false;
+            for (const element of all('#take-back, .give-back')) element.open = false;
         }
         this.#takingBack = false;
         this.#page.render();
-        if (answer?.ok && reply) this.#comeHere();
+        if (answer?.ok && reply) this.outcome ? this.#page.say(words.givenBack, true) : this.#comeHere();
         else if (reply && answer.status < 500 && answer.status !== 429) this.#onRefused(answer.status, reply);
         else this.#tellAndRender(words.takeBackLater);
     }

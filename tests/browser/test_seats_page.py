@@ -1,0 +1,481 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Seats on the event's page: choosing them, on the plan and without it, and what is kept for somebody who has to pay.
+
+No booking worker and no notifier run here: the tests write the rows that a worker would, and say what a notifier would.
+"""
+
+import itertools
+import json
+import uuid
+
+import pika
+import pytest
+from harness.page import MAIL, address, outcome, quiet, run, settle, shown
+from selenium.webdriver.common.keys import Keys
+
+ROWS = [{"row": "A", "seats": "1-6,9-14", "wheelchair": ["1"], "companion": ["2"], "blocked": ["14"]},
+        {"row": "B", "seats": "1-14"}]
+TIERS = [{"code": "floor", "name": "Floor", "price": 4500, "capacity": 2000},
+         {"code": "stalls", "name": "Stalls", "rows": ROWS,
+          "prices": [{"code": "adult", "name": "Adult", "amount": 7500}, {"code": "child", "name": "Child", "amount": 3500}]}]
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def seats_stack(module_stack_factory):
+    """The seller takes the money, so what costs something is held first."""
+    return module_stack_factory(config={"payment": {"provider": "manual"}}).start()
+
+
+@pytest.fixture
+def event(seats_stack):
+    def make(state="open", **changes):
+        slug = f"seats-{next(_numbers)}"
+        seats_stack.event(slug, state=state, **({"pace": "0", "tiers": TIERS} | changes))
+        return slug
+    return make
+
+
+def event_id(stack, slug):
+    return stack.sql("SELECT id FROM events WHERE slug = %s", slug)[0][0]
+
+
+def take(stack, slug, *seats, tier="stalls"):
+    """As a booking worker writes it: the seats, and the version that says so, in one transaction."""
+    with stack.db() as connection, connection.cursor() as cursor:
+        connection.begin()
+        for seat in seats:
+            row, _, number = seat.rpartition("-")
+            cursor.execute("INSERT INTO taken_seats (event_id, tier, row_name, seat_name, place, attempt) VALUES (%s, %s, %s, %s, 99, 1)",
+                           (event_id(stack, slug), tier, row, number))
+        cursor.execute("UPDATE tiers SET taken_version = taken_version + 1 WHERE event_id = %s AND code = %s",
+                       (event_id(stack, slug), tier))
+        connection.commit()
+
+
+class Worker:
+    """Writes what became of an order as a booking worker would, and tells it as a notifier would."""
+
+    def __init__(self, stack):
+        amqp = stack.backends.amqp
+        url = f"amqp://{amqp['user']}:{amqp['password']}@{amqp['host']}:{amqp['port']}/{stack.vhost}"
+        self.stack, self.connection = stack, pika.BlockingConnection(pika.URLParameters(url))
+        self.channel, self.sender, self.seq = self.connection.channel(), uuid.uuid4().hex, 0
+
+    def book(self, slug, state, place=1, pay_seconds=None, seats=(), gone=(), reason=None, reference="K7QM-4WDP", more_time=0):
+        event = event_id(self.stack, slug)
+        self.stack.sql("UPDATE orders SET state = 'released', published = 1 WHERE event_id = %s AND place = %s", event, place)
+        quantity, amount, choices, revision, attempt = self.stack.sql(
+            "SELECT o.quantity, o.amount, choices, GREATEST(o.revision, COALESCE(b.revision, 0)), o.attempt FROM orders o"
+            " LEFT JOIN bookings b USING (event_id, place, attempt) WHERE o.event_id = %s AND place = %s ORDER BY attempt DESC LIMIT 1",
+            event, place)[0]
+        quantity, amount = int(quantity), int(amount)
+        choice, gives = json.loads(choices)[0], state in ("held", "confirmed", "declined")
+        standby = choice["tier"] if state == "standby" else None
+        self.stack.sql(
+            "REPLACE INTO bookings (event_id, place, attempt, state, reason, revision, tier, quantity, amount, currency, customer,"
+            " reference, seats, gone, pay_until, more_time, standby_tier, standby_quantity, created_at, changed_at) VALUES (%s, %s, %s, %s,"
+            " %s, %s, %s, %s, %s, 'EUR', REPEAT('x', 16), %s, %s, %s, UTC_TIMESTAMP(6) + INTERVAL %s SECOND, %s, %s, %s,"
+            " UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))", event, place, attempt, state, reason, revision + 1, choice["tier"] if gives else None,
+            quantity if gives else 0, amount if gives else 0, reference if gives else None, json.dumps(seats) if seats else None,
+            json.dumps(gone) if gone else None, pay_seconds, more_time, standby, quantity if standby else 0)
+        visitor, until = self.stack.sql(
+            "SELECT visitor, CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', pay_until) AS SIGNED) FROM arrivals a JOIN bookings b"
+            " ON b.event_id = a.event_id AND place = number WHERE a.event_id = %s AND number = %s", event, place)[0]
+        told = {"place": place, "attempt": attempt, "revision": int(revision) + 1, "visitor": visitor.hex(), "state": state}
+        until = int(until) if until else None
+        told |= {key: value for key, value in (("reason", reason), ("gone", list(gone)), ("pay_until_us", until)) if value}
+        if gives:
+            told |= {"reference": reference, "tier": choice["tier"], "tickets": choice["tickets"], "quantity": quantity, "amount": amount}
+            told |= {"seats": list(seats)} if seats else {}
+        self.seq += 1
+        body = {"v": 1, "type": "outcomes", "slug": slug, "currency": "EUR", "sender": self.sender, "seq": self.seq, "outcomes": [told]}
+        self.channel.basic_publish("onsale.feed", "", json.dumps(body).encode(),
+                                   pika.BasicProperties(content_type="application/json", type="outcomes"))
+
+
+@pytest.fixture
+def worker(seats_stack):
+    made = Worker(seats_stack)
+    yield made
+    made.connection.close()
+
+
+def join(stack, browser, slug):
+    browser.get(address(stack, slug))
+    browser.wait_for("section[data-panel=join] button").click()
+    browser.wait_for("#order-form")
+
+
+def stalls(browser):
+    browser.find(".option[data-tier=stalls] .option-head").click()
+
+
+def more(browser, price="adult", count=2):
+    for _ in range(count):
+        browser.find(f".option[data-tier=stalls] input[data-price={price}] + button").click()
+
+
+def send(browser, title="Your order is safe"):
+    field = browser.find("#order-email")
+    field.clear()
+    field.send_keys(MAIL)
+    browser.find("#order-send").click()
+    if title:
+        settle(browser, "#order-title", title)
+
+
+def open_plan(browser):
+    browser.wait_for(".option[data-tier=stalls] .plan summary").click()
+    browser.wait_for(".option[data-tier=stalls] .plan-grid .chair")
+
+
+def seat(row, number, part=""):
+    return f'.option[data-tier=stalls] .chair[aria-label^="Row {row}, seat {number},"]{part}'
+
+
+def pick(browser, row, number):
+    browser.wait_for(seat(row, number, " rect")).click()  # rows are drawn when they come near
+
+
+def choice(stack, slug):
+    """The first choice as MySQL has it."""
+    rows = stack.sql("SELECT choices FROM orders WHERE event_id = %s ORDER BY attempt DESC LIMIT 1", event_id(stack, slug))
+    return json.loads(rows[0][0])[0]
+
+
+def count_of(browser, price):
+    return browser.find(f".option[data-tier=stalls] input[data-price={price}]").get_attribute("value")
+
+
+def label(browser, selector):
+    return browser.wait_for(selector).get_attribute("aria-label")
+
+
+# Choosing
+
+def test_the_best_free_seats_are_chosen_for_who_names_none(seats_stack, browser, event):
+    slug = event()
+    join(seats_stack, browser, slug)
+    stalls(browser)
+    assert "the best that are free" in shown(browser, ".option[data-tier=stalls] .best")
+    more(browser)
+    more(browser, "child", 1)
+    send(browser)
+    assert "Stalls: 2 × Adult, 1 × Child" in shown(browser, "#order-placed") and "Seats" not in shown(browser, "#order-placed")
+    assert "seats" not in choice(seats_stack, slug) and choice(seats_stack, slug)["quantity"] == 3
+    quiet(browser)
+
+
+def test_seats_are_chosen_by_click_and_the_number_follows(seats_stack, browser, event):
+    slug = event()
+    join(seats_stack, browser, slug)
+    stalls(browser)
+    open_plan(browser)
+    assert label(browser, seat("A", 9)) == "Row A, seat 9, free, €35.00 to €75.00"
+    assert browser.find_all(seat("A", 14)) == []  # not on sale
+    for number in (9, 10, 11):
+        pick(browser, "A", number)
+    assert count_of(browser, "adult") == "3"
+    assert "Row A, seats 9 to 11" in shown(browser, ".chosen-seats")
+    assert shown(browser, ".option[data-tier=stalls] .best") is None
+    assert label(browser, seat("A", 10)) == "Row A, seat 10, chosen, €35.00 to €75.00"
+    assert browser.find(seat("A", 10)).get_attribute("aria-selected") == "true"
+    pick(browser, "A", 10)
+    assert count_of(browser, "adult") == "2"
+    more(browser, "child", 1)
+    browser.find("#order-email").send_keys(MAIL)
+    browser.find("#order-send").click()
+    settle(browser, "#problem-seats", "You want 3 tickets and have chosen 2 seats")
+    pick(browser, "B", 1)
+    send(browser)
+    assert "Row A, seats 9 and 11; row B, seat 1" in shown(browser, "#order-placed")
+    assert choice(seats_stack, slug)["seats"] == ["A-9", "A-11", "B-1"]
+    assert choice(seats_stack, slug)["tickets"] == {"adult": 2, "child": 1}
+
+    browser.refresh()
+    settle(browser, "#order-placed", "Row A, seats 9 and 11; row B, seat 1")
+    browser.find("#order-change").click()
+    settle(browser, ".chosen-seats", "Row A, seats 9 and 11; row B, seat 1")
+    browser.find(".chosen-seats button").click()
+    send(browser)
+    assert "seats" not in choice(seats_stack, slug)
+    quiet(browser)
+
+
+def test_seats_are_chosen_with_the_keyboard_alone(seats_stack, browser, event):
+    slug = event()
+    take(seats_stack, slug, "B-10")
+    join(seats_stack, browser, slug)
+    stalls(browser)
+    browser.find(".option[data-tier=stalls] .plan summary").send_keys(Keys.ENTER)
+    browser.wait_for(".option[data-tier=stalls] .plan-grid .chair")
+    assert run(browser, "return document.querySelectorAll('.plan-grid [tabindex=\"0\"]').length") == 1
+
+    def press(*keys):
+        for key in keys:
+            browser.switch_to.active_element.send_keys(key)
+
+    def focused():
+        return browser.switch_to.active_element.get_attribute("aria-label")
+
+    browser.wait(lambda b: press(Keys.TAB) or "Row A, seat 1," in (focused() or ""), "the plan to have the focus")
+    press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    assert focused() == "Row A, seat 9, free, €35.00 to €75.00"  # over the aisle
+    press(" ", Keys.ARROW_DOWN)
+    assert focused().startswith("Row B, seat 9,")
+    press(Keys.ENTER, Keys.ARROW_RIGHT)
+    assert focused() == "Row B, seat 10, taken"
+    assert browser.switch_to.active_element.get_attribute("aria-disabled") == "true"
+    press(" ")
+    assert "Row A, seat 9; row B, seat 9" in shown(browser, ".chosen-seats")
+    press(Keys.END)
+    assert focused().startswith("Row B, seat 14,")
+    press(Keys.ARROW_UP)
+    assert focused().startswith("Row A, seat 13,")  # the nearest: 14 is not on sale
+    assert run(browser, "return document.querySelectorAll('.plan-grid [tabindex=\"0\"]').length") == 1
+    send(browser)
+    assert choice(seats_stack, slug)["seats"] == ["A-9", "B-9"]
+    quiet(browser)
+
+
+def test_a_seat_that_is_taken_meanwhile_is_said_and_no_longer_chosen(seats_stack, browser, event):
+    slug = event()
+    join(seats_stack, browser, slug)
+    stalls(browser)
+    open_plan(browser)
+    pick(browser, "B", 5)
+    pick(browser, "B", 6)
+    take(seats_stack, slug, "B-6", "B-7")
+    settle(browser, ".plan-note", "Row B, seat 6: just taken by somebody else. Please choose again.")
+    assert browser.find(".plan-note").get_attribute("role") == "status"
+    assert shown(browser, ".chosen-seats strong") == "Row B, seat 5"
+    assert label(browser, seat("B", 7)) == "Row B, seat 7, taken"
+    pick(browser, "B", 6)
+    assert count_of(browser, "adult") == "2" and "seat 5" in shown(browser, ".chosen-seats")
+    pick(browser, "B", 4)
+    send(browser)
+    assert choice(seats_stack, slug)["seats"] == ["B-5", "B-4"] and choice(seats_stack, slug)["quantity"] == 2
+    quiet(browser)
+
+
+def test_a_place_for_a_wheelchair_is_for_who_says_so(seats_stack, browser, event):
+    slug = event()
+    join(seats_stack, browser, slug)
+    stalls(browser)
+    open_plan(browser)
+    assert label(browser, seat("A", 1)) == "Row A, seat 1, for a wheelchair, free, €35.00 to €75.00"
+    pick(browser, "A", 1)
+    settle(browser, ".plan-note", "Say below that you need one")
+    assert shown(browser, ".chosen-seats") is None
+    browser.find("#order-needs summary").click()
+    browser.find("#order-wheelchair + button").click()
+    browser.find("#order-companion + button").click()
+    pick(browser, "A", 1)
+    pick(browser, "A", 2)
+    send(browser)
+    assert "1 for a wheelchair, 1 for a companion" in shown(browser, "#order-placed")
+    made = choice(seats_stack, slug)
+    assert (made["seats"], made["wheelchair"], made["companion"]) == (["A-1", "A-2"], 1, 1)
+    browser.find("#order-change").click()
+    settle(browser, ".chosen-seats", "Row A, seats 1 and 2")
+    assert browser.find("#order-wheelchair").get_attribute("value") == "1"
+    quiet(browser)
+
+
+def test_a_draft_of_seats_survives_a_reload(seats_stack, browser, event):
+    slug = event()
+    join(seats_stack, browser, slug)
+    stalls(browser)
+    open_plan(browser)
+    pick(browser, "B", 3)
+    browser.refresh()
+    settle(browser, ".chosen-seats", "Row B, seat 3")
+    take(seats_stack, slug, "B-3")
+    browser.wait(lambda b: shown(b, ".chosen-seats") is None, "the seat to be gone")
+    quiet(browser)
+
+
+def test_without_a_script_seats_are_named_in_a_field(seats_stack, browser_factory, event):
+    browser, slug = browser_factory(javascript=False), event()
+    browser.get(address(seats_stack, slug))
+    browser.find("section[data-panel=join] button").click()
+    browser.wait_for("noscript a.main").click()
+    stalls(browser)
+    browser.find("input[name='seats.stalls']").send_keys("A-9, Z-1")
+    browser.find("input[name='tickets.stalls.adult']").clear()
+    browser.find("input[name='tickets.stalls.adult']").send_keys("2")
+    browser.find("#order-email").send_keys(MAIL)
+    browser.find("#order-send").click()
+    browser.wait_text("#problem-seats", "Name seats that are on the plan")
+    field = browser.find("input[name='seats.stalls']")
+    assert field.get_attribute("value") == "A-9, Z-1"
+    field.clear()
+    field.send_keys("a-9, A-10")
+    browser.find("#order-email").clear()
+    browser.find("#order-email").send_keys(MAIL)
+    browser.find("#order-send").click()
+    browser.wait_text("#order-placed", "Row A, seats 9 and 10")
+    assert choice(seats_stack, slug)["seats"] == ["A-9", "A-10"]
+
+
+# What is kept
+
+@pytest.fixture
+def ordered(seats_stack, browser, event):
+    """An event in whose line the browser's visitor waits with an order for two seats; its slug."""
+    def make(**changes):
+        slug = event(**changes)
+        join(seats_stack, browser, slug)
+        stalls(browser)
+        more(browser)
+        send(browser, "Your order is safe" if changes.get("pace", "0") == "0" else None)
+        if "pace" in changes:
+            outcome(browser, "released")  # in the turn, where nobody books
+        return slug
+    return make
+
+
+def test_a_hold_says_what_is_kept_how_long_and_how_to_pay(seats_stack, browser, ordered, worker):
+    slug = ordered()
+    worker.book(slug, "held", pay_seconds=308, seats=["A-9", "A-10"])
+    told = outcome(browser, "held")
+    for words in ("Kept for you. Now pay.", "K7QM-4WDP", "Row A, seats 9 and 10", "€150.00", "Stalls: 2 × Adult", "left to pay",
+                  "to the seller, and say your reference", "I need more time", "You get 10 minutes more, once."):
+        assert words in told, told
+    assert browser.title == "Now pay · Gala"
+    assert shown(browser, ".panel") is None and shown(browser, "#order") is None
+    browser.wait(lambda b: "5:0" in shown(b, "#hold-clock"), "the clock")
+    browser.wait(lambda b: "Row A, seats 9 and 10" in
+                 b.find(".outcome[data-outcome=held] .mine svg").get_attribute("aria-label"), "the small plan")
+    browser.wait(lambda b: "5 minutes left to pay." in run(b, "return document.querySelector('#heard').textContent"),
+                 "five minutes to be said", 40)
+
+    browser.find("#more-time button").click()
+    browser.wait(lambda b: "15:0" in shown(b, "#hold-clock") or "14:" in shown(b, "#hold-clock"), "more time")
+    assert shown(browser, "#more-time") is None
+    assert "You have more time" in run(browser, "return document.querySelector('#heard-now').textContent")
+    browser.refresh()
+    assert "Row A, seats 9 and 10" in outcome(browser, "held")
+    assert shown(browser, "#more-time") is None
+    worker.book(slug, "confirmed", seats=["A-9", "A-10"])
+    told = outcome(browser, "confirmed")
+    assert "Row A, seats 9 and 10" in told and "Paid" in told and "at the door" not in told.replace("Give it at the door", "")
+    browser.wait_for(".outcome[data-outcome=confirmed] .mine svg")
+    quiet(browser)
+
+
+def test_what_is_kept_can_be_given_back(seats_stack, browser, ordered, worker):
+    slug = ordered(pace="50/s")
+    worker.book(slug, "held", pay_seconds=500, seats=["A-9", "A-10"])
+    outcome(browser, "held")
+    assert shown(browser, ".give-back button") is None  # asks first
+    browser.find(".outcome[data-outcome=held] .give-back summary").click()
+    browser.wait_for(".outcome[data-outcome=held] .give-back button").click()
+    assert "no longer valid" in outcome(browser, "cancelled")
+    assert seats_stack.sql("SELECT was FROM freeings WHERE event_id = %s", event_id(seats_stack, slug)) == (("held",),)
+    browser.wait_for("#order-form")  # the turn still runs
+    quiet(browser)
+
+
+def test_while_the_sale_is_halted_the_time_to_pay_stands_still(seats_stack, browser, ordered, worker):
+    slug = ordered()
+    worker.book(slug, "held", pay_seconds=400, seats=["A-9", "A-10"])
+    outcome(browser, "held")
+    browser.wait_for("#hold-clock")
+    seats_stack.onsale("stop", slug, "--reason", "Fire alarm", expect=0)
+    settle(browser, "#hold-still", "stands still")
+    assert shown(browser, "#hold-clock") is None and shown(browser, "#more-time") is None
+    seats_stack.onsale("start", slug, expect=0)
+    browser.wait_for("#hold-clock")
+    quiet(browser)
+
+
+def test_standby_says_how_many_are_ahead_and_can_be_left(seats_stack, browser, ordered, worker):
+    slug = ordered()
+    worker.book(slug, "standby")
+    told = outcome(browser, "standby")
+    assert "You are on standby" in told and "Nobody is before you on standby." in told and "Stalls: 2 × Adult" in told
+    browser.refresh()
+    assert "Nobody is before you on standby." in outcome(browser, "standby")
+    browser.find(".outcome[data-outcome=standby] .give-back summary").click()
+    browser.wait_for(".outcome[data-outcome=standby] .give-back button").click()
+    browser.wait_for("#order-form")
+    settle(browser, "#order-note", "You have taken your order back")
+    quiet(browser)
+
+
+def test_seats_that_others_have_are_named_and_one_chooses_again(seats_stack, browser, ordered, worker):
+    slug = ordered(pace="50/s")
+    worker.book(slug, "refused", reason="seats_taken", gone=["A-9", "A-10"])
+    told = outcome(browser, "seats_taken")
+    assert "Somebody else has: Row A, seats 9 and 10." in told and "you pay nothing" in told
+    browser.wait_for("#order-form")
+    browser.refresh()
+    assert "Row A, seats 9 and 10" in outcome(browser, "seats_taken")
+    quiet(browser)
+
+
+def test_a_hold_without_a_script(seats_stack, browser_factory, event, worker):
+    browser, slug = browser_factory(javascript=False), event()
+    browser.get(address(seats_stack, slug))
+    browser.find("section[data-panel=join] button").click()
+    browser.wait_for("noscript a.main").click()
+    stalls(browser)
+    browser.find("input[name='tickets.stalls.adult']").clear()
+    browser.find("input[name='tickets.stalls.adult']").send_keys("2")
+    browser.find("#order-email").send_keys(MAIL)
+    browser.find("#order-send").click()
+    browser.wait_text("#order-placed", "Stalls: 2 × Adult")
+    worker.book(slug, "held", pay_seconds=400, seats=["A-9", "A-10"])
+    browser.get(address(seats_stack, slug))
+    told = outcome_shown(browser)
+    for words in ("Pay until", "UTC", "Row A, seats 9 and 10", "K7QM-4WDP", "I need more time"):
+        assert words in told, told
+    before = seats_stack.sql("SELECT pay_until FROM bookings WHERE event_id = %s", event_id(seats_stack, slug))[0][0]
+    browser.find("#more-time button").click()
+    browser.wait(lambda b: not b.find("#more-time").is_displayed() and "Pay until" in (outcome_shown(b) or ""), "more time")
+    after = seats_stack.sql("SELECT pay_until FROM bookings WHERE event_id = %s", event_id(seats_stack, slug))[0][0]
+    assert (after - before).total_seconds() == 600
+    browser.find(".outcome[data-outcome=held] .give-back summary").click()
+    browser.find(".outcome[data-outcome=held] .give-back button").click()
+    browser.wait(lambda b: "no longer valid" in (outcome_shown(b) or ""), "the end")
+
+
+def outcome_shown(browser):
+    return next((element.text for element in browser.find_all(".outcome") if element.is_displayed()), None)
+
+
+# Sizes
+
+@pytest.mark.parametrize("width", (320, 360, 1280))
+def test_nothing_is_wider_than_the_window(seats_stack, browser_factory, event, worker, width):
+    browser, slug = browser_factory(width=width, height=800), event()
+    join(seats_stack, browser, slug)
+    stalls(browser)
+    open_plan(browser)
+    pick(browser, "B", 2)
+    assert not browser.scrolls_sideways()
+    box = run(browser, "const b = arguments[0].getBoundingClientRect(); return [b.width, b.height];", browser.find(seat("B", 3) + " rect"))
+    assert min(box) >= (24 if width < 600 else 20), box
+    send(browser)
+    worker.book(slug, "held", pay_seconds=500, seats=["B-2"])
+    outcome(browser, "held")
+    browser.wait_for(".outcome[data-outcome=held] .mine svg")
+    assert not browser.scrolls_sideways()
+
+
+def test_the_rules_of_the_plan(seats_stack, browser, event):
+    browser.get(address(seats_stack, event()))
+    got = browser.driver.execute_async_script("""
+        const done = arguments[0];
+        import('/assets/seats.js').then(({numbersOf, namesIn, seatsText, layOut, seatFrom}) => {
+            const hall = layOut({version: 1, rows: [{row: 'A', seats: '101-104'}, {row: 'B', seats: '201-206', blocked: ['203']}]});
+            done([numbersOf('1-3,7'), numbersOf(undefined), namesIn(' A-1 , ,B-2,'),
+                  seatsText(['A-12', 'A-13']), seatsText(['Box 2-1', 'A-3', 'A-1', 'A-2', 'A-9']), seatsText([]), seatsText(null),
+                  hall.columns, hall.rows[0].seats.map(s => s.column), hall.rows[1].seats.map(s => s.number),
+                  seatFrom(hall, 0, 1, 'ArrowLeft'), seatFrom(hall, 0, 1, 'ArrowDown'), seatFrom(hall, 1, 0, 'ArrowUp')]);
+        });""")
+    assert got == [[1, 2, 3, 7], [], ["A-1", "B-2"], "Row A, seats 12 and 13", "Row Box 2, seat 1; row A, seats 1 to 3 and 9", "", "",
+                   6, [1, 2, 3, 4], [201, 202, 204, 205, 206], None, {"row": 1, "column": 1}, {"row": 0, "column": 1}]
+

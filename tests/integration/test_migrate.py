@@ -155,6 +155,11 @@ ALLOWED = {
         " customer, placed_at, changed_at) VALUES (1, 1, 1, REPEAT('v', 16), 'placed', 1, 'floor', 1, 1, 'EUR', '[]', 'a@b',"
         " REPEAT('c', 16), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6)) ON DUPLICATE KEY UPDATE revision = revision + 1",
         "SELECT state FROM orders FOR UPDATE", "SELECT state, revision FROM bookings",
+        "SELECT o.choices, b.pay_until FROM orders o LEFT JOIN bookings b USING (event_id, place, attempt) FOR UPDATE",
+        "UPDATE bookings SET state = 'cancelled', revision = 4, pay_until = NULL, standby_tier = NULL, standby_quantity = 0,"
+        " changed_at = UTC_TIMESTAMP(6)", "UPDATE bookings SET revision = 4, pay_until = UTC_TIMESTAMP(6), more_time = 1",
+        "INSERT INTO freeings (event_id, place, attempt, was, told, ended_at) VALUES (1, 1, 1, 'held', 0, UTC_TIMESTAMP(6))",
+        "SELECT * FROM seats", "SELECT * FROM taken_seats",
         "UPDATE orders SET state = 'cancelled', revision = 2, changed_at = UTC_TIMESTAMP(6), ended_at = UTC_TIMESTAMP(6)",
         "INSERT INTO order_log (event_id, place, attempt, revision, state, at, actor, detail)"
         " VALUES (1, 1, 1, 1, 'placed', UTC_TIMESTAMP(6), 'visitor', NULL)",
@@ -226,7 +231,12 @@ DENIED = {
         "UPDATE turns SET began_at = UTC_TIMESTAMP(6)", "UPDATE leaders SET epoch = 0", "SELECT * FROM event_log",
         "INSERT INTO event_log (event_id, at, actor, action) VALUES (1, UTC_TIMESTAMP(6), 'x', 'open')",
         "UPDATE tiers SET sold = 0", "DELETE FROM line_counters", "SELECT * FROM pace_log",
-        "SELECT * FROM schema_migrations", "DELETE FROM orders", "UPDATE bookings SET state = 'confirmed'", "DELETE FROM bookings",
+        "SELECT * FROM schema_migrations", "DELETE FROM orders", "DELETE FROM bookings",
+        "UPDATE bookings SET tier = 'stalls'", "UPDATE bookings SET quantity = 1", "UPDATE bookings SET amount = 0",
+        "UPDATE bookings SET seats = NULL", "UPDATE bookings SET reference = NULL", "UPDATE bookings SET choice = 1",
+        "UPDATE tiers SET held = 0", "UPDATE tiers SET standby = 0", "UPDATE seats SET blocked = 0", "DELETE FROM taken_seats",
+        "INSERT INTO taken_seats VALUES (1, 'stalls', 'A', '1', 1, 1)", "SELECT * FROM freeings", "DELETE FROM freeings",
+        "UPDATE freeings SET was = 'held'",
         "SELECT * FROM order_log", "DELETE FROM order_log", "SELECT * FROM customers", "SELECT * FROM outbox", "SELECT * FROM dead_letters",
         "INSERT INTO bookings (event_id, place, attempt) VALUES (1, 1, 1)", "UPDATE release_fences SET epoch = 9",
         "DROP TABLE arrivals", "CREATE TABLE more (x INT)", "SELECT user FROM mysql.user",

@@ -173,7 +173,8 @@ void order_answered(struct order *order)
         wait_on(order);
 }
 
-// Gives the money to the desk, unless there is nothing to pay for any more.
+// Gives the money to the desk, unless there is nothing to pay for any more. The reference says what for: by the time the seller looks, the
+// hold may have run out, and the same place may hold something else.
 static void pay(struct order *order)
 {
     struct visitor *visitor = order->visitor;
@@ -182,9 +183,9 @@ static void pay(struct order *order)
     if (order_may_lapse(order->newest.state)) {
         struct told told = {.kind = TOLD_PAYS, .visitor = visitor->number};
         char data[40];
-        (void)snprintf(data, sizeof data, "{\"place\":%" PRIu64 "}", visitor->place);
+        (void)snprintf(data, sizeof data, "{\"reference\":\"%s\"}", order->newest.reference);
         stage_told(stage, &told, data);
-        (void)fprintf(stage->desk, "%" PRIu64 "\n", visitor->place);
+        (void)fprintf(stage->desk, "%s\n", order->newest.reference);
         (void)fflush(stage->desk);
     }
     if (!take_hold(order))

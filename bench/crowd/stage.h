@@ -20,7 +20,7 @@ struct stage {
     int64_t begun_ns;
     struct check *check;
     FILE *record; // NULL: nobody wants it
-    FILE *desk; // where places are written that pay; NULL: nobody pays
+    FILE *desk; // where references are written that are paid for; NULL: nobody pays
     uint64_t random;
     struct link **links, **slow_links;
     size_t link_count, slow_link_count;

@@ -73,14 +73,14 @@ class Crowd:
 
 
 class Desk:
-    """Where the crowd's visitors pay (--pay-to): the seller reads their places from a file and confirms them by hand."""
+    """Where the crowd's visitors pay (--pay-to): the seller reads their references from a file and confirms them by hand."""
 
     def __init__(self, stack, slug):
         self.stack, self.slug = stack, slug
         self.path = stack.folder / f"desk-{slug}.txt"
         self.path.touch()
         self.read_bytes = 0
-        self.confirmed, self.refused = set(), {}
+        self.confirmed, self.refused = set(), {}  # places; references with the reason
 
     def work(self):
         """Confirms who has paid since the last time; returns how many these were."""
@@ -95,7 +95,7 @@ class Desk:
             if item["confirmed"]:
                 self.confirmed.add(item["place"])
             else:
-                self.refused[item["place"]] = item["why"]
+                self.refused[item["given"]] = item["why"]
         return len(text.splitlines())
 
 

@@ -72,7 +72,7 @@
     "\"state\":\"" state "\",\"place\":8,\"attempt\":1,\"revision\":" #revision ",\"tier\":\"floor\"," \
     "\"tickets\":{\"full\":2},\"amount\":9000,\"reference\":\"AAAA-BBBB\",\"seats\":[" seats "]"
 #define NAMED(n, amount, seats) "{\"tier\":\"floor\",\"quantity\":" #n ",\"amount\":" #amount ",\"seats\":[" seats "]}"
-#define PAYS(at, visitor) LINE(at, visitor, "pays", "\"place\":7")
+#define PAYS(at, visitor) LINE(at, visitor, "pays", "\"reference\":\"K7QM-4WDP\"")
 // Two visitors have ordered two tickets each, and are let in.
 #define BOTH                                                                                              \
     BEGIN_DESK, JOIN(1, 1, 7, 2), JOIN(1, 2, 8, 3), ORDERS(2, 1), ORDERS(2, 2), LET_IN(3), TURN(3, 2, 8), \

@@ -4,6 +4,7 @@
 import json
 
 import pytest
+from processes import wait_until
 
 from integration.test_audit_orders import Rows
 from integration.test_schemas import check
@@ -185,3 +186,44 @@ def test_thousands_in_batches(rows):
 def test_usage(rows):
     rows.stack.onsale("booking", "confirm", rows.slug, expect=2)
     rows.stack.onsale("booking", "confirm", "nobody", "1", expect=3)
+
+
+def test_confirming_and_running_out_at_the_same_moment(stack_factory):
+    """Holds run out five milliseconds apart while two workers sweep and the list of who paid is worked through from its end: each is
+    either confirmed or expired, and what was told is so."""
+    stack = stack_factory().start(rooms=0, admissions=0, workers=2)
+    stack.event("gala", tiers=[{"code": "floor", "name": "Floor", "price": 4500, "capacity": 2000}])
+    rows, last = Rows(stack, "gala"), 240
+    numbered = f"(WITH RECURSIVE s AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM s WHERE n < {last}) SELECT n FROM s) AS many"
+    rows.run(f"UPDATE line_counters SET last = {last} WHERE event_id = {{e}}",
+             "INSERT INTO arrivals (event_id, number, visitor, joined_at) SELECT {e}, n, UNHEX(MD5(CONCAT({e}, ':', n))), "
+             "UTC_TIMESTAMP(6) FROM " + numbered)
+    rows.order(1)
+    rows.run("UPDATE orders SET placed_at = UTC_TIMESTAMP(6), changed_at = UTC_TIMESTAMP(6)",
+             f"INSERT INTO served_log VALUES ({{e}}, {last}, UTC_TIMESTAMP(6), 0, 0)",
+             "INSERT INTO pace_log (event_id, at, served, epoch, pace, rate_count, rate_seconds, reason) VALUES ({e}, "
+             f"UTC_TIMESTAMP(6) - INTERVAL 1 SECOND, 0, 0, '1000/s', 1000, 1, 'open')",
+             f"UPDATE line_served SET served = {last} WHERE event_id = {{e}}",
+             "UPDATE orders SET released_at = UTC_TIMESTAMP(6)",
+             "INSERT INTO orders (event_id, place, attempt, visitor, state, revision, published, tier, quantity, amount, currency, "
+             "choices, email, customer, placed_at, changed_at, released_at) SELECT event_id, n, 1, UNHEX(MD5(CONCAT({e}, ':', n))), "
+             "state, revision, 1, tier, quantity, amount, currency, choices, email, UNHEX(MD5(n)), placed_at, changed_at, released_at "
+             "FROM orders JOIN " + numbered + " WHERE place = 1 AND n > 1",
+             "START TRANSACTION",
+             f"UPDATE tiers SET held = {2 * last}",
+             "INSERT INTO customers SELECT event_id, customer, 2 FROM orders",
+             "INSERT INTO bookings (event_id, place, attempt, state, revision, tier, quantity, amount, currency, customer, reference, "
+             "created_at, changed_at, pay_until) SELECT event_id, place, 1, 'held', 3, tier, quantity, amount, currency, customer, "
+             "CONCAT('2222-', 1000 + place), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) + INTERVAL 300000 + 5000 * place "
+             "MICROSECOND FROM orders", "COMMIT")
+    told = {}
+    for first in range(last - 19, 0, -20):
+        answer = stack.onsale("booking", "confirm", "gala", "-", as_json=True, stdin="\n".join(map(str, range(first, first + 20)))).json
+        told |= {item["place"]: item["confirmed"] for item in answer["items"]}
+    wait_until(lambda: stack.sql("SELECT COUNT(*) FROM bookings WHERE state = 'held'") == ((0,),), "every hold has ended", 10)
+    states = dict(stack.sql("SELECT place, state FROM bookings"))
+    assert {place: state == "confirmed" for place, state in states.items()} == told
+    assert set(states.values()) <= {"confirmed", "expired"} and states[last] == "confirmed"
+    assert stack.sql("SELECT held, sold FROM tiers") == ((0, 2 * list(told.values()).count(True)),)
+    report = stack.onsale_json("audit", "gala")
+    assert report["ok"], report

@@ -209,8 +209,8 @@ static int decide_all(struct booker *booker, struct db *db, struct store_event *
 
 // ---------------------------------------------------------------- standby that cannot be served now
 
-// Numbers say that standby might be served, and it turns out that nobody fits: a party that sits together or needs wheelchair
-// places may find none. As long as the numbers are the same, it is looked at again once a second and not with every batch.
+// Numbers say that standby might be served, and it turns out that nobody fits: all are larger than what is left, or need wheelchair
+// places. As long as the numbers are the same, it is looked at again once a second and not with every batch.
 static uint64_t digest_of(const struct store_event *event)
 {
     uint64_t digest = UINT64_C(0xCBF29CE484222325) ^ (uint64_t)event->numbers.state;
@@ -232,14 +232,13 @@ static int serve_standby(struct booker *booker, struct db *db, struct store_even
 {
     struct fruitless *known = &booker->fruitless[event->id % FRUITLESS_MAX];
     uint64_t digest = digest_of(event);
-    size_t looked = 0;
     bool is_known =
         known->event_id == event->id && known->digest == digest && clock_monotonic_ns() - known->at_ns < FRUITLESS_NS;
     // What this run frees changes the numbers, so the digest of an earlier run is another one then.
     if (is_known || !returns_has_standby_work(event))
         return 0;
-    int result = returns_serve(booker->changes, db, event, &looked);
-    if (result == 0 && looked > 0 && digest == digest_of(event))
+    int result = returns_serve(booker->changes, db, event);
+    if (result == 0 && digest == digest_of(event))
         *known = (struct fruitless){.event_id = event->id, .digest = digest, .at_ns = clock_monotonic_ns()};
     return result;
 }

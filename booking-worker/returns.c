@@ -217,8 +217,7 @@ bool returns_has_standby_work(const struct store_event *event)
     return false;
 }
 
-static int serve_page(struct changes *changes, struct db *db, struct store_event *event, uint64_t *after,
-                      size_t *looked)
+static int serve_page(struct changes *changes, struct db *db, struct store_event *event, uint64_t *after)
 {
     struct standings standings CLEANUP(standings_done) = {0};
     struct store_key *keys CLEANUP(free_keys) = NULL;
@@ -226,21 +225,20 @@ static int serve_page(struct changes *changes, struct db *db, struct store_event
     int result = store_lock_standby(db, event, *after, RETURNS_STANDBY_PAGE, &keys, &count, after);
     if (result || count == 0)
         return result;
-    *looked += count;
     result = read_standings(changes, db, event->id, keys, count, &standings);
     for (size_t i = 0; i < count && result == 0; i++)
         result = serve_one(changes, event, &standings.items[i]);
     return result;
 }
 
-int returns_serve(struct changes *changes, struct db *db, struct store_event *event, size_t *ret_looked)
+int returns_serve(struct changes *changes, struct db *db, struct store_event *event)
 {
     uint64_t after = 0;
     int result = 0;
     for (int page = 0; page < RETURNS_STANDBY_PAGES_MAX && result == 0; page++) {
         if (!returns_has_standby_work(event))
             break;
-        result = serve_page(changes, db, event, &after, ret_looked);
+        result = serve_page(changes, db, event, &after);
         if (after == 0)
             break;
     }

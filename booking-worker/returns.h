@@ -20,8 +20,7 @@ int returns_free(struct changes *changes, struct db *db, struct store_event *eve
 int returns_lapse(struct changes *changes, struct db *db, struct store_event *event, bool *ret_more) MUST_USE;
 
 // Serves standby in place order, passing over who does not fit, and tells those for whom it is over. The halls must be there.
-// *ret_looked: how many were looked at.
-int returns_serve(struct changes *changes, struct db *db, struct store_event *event, size_t *ret_looked) MUST_USE;
+int returns_serve(struct changes *changes, struct db *db, struct store_event *event) MUST_USE;
 // Whether there is anything for it to do, as far as the numbers tell.
 bool returns_has_standby_work(const struct store_event *event);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// See sweep.h. One statement says which events have something to be done; where there is none, that is all that a round costs.
+// See sweep.h. One statement says which events may have something to be done, one more for each where something is held; where there is none,
+// that is all that a round costs.
 #include "booking-worker/sweep.h"
 
 #include <pthread.h>
@@ -73,29 +74,37 @@ static void serve_bus(struct sweep *sweep)
 
 // ---------------------------------------------------------------- one round
 
-// Each of the questions goes along an index: freeings are few, and of the holds only those that have run out are looked at. That they run out by
-// the event's clock, which is never ahead of UTC, is asked second: a bound that differs from event to event is no range of the
-// index, and the server would read all bookings.
+// What the tiers' numbers tell: events where something was ended, somebody may be served from standby, the state is not what it should be, or
+// something is held. Whether a hold has run out is asked for each of the latter by itself, since each has a clock of its own: a bound that differs
+// from event to event would be no range of the index, and the server would read all bookings.
 static int find_events(struct db *db, uint64_t after, struct db_rows **ret)
 {
     return db_read(
         db,
-        "SELECT id, slug, state, is_due, is_all_sold FROM (SELECT e.id, e.slug, e.state,"
+        "SELECT id, is_due OR is_wrong, now FROM (SELECT id, now, is_due, has_held,"
+        " IF(state = 'sold_out', NOT is_all_sold, state <> 'closed' AND is_all_sold) AS is_wrong"
+        " FROM (SELECT e.id, e.state,"
+        " UTC_TIMESTAMP(6) - INTERVAL e.stopped_us MICROSECOND AS now,"
         " EXISTS (SELECT 1 FROM freeings f WHERE f.event_id = e.id)"
-        " OR EXISTS (SELECT 1 FROM bookings b FORCE INDEX (bookings_pay_until)"
-        " WHERE b.pay_until <= UTC_TIMESTAMP(6) AND b.pay_until <= UTC_TIMESTAMP(6) - INTERVAL e.stopped_us MICROSECOND AND b.event_id = e.id"
-        " AND b.state IN ('held', 'action_required', 'declined'))"
-        " OR EXISTS (SELECT 1 FROM tiers t WHERE t.event_id = e.id AND t.standby > 0"
-        " AND EXISTS (SELECT 1 FROM bookings b FORCE INDEX (bookings_state) WHERE b.event_id = e.id"
-        " AND b.state = 'standby' AND b.standby_tier = t.code AND (e.state = 'closed' OR t.held = 0"
-        " OR b.standby_quantity + t.held + t.sold <= t.capacity OR b.standby_quantity + t.sold > t.capacity)))"
-        " AS is_due,"
+        " OR EXISTS (SELECT 1 FROM tiers t WHERE t.event_id = e.id AND t.standby > 0 AND (e.state = 'closed'"
+        " OR t.held + t.sold < t.capacity OR t.capacity < t.sold + e.max_per_customer)) AS is_due,"
+        " EXISTS (SELECT 1 FROM tiers t WHERE t.event_id = e.id AND t.held > 0) AS has_held,"
         " EXISTS (SELECT 1 FROM tiers t WHERE t.event_id = e.id) AND NOT EXISTS (SELECT 1 FROM tiers t"
         " WHERE t.event_id = e.id AND (t.held > 0 OR t.standby > 0 OR t.sold < t.capacity)) AS is_all_sold"
-        " FROM events e WHERE e.id > ? AND e.state IN ('open', 'paused', 'sold_out', 'closed')) AS events_now"
-        " WHERE is_due OR (state IN ('open', 'paused') AND is_all_sold)"
-        " OR (state = 'sold_out' AND NOT is_all_sold) ORDER BY id LIMIT 100",
+        " FROM events e WHERE e.id > ? AND e.state IN ('open', 'paused', 'sold_out', 'closed')) AS tiers_say)"
+        " AS events_now WHERE is_due OR has_held OR is_wrong ORDER BY id LIMIT 100",
         (struct db_value[]){DB_U(after)}, 1, EVENTS_MAX, ret);
+}
+
+static int has_lapsed(struct db *db, uint64_t event_id, int64_t now_us, bool *ret)
+{
+    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
+    int result = db_read(db,
+                         "SELECT 1 FROM bookings FORCE INDEX (bookings_pay_until) WHERE pay_until <= ? AND event_id = ?"
+                         " AND state IN ('held', 'action_required', 'declined') LIMIT 1",
+                         (struct db_value[]){DB_T(now_us), DB_U(event_id)}, 2, 1, &rows);
+    *ret = db_rows_count(rows) > 0;
+    return result;
 }
 
 static int mend_state(struct sweep *sweep, const struct booker_result *found)
@@ -133,8 +142,12 @@ static int sweep_page(struct sweep *sweep, uint64_t *after, bool *ret_more)
     int result = find_events(sweep->link.db, *after, &rows);
     *ret_more = db_rows_count(rows) == EVENTS_MAX;
     for (size_t i = 0; i < db_rows_count(rows) && result == 0 && !stop_was_asked(sweep->stop); i++) {
+        bool is_due = db_u64(rows, i, 1) != 0;
         *after = db_u64(rows, i, 0);
-        result = sweep_event(sweep, *after);
+        if (!is_due)
+            result = has_lapsed(sweep->link.db, *after, db_time_us(rows, i, 2), &is_due);
+        if (result == 0 && is_due)
+            result = sweep_event(sweep, *after);
     }
     return result;
 }

@@ -194,14 +194,21 @@ ALLOWED = {
         "SELECT slug, state FROM events LOCK IN SHARE MODE", "SELECT state FROM events FOR UPDATE",
         "SELECT last FROM line_counters FOR UPDATE", "UPDATE events SET state = 'sold_out', version = version + 1",
         "INSERT INTO event_log (event_id, at, actor, action) VALUES (1, UTC_TIMESTAMP(6), 'booking-worker', 'sell_out')",
-        "SELECT * FROM tiers FOR UPDATE", "UPDATE tiers SET sold = 1 WHERE code = 'floor'",
+        "SELECT * FROM tiers FOR UPDATE", "UPDATE tiers SET held = 0, sold = 1, standby = 0, taken_version = taken_version + 0"
+        " WHERE code = 'floor'",
+        "UPDATE events SET state_before_sold_out = 'open'", "SELECT * FROM seats",
+        "INSERT INTO taken_seats VALUES (1, 'floor', 'A', '1', 1, 1)", "SELECT * FROM taken_seats", "DELETE FROM taken_seats",
+        "SELECT * FROM freeings FOR UPDATE SKIP LOCKED", "DELETE FROM freeings",
+        "INSERT INTO order_log (event_id, place, attempt, revision, state, at, actor) VALUES (1, 1, 1, 4, 'expired',"
+        " UTC_TIMESTAMP(6), 'booking-worker')",
         "SELECT o.choices, b.state, c.booked FROM orders o LEFT JOIN bookings b USING (event_id, place, attempt)"
         " LEFT JOIN customers c ON c.customer = o.customer",
         "UPDATE orders SET published = 0, release_no = release_no + 1",
         "INSERT INTO bookings (event_id, place, attempt, state, revision, currency, customer, created_at, changed_at)"
         " VALUES (1, 1, 1, 'confirmed', 3, 'EUR', REPEAT('c', 16), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",
         "UPDATE bookings SET state = 'failed', reason = 'broken', revision = 4, choice = 0, tier = NULL, quantity = 0,"
-        " amount = 0, reference = NULL, changed_at = UTC_TIMESTAMP(6)",
+        " amount = 0, reference = NULL, seats = NULL, gone = NULL, pay_until = NULL, more_time = 0, standby_tier = NULL,"
+        " standby_quantity = 0, changed_at = UTC_TIMESTAMP(6)",
         "INSERT INTO customers VALUES (1, REPEAT('c', 16), 1) ON DUPLICATE KEY UPDATE booked = VALUES(booked)",
         "INSERT INTO delivery_attempts VALUES (REPEAT('d', 32), 'q', 1, UTC_TIMESTAMP(6))"
         " ON DUPLICATE KEY UPDATE attempts = attempts + 1, last_at = VALUES(last_at)",
@@ -264,6 +271,9 @@ DENIED = {
         "UPDATE orders SET state = 'released'", "UPDATE orders SET choices = '[]'", "UPDATE orders SET quantity = 1",
         "DELETE FROM orders", "UPDATE bookings SET customer = REPEAT('x', 16)", "UPDATE bookings SET created_at = UTC_TIMESTAMP(6)",
         "DELETE FROM bookings", "DELETE FROM customers", "UPDATE outbox SET body = ''", "SELECT * FROM dead_letters",
+        "UPDATE tiers SET layout = 2", "UPDATE seats SET blocked = 0", "DELETE FROM seats", "UPDATE taken_seats SET place = 2",
+        "INSERT INTO freeings VALUES (1, 1, 1, 'held', 0, UTC_TIMESTAMP(6))", "UPDATE freeings SET was = 'held'",
+        "SELECT * FROM order_log", "DELETE FROM order_log",
         "SELECT * FROM arrivals", "UPDATE line_served SET served = 1", "SELECT * FROM leaders", "SELECT * FROM event_log",
         "INSERT INTO release_fences VALUES (1, 1)", "SELECT * FROM schema_migrations", "CREATE TABLE more (x INT)",
     ],

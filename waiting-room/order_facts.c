@@ -26,10 +26,8 @@ struct order_facts *order_facts_ref(struct order_facts *facts)
     return facts;
 }
 
-void order_facts_unref(struct order_facts *facts)
+static void free_facts(struct order_facts *facts)
 {
-    if (!facts || --facts->references > 0)
-        return;
     free(facts->tickets);
     free(facts->alternatives);
     free(facts->email);
@@ -37,6 +35,12 @@ void order_facts_unref(struct order_facts *facts)
     free(facts->seats);
     free(facts->gone);
     free(facts);
+}
+
+void order_facts_unref(struct order_facts *facts)
+{
+    if (facts && --facts->references == 0)
+        free_facts(facts);
 }
 
 bool order_facts_is_news(const struct order_facts *known, uint32_t attempt, uint32_t revision)
@@ -90,11 +94,10 @@ struct order_facts *order_facts_after(const struct order_facts *known, const str
     bool whole = !known || known->attempt != outcome->attempt || keep_known(facts, known, outcome);
     if (whole && outcome->tier[0])
         whole = copy_text(&facts->tickets, outcome->tickets) && copy_text(&facts->seats, outcome->seats);
-    if (!whole || !copy_text(&facts->gone, outcome->gone)) {
-        order_facts_unref(facts);
-        return NULL;
-    }
-    return facts;
+    if (whole && copy_text(&facts->gone, outcome->gone))
+        return facts;
+    free_facts(facts);
+    return NULL;
 }
 
 // An order has the same needs in each seated tier that it asks for; the others do not mention them.
@@ -159,7 +162,7 @@ static struct order_facts *copy(const struct order_facts *facts)
         copy_text(&copied->email, facts->email) && copy_text(&copied->name, facts->name) &&
         copy_text(&copied->seats, facts->seats) && copy_text(&copied->gone, facts->gone))
         return copied;
-    order_facts_unref(copied);
+    free_facts(copied);
     return NULL;
 }
 

@@ -161,8 +161,9 @@ FREED = ("DELETE FROM freeings WHERE event_id = {e}; DELETE FROM taken_seats WHE
 
 
 def test_at_rest_nobody_stands_by_for_what_is_left(rows):
-    assert broken(rows) == {}  # a worker has yet to free
-    rows.run(FREED)
+    rows.run("UPDATE tiers SET capacity = 8 WHERE event_id = {e} AND code = 'floor'")
+    assert broken(rows) == {}  # a worker has yet to free, and serves in the same transaction
+    rows.run("UPDATE tiers SET capacity = 6 WHERE event_id = {e} AND code = 'floor'", FREED)
     assert broken(rows) == {5: ["place 8 stands by for 2 of floor, and that is left"]}
     rows.run(BOOKING.format("changed_at = UTC_TIMESTAMP(6)", 1))
     assert broken(rows) == {}  # something has just happened

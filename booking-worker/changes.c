@@ -203,6 +203,8 @@ static bool wants_reference(const struct store_booking *booking)
 static int give_references(struct changes *changes)
 {
     size_t count = changes->booking_count;
+    if (!changes->bookings)
+        return 0; // there were never any
     uint8_t *bytes = malloc(REFERENCE_RANDOM_BYTES * (count + 1));
     if (!bytes)
         return ERROR_MEMORY;

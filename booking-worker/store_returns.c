@@ -165,7 +165,7 @@ int store_lock_standby(struct db *db, const struct store_event *event, uint64_t 
     int result = find_all_standby(db, event, after, max, &candidates, &count);
     if (result)
         return result;
-    uint64_t last = count == max ? candidates[count - 1].place : 0;
+    uint64_t last = candidates && count > 0 && count == max ? candidates[count - 1].place : 0;
     store_write_keys(&text, candidates, count);
     free(candidates);
     if (text.failed)

@@ -251,8 +251,10 @@ const struct command command_table[] = {
                 "Each is told, and\n"
                 "the exit status is 0 when all are confirmed now. What is confirmed already is fine, so a list may be "
                 "given again. A hold\n"
-                "that has run out, and anything while the event is stopped, is not confirmed.",
-        .examples = "  onsale booking confirm spring-gala 4211 K7QM-4WDP\n"
+                "that has run out, and anything while the event is stopped, is not confirmed. Use the references that "
+                "visitors name: a place\n"
+                "is whatever its visitor ordered last.",
+        .examples = "  onsale booking confirm spring-gala K7QM-4WDP\n"
                     "  onsale booking confirm spring-gala - < paid.txt",
         .arguments_min = 2,
         .arguments_max = 1024,

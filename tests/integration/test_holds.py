@@ -146,7 +146,19 @@ def test_a_stop_lets_holds_stand_still(booth):
     booth.wait_states({1: "expired"})
     (late_us, stopped_us), = booth.stack.sql(
         "SELECT TIMESTAMPDIFF(MICROSECOND, %s, changed_at), stopped_us FROM bookings JOIN events ON id = event_id", pay_until)
-    assert 0 <= late_us - stopped_us < 2_000_000 * PATIENCE and stopped_us > 500_000
+    assert 0 <= late_us - stopped_us < 2_000_000 * PATIENCE and stopped_us > 2_000_000
+    # What is held from now on has its full time by the same clock, and nothing else that is to be done makes it run faster.
+    booth.book(2, 3)
+    booth.wait_states({2: "held", 3: "held"})
+    (long_us,), = booth.stack.sql("SELECT TIMESTAMPDIFF(MICROSECOND, created_at, pay_until) + %s FROM bookings WHERE place = 2",
+                                  stopped_us)
+    assert abs(long_us - 600_000_000) < 1_000_000
+    booth.stack.sql("UPDATE bookings SET pay_until = UTC_TIMESTAMP(6) - INTERVAL %s - 1000000 MICROSECOND WHERE place = 3", stopped_us)
+    (pay_until,), = booth.stack.sql("SELECT pay_until FROM bookings WHERE place = 3")
+    booth.end(2)
+    booth.wait_states({3: "expired"})
+    (late_us,), = booth.stack.sql("SELECT TIMESTAMPDIFF(MICROSECOND, %s, changed_at) FROM bookings WHERE place = 3", pay_until)
+    assert late_us >= stopped_us
     booth.audit()
 
 

@@ -223,8 +223,7 @@ static void take_change(struct check *check, const struct check_order *order, co
 {
     if (order->state != ORDER_PLACED && order->state != ORDER_RELEASED)
         check->moved_us = check_later(check->moved_us, told->at_us);
-    if (order_may_lapse(order->state) && check->began_us != TOLD_NO_TIME)
-        check->moved_us = check_later(check->moved_us, order->pay_until_us - check->began_us);
+    check->moved_us = check_later(check->moved_us, check_hold_end_us(check, order));
     if (order_has_places(order->state)) {
         uint32_t other = check_seats_take(&check->hall, told->visitor, order, told, utc_us);
         if (other)

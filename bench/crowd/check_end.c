@@ -31,9 +31,7 @@ static int64_t order_due_us(const struct check *check, const struct check_visito
     // A hold has its time, and standby goes on for as long as anybody's hold may come back.
     int64_t since_us = visitor->order.state == ORDER_STANDBY ? check_later(visitor->order.told_us, check->moved_us)
                                                              : visitor->order.changed_us;
-    if (order_may_lapse(visitor->order.state) && check->began_us != TOLD_NO_TIME)
-        since_us = check_later(since_us, visitor->order.pay_until_us - check->began_us);
-    return check_later(due_us, since_us);
+    return check_later(due_us, check_later(since_us, check_hold_end_us(check, &visitor->order)));
 }
 
 uint64_t check_overdue(const struct check *check, int64_t now_us)

@@ -41,6 +41,14 @@ struct check {
 PRINTF_LIKE(4, 5)
 void check_violation(struct check *check, enum check_rule rule, uint32_t number, const char *format, ...);
 
+// When the order's hold runs out, as the record's lines count time; 0: it has none, or the record does not say.
+static inline int64_t check_hold_end_us(const struct check *check, const struct check_order *order)
+{
+    bool known =
+        order_may_lapse(order->state) && check->began_us != TOLD_NO_TIME && order->pay_until_us > check->began_us;
+    return known ? order->pay_until_us - check->began_us : 0;
+}
+
 static inline int64_t check_later(int64_t a, int64_t b)
 {
     return a > b ? a : b;

@@ -32,6 +32,9 @@ _TRIGGERS = [
 ]
 
 
+MARKS = ("wheelchair", "companion")
+
+
 class Hall:
     """The seats of one tier as an event file has them, and which of them are free."""
 
@@ -41,7 +44,7 @@ class Hall:
         for row in rows:
             for number in numbers(row["seats"]):
                 name = str(number)
-                kind = next((kind for kind in ("wheelchair", "companion", "blocked") if name in row.get(kind, ())), "ordinary")
+                kind = next((kind for kind in (*MARKS, "blocked") if name in row.get(kind, ())), "ordinary")
                 self.kinds[row["row"], number] = kind
         self.taken = set(taken)
 
@@ -102,12 +105,12 @@ class SeatHistory:
         return replay
 
     def _orders(self):
-        """(place, attempt) of each order with what it asks for first: seats by name, needs."""
+        """(place, attempt) of each order with what it asks for first: seats by name, places that are marked."""
         found = {}
         for place, attempt, choices in self.stack.sql(
                 "SELECT o.place, o.attempt, o.choices FROM orders o JOIN events e ON e.id = o.event_id WHERE e.slug = %s", self.slug):
             choice = json.loads(choices)[0]
-            found[place, attempt] = {"named": "seats" in choice, "needs": "wheelchair" in choice or "companion" in choice}
+            found[place, attempt] = {"named": "seats" in choice, "needs": {kind: choice[kind] for kind in MARKS if kind in choice}}
         return found
 
 
@@ -157,8 +160,10 @@ class Replay:
             kind = self.hall.kinds.get(seat)
             if seat in self.hall.taken or kind in (None, "blocked"):
                 self.wrong.append(f"{booking} got {seat}, which is {kind} or somebody's")
-            if kind in ("wheelchair", "companion") and not order["needs"]:
-                self.wrong.append(f"{booking} got {seat}, a place that it does not need")
+        kinds = [self.hall.kinds.get(seat) for seat in seats]
+        given = {kind: kinds.count(kind) for kind in MARKS if kind in kinds}
+        if given != order["needs"]:
+            self.wrong.append(f"{booking} needs {order['needs']} and got {given}: {seats}")
         for other, quantity in passed_over.items():
             if not stood_by:
                 self.wrong.append(f"{booking} came anew and got seats while {other} stood by for {quantity}")

@@ -4,7 +4,8 @@
 from harness.seat_history import Hall, Replay, numbers, runs, transactions
 
 ROWS = [{"row": "A", "seats": "1-4,6-8", "wheelchair": ["1"], "companion": ["2"], "blocked": ["8"]}, {"row": "B", "seats": "1-3"}]
-ANY, NAMED, NEEDY = ({"named": named, "needs": needs} for named, needs in ((False, False), (True, False), (False, True)))
+ANY, NAMED = ({"named": named, "needs": {}} for named in (False, True))
+NEEDY = {"named": False, "needs": {"wheelchair": 1, "companion": 1}}
 
 
 def took(place, *seats):
@@ -44,7 +45,8 @@ def test_seats_are_given_once_and_to_whom_they_are_for():
     one(wrong(took(1, ("A", 3)), took(2, ("A", 3))), "somebody's")
     one(wrong(took(1, ("A", 8))), "blocked")
     one(wrong(took(1, ("A", 5))), "None")
-    one(wrong(took(1, ("A", 1))), "does not need")
+    one(wrong(took(1, ("A", 1))), "needs {} and got {'wheelchair': 1}")
+    one(wrong(took(1, ("A", 1), ("A", 3)), orders={(1, 1): NEEDY}), "and got {'wheelchair': 1}")
     assert not wrong(took(1, ("A", 1), ("A", 2)), orders={(1, 1): NEEDY})
     # Whoever applies another hall changes what may be given.
     layout = [("layout", *[None] * 8)]

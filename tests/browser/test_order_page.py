@@ -574,7 +574,8 @@ def test_the_outcome_s_rule_is_the_server_s(module_stack, browser, event):
     """The same cases as in tests/unit/test_page_render.c."""
     slug = event()
     browser.get(address(module_stack, slug))
-    cases = {"placed": None, "released": "released", "held": "progress", "standby": "progress", "confirmed": "confirmed",
+    cases = {"placed": None, "released": "released", "held": "held", "declined": "held", "paying": "progress", "action_required": "progress",
+             "standby": "standby", "confirmed": "confirmed",
              "sold_out": "sold_out", "expired": "expired", "failed": "failed", "cancelled": None, "refused": "refused"}
     assert rules(browser, f"return {json.dumps(list(cases))}.map(state => page.outcomeOf({{state}}))") == list(cases.values())
     assert rules(browser, "return page.outcomeOf({state: 'refused', reason: 'seats_taken'})") == "seats_taken"

@@ -14,10 +14,11 @@ const words = {
     taken: ', taken',
     chosen: price => `, chosen, ${price}`,
     priceRange: (low, high) => low === high ? low : `${low} to ${high}`,
-    open: 'Choose seats on the plan',
+    open: 'Choose on the plan',
     chosenSeats: 'Your seats: ',
     chooseForMe: 'Choose for me instead',
-    hint: 'Choose as many seats as you want tickets. With a keyboard: arrow keys move over the plan, the space bar chooses.',
+    hint: 'Choose as many seats as you want tickets.',
+    keys: ' With a keyboard: arrow keys move over the plan, the space bar chooses.',
     plan: name => `Plan of ${name}: rows from the stage to the back`,
     stage: 'Stage',
     smaller: 'Draw the plan smaller',
@@ -283,7 +284,9 @@ export class SeatChoice {
         this.#grid.addEventListener('click', click => this.#onClick(click));
         this.#grid.addEventListener('keydown', key => this.#onKey(key));
         this.#scroll.append(make('p', 'stage', words.stage), this.#grid);
-        this.#details.append(make('summary', '', words.open), make('p', 'quiet', words.hint), bar, this.#scroll, this.#note, legend());
+        const hint = make('p', 'quiet', words.hint);
+        hint.append(make('span', 'keys', words.keys));
+        this.#details.append(make('summary', '', words.open), hint, bar, this.#scroll, this.#note, legend());
         this.#zoom(0);
     }
 

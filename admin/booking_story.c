@@ -91,10 +91,7 @@ void story_tickets_text(const json_t *tickets, struct buffer *text)
 json_t *story_seats(const char *seats)
 {
     json_t *array = seats ? json_loads(seats, 0, NULL) : NULL;
-    if (json_is_array(array))
-        return array;
-    json_decref(array);
-    return json_null();
+    return array ? array : json_null();
 }
 
 void story_seats_text(const char *seats, struct buffer *text)

@@ -116,8 +116,8 @@ static int compare_keys(const struct order_confirm *a, const struct order_confir
 static int by_key(const void *a, const void *b)
 {
     const struct order_confirm *left = *(struct order_confirm *const *)a, *right = *(struct order_confirm *const *)b;
-    const int order = compare_keys(left, right);
-    return order ? order : (left > right) - (left < right);
+    const int by = compare_keys(left, right);
+    return by ? by : (left > right) - (left < right);
 }
 
 // Whether an item means what the one before it in the order means.

@@ -374,6 +374,11 @@ static void test_seats(void **state)
     assert_breaks(CHECK_SEAT_TWICE, BOTH, HEARS(1000000, 1, HELD(3, "\"A-1\",\"A-2\"", "06")), PAYS(1500000, 1),
                   HEARS(2000000, 1, SITS(5, "\"A-1\",\"A-2\"")),
                   HEARS(8000000, 2, OTHER("held", 3, "\"A-2\",\"A-3\"") PAY_UNTIL("12")), END(9000000));
+    // Giving it back came too late.
+    assert_breaks(CHECK_SEAT_TWICE, BOTH, HEARS(1000000, 1, HELD(3, "\"A-1\",\"A-2\"", "06")), PAYS(1500000, 1),
+                  ASKS(1600000, 1, "DELETE"), REFUSED(1700000, 1, "DELETE", 409),
+                  HEARS(2000000, 1, SITS(5, "\"A-1\",\"A-2\"")),
+                  HEARS(3000000, 2, OTHER("held", 3, "\"A-2\",\"A-3\"") PAY_UNTIL("08")), END(4000000));
     // Somebody else has it: and the hold goes on after all.
     assert_breaks(CHECK_SEAT_TWICE, BOTH, HEARS(1000000, 1, HELD(3, "\"A-1\",\"A-2\"", "06")), PAYS(5900000, 1),
                   HEARS(6200000, 2, OTHER("held", 3, "\"A-2\",\"A-3\"") PAY_UNTIL("11")),
@@ -469,7 +474,8 @@ static void test_standby_order(void **state)
     // One who goes on standing by, as far as the record can tell.
     assert_breaks(CHECK_STANDBY_ORDER, STANDBY, HEARS(3000000, 3, SERVES(3, 2, 9000, "07")), END(13000000));
     assert_sound(STANDBY, HEARS(3000000, 3, SERVES(3, 2, 9000, "07")), END(11900000));
-    assert_sound(STANDBY, ASKS(1100000, 2, "DELETE"), HEARS(3000000, 3, SERVES(3, 2, 9000, "07")), END(10900000));
+    assert_sound(STANDBY, ASKS(1100000, 2, "DELETE"), REFUSED(1200000, 2, "DELETE", 409),
+                 HEARS(3000000, 3, SERVES(3, 2, 9000, "07")), END(13000000));
     // Who came to standby only when the other had been served.
     assert_sound(BEGIN_DESK, WANTS_8, WANTS_9, HEARD_9, HEARS(2100000, 2, STANDS_BY(2, 9000)),
                  HEARS(3000000, 3, SERVES(3, 2, 9000, "07")), END(13000000));

@@ -254,6 +254,17 @@ static void add_escaped(struct buffer *query, const char *text)
     }
 }
 
+static void add_seats_to_query(const struct form *form, struct buffer *query)
+{
+    const char *tier = form_value(form, "tier"), *seats = tier && is_slug(tier) ? page_choice_seats(form, tier) : NULL;
+    if (!seats || strlen(seats) > SEATS_QUERY_MAX)
+        return;
+    buffer_text(query, "&seats.");
+    buffer_text(query, tier);
+    buffer_text(query, "=");
+    add_escaped(query, seats);
+}
+
 void page_choice_query(const struct form *form, struct buffer *query)
 {
     size_t fields = 0;
@@ -262,20 +273,19 @@ void page_choice_query(const struct form *form, struct buffer *query)
         bool is_tier = strcmp(field->name, "tier") == 0 || strncmp(field->name, "alternative.", 12) == 0;
         bool is_count = strcmp(field->name, "quantity") == 0 || strncmp(field->name, "tickets.", 8) == 0 ||
                         strcmp(field->name, "wheelchair") == 0 || strcmp(field->name, "companion") == 0;
-        bool is_seats =
-            strncmp(field->name, "seats.", 6) == 0 && *field->value && strlen(field->value) <= SEATS_QUERY_MAX;
         if (!is_harmless(field->name) || strlen(field->name) > 2 * SLUG_BYTES)
             continue;
         bool is_known =
             (is_tier && is_slug(field->value)) || (is_count && is_number(field->value) && atol(field->value) > 0);
-        if (!is_known && !is_seats)
+        if (!is_known)
             continue;
         buffer_text(query, "&");
         buffer_text(query, field->name);
         buffer_text(query, "=");
-        add_escaped(query, field->value);
+        buffer_text(query, field->value);
         fields++;
     }
+    add_seats_to_query(form, query);
 }
 
 uint32_t page_choice_count(const struct form *form, const char *tier, const char *code)

@@ -23,7 +23,8 @@ static void render(unsigned choice, char *const fields[static TEXTS], struct buf
     struct page_price prices[] = {{fields[6], fields[7], fields[5], 1}, {fields[7], fields[6], fields[0], 0}};
     struct page_tier tier = {.code = fields[5],
                              .name = fields[4],
-                             .kind = "standing",
+                             .kind = choice & 4 ? "seated" : "standing",
+                             .seats = fields[9],
                              .prices = prices,
                              .price_count = 1 + (choice >> 5 & 1),
                              .capacity = 10,
@@ -37,6 +38,11 @@ static void render(unsigned choice, char *const fields[static TEXTS], struct buf
                                .email = fields[2],
                                .reference = fields[3],
                                .refund = fields[0],
+                               .seats_text = fields[9],
+                               .gone_text = fields[10],
+                               .needs_text = fields[8],
+                               .pay_until_text = fields[1],
+                               .may_have_more_time = choice & 8,
                                .alternatives = alternatives,
                                .alternative_count = choice & 3 ? 2 : 0};
     struct page_view view = {

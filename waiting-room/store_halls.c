@@ -30,7 +30,7 @@ static size_t count_rows(const struct db_rows *seats)
 // The seats from `first` on that are in the same row.
 static int fill_row(const struct db_rows *seats, size_t first, struct hall_row *row, size_t *ret_end)
 {
-    size_t end = first;
+    size_t end = first + 1;
     while (end < db_rows_count(seats) && db_u64(seats, end, 0) == db_u64(seats, first, 0))
         end++;
     snprintf(row->name, sizeof row->name, "%s", db_string(seats, first, 1));

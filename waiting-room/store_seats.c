@@ -98,7 +98,7 @@ static void mark_taken(const struct hall *hall, const struct db_rows *rows, bool
             for (const struct hall_row *before = hall->rows; row && before < row; before++)
                 first += before->seat_count;
         }
-        const struct hall_seat *seat = hall_find_seat(row, (uint16_t)db_u64(rows, i, 2));
+        const struct hall_seat *seat = row ? hall_find_seat(row, (uint16_t)db_u64(rows, i, 2)) : NULL;
         if (seat)
             taken[first + (size_t)(seat - row->seats)] = true;
     }

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,7 @@
 
 static void add_row(struct hall_row *row, const char *name, size_t count, const uint16_t *numbers)
 {
-    strcpy(row->name, name);
+    snprintf(row->name, sizeof row->name, "%s", name);
     row->seats = calloc(count, sizeof *row->seats);
     assert_non_null(row->seats);
     row->seat_count = count;

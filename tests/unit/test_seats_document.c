@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +20,7 @@ static struct hall *hall_of(size_t row_count, const size_t *seat_counts)
     assert_non_null(hall);
     for (size_t i = 0; i < row_count; i++) {
         struct hall_row *row = &hall->rows[i];
-        strcpy(row->name, names[i]);
+        snprintf(row->name, sizeof row->name, "%s", names[i]);
         row->seat_count = seat_counts[i];
         row->seats = calloc(seat_counts[i], sizeof *row->seats);
         for (size_t j = 0; j < seat_counts[i]; j++)
@@ -79,9 +80,7 @@ static void test_the_tag_is_of_the_tiers_alone(void **state)
     assert_true(seats_document_is_known(one, same->etag + 2)); // compared weakly
     assert_true(seats_document_is_known(one, "*"));
     char both[64];
-    strcpy(both, other->etag);
-    strcat(both, ", ");
-    strcat(both, one->etag);
+    snprintf(both, sizeof both, "%s, %s", other->etag, one->etag);
     assert_true(seats_document_is_known(one, both));
     assert_false(seats_document_is_known(one, other->etag));
     assert_false(seats_document_is_known(one, ""));

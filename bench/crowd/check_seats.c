@@ -43,20 +43,16 @@ static bool grow(struct check_seats *seats)
     return true;
 }
 
-static bool has_run_out(const struct check_order *order, int64_t utc_us)
-{
-    return order_may_lapse(order->state) && utc_us != TOLD_NO_TIME && order->pay_until_us <= utc_us;
-}
-
 static bool has_it(const struct check_seat *seat)
 {
     return seat->order->known && seat->order->told.attempt == seat->attempt && order_has_places(seat->order->state);
 }
 
 // Nobody else may have the seat of somebody who is confirmed, or may still pay and has not given it back.
-static bool may_have_lost_it(const struct check_seat *seat, int64_t utc_us)
+static bool may_have_lost_it(const struct check_order *order, int64_t utc_us)
 {
-    return seat->order->state != ORDER_CONFIRMED && (has_run_out(seat->order, utc_us) || seat->order->gives_back);
+    bool has_run_out = order_may_lapse(order->state) && utc_us != TOLD_NO_TIME && order->pay_until_us <= utc_us;
+    return order->state != ORDER_CONFIRMED && (has_run_out || order->gives_back);
 }
 
 uint32_t check_seats_take(struct check_seats *seats, uint32_t visitor, const struct check_order *order,
@@ -70,10 +66,10 @@ uint32_t check_seats_take(struct check_seats *seats, uint32_t visitor, const str
         }
         struct check_seat *seat = find(seats->slots, seats->size, told->seats[i]);
         if (seat->print != 0 && seat->visitor != visitor && has_it(seat)) {
-            // Old news: the hold was over before its visitor heard of it.
-            if (has_run_out(order, utc_us))
+            // Old news: the hold may have been over before its visitor heard of it.
+            if (may_have_lost_it(order, utc_us))
                 continue;
-            if (!may_have_lost_it(seat, utc_us))
+            if (!may_have_lost_it(seat->order, utc_us))
                 other = seat->visitor;
         }
         seats->count += seat->print == 0;

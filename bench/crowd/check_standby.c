@@ -4,8 +4,9 @@
 
 #include <stdlib.h>
 
-// Holds that were begun in one transaction have one time, and what is shown of it has milliseconds.
-#define SAME_TIME_US 1000
+// A booking worker asks for the time and then waits for the tiers' locks. So two transactions may have their times the other way round, by
+// as long as one waits; which of them was first is known to the database alone.
+#define WAIT_US 2000000
 
 static int compare_places(const void *a, const void *b)
 {
@@ -16,7 +17,7 @@ static int compare_places(const void *a, const void *b)
 static bool is_passed_over(const struct check_standby *who, const struct check_standby *by)
 {
     return by->served && by->tier == who->tier && by->quantity >= who->quantity && who->since_us < by->until_us &&
-           by->until_us + SAME_TIME_US < who->until_us;
+           by->until_us + WAIT_US < who->until_us;
 }
 
 void check_standby_judge(struct check_standby *entries, size_t count,

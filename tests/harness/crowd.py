@@ -80,7 +80,8 @@ class Desk:
         self.path = stack.folder / f"desk-{slug}.txt"
         self.path.touch()
         self.read_bytes = 0
-        self.confirmed, self.refused = set(), {}  # places; references with the reason
+        self.confirmed = []  # places, in the order in which they were
+        self.refused = {}  # references, with the reason
 
     def work(self):
         """Confirms who has paid since the last time; returns how many these were."""
@@ -93,7 +94,7 @@ class Desk:
         assert result.code in (0, 1), result
         for item in result.json["items"]:
             if item["confirmed"]:
-                self.confirmed.add(item["place"])
+                self.confirmed.append(item["place"])
             else:
                 self.refused[item["given"]] = item["why"]
         return len(text.splitlines())

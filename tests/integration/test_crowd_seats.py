@@ -5,7 +5,7 @@ happens to the booking workers. Judged by what the visitors were told, by the au
 import copy
 import time
 
-from processes import free_ports
+from processes import free_ports, wait_until
 
 from harness.crowd import Crowd, Desk, assert_sold_as_told
 from harness.seat_history import SeatHistory
@@ -15,6 +15,7 @@ ROWS = 40
 ROW_SEATS = 50
 VISITORS = 3_000
 HOLD_SECONDS = 4 * PATIENCE
+CANCELLED = 5  # by an operator
 KILL_SECONDS = 2
 FAULT_SECONDS = 1.5
 AWAY = ("mysql_away", "amqp_away")  # what may be said of level error while something is away
@@ -75,7 +76,8 @@ class Sale:
             paid = 0
             if meanwhile():
                 paid = self.desk.work()
-                if not self.is_for_all and self.stack.sql("SELECT sold FROM tiers")[0][0] > self.seats * 0.9:
+                sold = self.stack.sql("SELECT sold FROM tiers")[0][0]
+                if not self.is_for_all and sold > self.seats * 0.9:
                     self.sell_marked_places_to_all()
             if not paid:
                 time.sleep(0.05)
@@ -91,11 +93,25 @@ class Sale:
         assert assert_sold_as_told(self.stack, "hall", crowd) == {"stalls": self.seats}
         assert self.stack.onsale_json("event", "show", "hall")["state"] == "sold_out"
         told = crowd.orders()
-        assert self.desk.confirmed == {order["place"] for order in told.values() if order["state"] == "confirmed"}
+        assert sorted(self.desk.confirmed) == sorted(order["place"] for order in told.values() if order["state"] == "confirmed")
         # It was the test that it is meant to be.
         for what in ("standby", "served from standby", "served at once", "cancelled", "refused"):
             assert replay.sums[what] > 0, what
         assert replay.sums["expired"] > lapsed_min
+        audit = self.stack.onsale_json("audit", "hall", "--settled")
+        assert audit["ok"], audit
+        self.take_some_back(told)
+
+    def take_some_back(self, told):
+        """An operator cancels what was sold first: the event is on sale again, with just these seats."""
+        for place in self.desk.confirmed[:CANCELLED]:
+            self.stack.onsale("booking", "cancel", "hall", place, expect=0)
+        wait_until(lambda: self.stack.onsale_json("event", "show", "hall")["state"] == "open", "the hall to be on sale again", 10 * PATIENCE)
+        wait_until(lambda: not self.stack.sql("SELECT * FROM freeings"), "the seats to be free", 10 * PATIENCE)
+        given_back = sum(sum(order["tickets"].values()) for order in told.values()
+                         if order["state"] == "confirmed" and order["place"] in self.desk.confirmed[:CANCELLED])
+        assert self.stack.sql("SELECT held, sold FROM tiers")[0] == (0, self.seats - given_back)
+        assert self.stack.sql("SELECT COUNT(*) FROM taken_seats")[0][0] == self.seats - given_back
         audit = self.stack.onsale_json("audit", "hall", "--settled")
         assert audit["ok"], audit
 

@@ -392,6 +392,13 @@ static void test_seats(void **state)
                  ANSWER(2200000, 1, "DELETE", 200, SEATED("cancelled", 1, 4, 9000, "\"A-1\",\"A-2\"")), END(4000000));
     assert_sound(BOTH, HEARS(6200000, 2, OTHER("held", 3, "\"A-2\",\"A-3\"") PAY_UNTIL("11")),
                  HEARS(6300000, 1, HELD(3, "\"A-1\",\"A-2\"", "06")), END(9000000));
+    assert_sound(BOTH, ASKS(900000, 1, "DELETE"),
+                 HEARS(1000000, 2, OTHER("held", 3, "\"A-2\",\"A-3\"") PAY_UNTIL("06")),
+                 HEARS(1100000, 1, HELD(3, "\"A-1\",\"A-2\"", "05")),
+                 ANSWER(1100000, 1, "DELETE", 200, SEATED("cancelled", 1, 4, 9000, "\"A-1\",\"A-2\"")), END(4000000));
+    assert_breaks(CHECK_SEAT_TWICE, BOTH, ASKS(900000, 1, "DELETE"), REFUSED(900000, 1, "DELETE", 409),
+                  HEARS(1000000, 2, OTHER("held", 3, "\"A-2\",\"A-3\"") PAY_UNTIL("06")), PAYS(1000000, 1),
+                  HEARS(1100000, 1, SITS(5, "\"A-1\",\"A-2\"")), END(4000000));
     // Others than were held, than were asked for, or too few.
     assert_breaks(CHECK_SEAT_WRONG, BOTH, HEARS(1000000, 1, HELD(3, "\"A-1\",\"A-2\"", "06")), PAYS(1500000, 1),
                   HEARS(2000000, 1, SITS(5, "\"A-1\",\"A-3\"")), END(4000000));

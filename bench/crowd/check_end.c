@@ -92,8 +92,9 @@ static void report_standby(void *data, const struct check_standby *passed_over, 
 {
     check_violation(data, CHECK_STANDBY_ORDER, passed_over->visitor,
                     "with place %" PRIu64 " stood by for %" PRIu64 " tickets, and place %" PRIu64 " got %" PRIu64
-                    " of the same tier",
-                    passed_over->place, passed_over->quantity, served->place, served->quantity);
+                    " of the same tier %.3f s sooner",
+                    passed_over->place, passed_over->quantity, served->place, served->quantity,
+                    (double)(passed_over->until_us - served->until_us) / 1e6);
 }
 
 // What of a visitor's standby can be compared with others'. False: nothing.

@@ -475,17 +475,20 @@ static void test_standby_order(void **state)
     (void)state;
     // Who fits is served, in the order of places; by the beginning of the hold, not by the news of it.
     assert_sound(STANDBY, HEARS(2900000, 3, SERVES(3, 2, 9000, "07")), HEARS(3000000, 2, SERVES(2, 2, 9000, "07")),
-                 HEARS(3900000, 1, SERVES(1, 3, 13500, "08")), END(4000000));
-    assert_breaks(CHECK_STANDBY_ORDER, STANDBY, HEARS(3900000, 2, SERVES(2, 2, 9000, "08")),
-                  HEARS(3900000, 3, SERVES(3, 2, 9000, "07")), END(4000000));
+                 HEARS(5900000, 1, SERVES(1, 3, 13500, "10")), END(6000000));
+    assert_breaks(CHECK_STANDBY_ORDER, STANDBY, HEARS(5900000, 2, SERVES(2, 2, 9000, "10")),
+                  HEARS(5900000, 3, SERVES(3, 2, 9000, "07")), END(6000000));
+    // Two workers whose transactions have their times the other way round.
+    assert_sound(STANDBY, HEARS(5900000, 2, SERVES(2, 2, 9000, "09")), HEARS(5900000, 3, SERVES(3, 2, 9000, "07")),
+                 END(6000000));
     // One who goes on standing by, as far as the record can tell.
-    assert_breaks(CHECK_STANDBY_ORDER, STANDBY, HEARS(3000000, 3, SERVES(3, 2, 9000, "07")), END(13000000));
-    assert_sound(STANDBY, HEARS(3000000, 3, SERVES(3, 2, 9000, "07")), END(11900000));
+    assert_breaks(CHECK_STANDBY_ORDER, STANDBY, HEARS(3000000, 3, SERVES(3, 2, 9000, "07")), END(14100000));
+    assert_sound(STANDBY, HEARS(3000000, 3, SERVES(3, 2, 9000, "07")), END(13900000));
     assert_sound(STANDBY, ASKS(1100000, 2, "DELETE"), REFUSED(1200000, 2, "DELETE", 409),
-                 HEARS(3000000, 3, SERVES(3, 2, 9000, "07")), END(13000000));
+                 HEARS(3000000, 3, SERVES(3, 2, 9000, "07")), END(14100000));
     // Who came to standby only when the other had been served.
     assert_sound(BEGIN_DESK, WANTS_8, WANTS_9, HEARD_9, HEARS(2100000, 2, STANDS_BY(2, 9000)),
-                 HEARS(3000000, 3, SERVES(3, 2, 9000, "07")), END(13000000));
+                 HEARS(3000000, 3, SERVES(3, 2, 9000, "07")), END(15000000));
 }
 
 static void test_choosing_seats(void **state)

@@ -79,8 +79,8 @@ def test_standby_comes_first_and_in_the_order_of_places():
 
 
 def test_holds_end_by_the_clock():
-    one(wrong(became(1, "held"), became(1, "confirmed", "held", late_us=1)), "after the hold had run out")
-    assert not wrong(became(1, "held"), became(1, "confirmed", "held", late_us=-1))
+    one(wrong(became(1, "held"), became(1, "confirmed", "held", late_us=1_000_000)), "after the hold had run out")
+    assert not wrong(became(1, "held"), became(1, "confirmed", "held", late_us=999_999))
     one(wrong(became(1, "held"), became(1, "expired", "held", late_us=-1)), "had not run out")
     assert not wrong(became(1, "held"), became(1, "expired", "held", late_us=0))
 

@@ -207,7 +207,9 @@ static void test_other_programs_are_not_judged(void **state)
 {
     (void)state;
     assert_int_equal(
-        load_text("[admission]\nno_such_key = 1\nlisten = x\n[notifier]\na = 1\na = 2\n[payment]\nx = y\n"), 0);
+        load_text("[admission]\nno_such_key = 1\nlisten = x\n[notifier]\na = 1\na = 2\n[booking-worker]\nx = y\n"), 0);
+    // Who takes the money is everybody's.
+    ASSERT_PROBLEMS("[payment]\nx = y\n", "2: [payment] \"x\": no such key\n");
 }
 
 static void test_files_that_cannot_be_read(void **state)

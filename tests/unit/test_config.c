@@ -206,10 +206,10 @@ static void test_problems_of_lines(void **state)
 static void test_other_programs_are_not_judged(void **state)
 {
     (void)state;
-    assert_int_equal(
-        load_text("[admission]\nno_such_key = 1\nlisten = x\n[notifier]\na = 1\na = 2\n[booking-worker]\nx = y\n"), 0);
     // Who takes the money is everybody's.
     ASSERT_PROBLEMS("[payment]\nx = y\n", "2: [payment] \"x\": no such key\n");
+    assert_int_equal(
+        load_text("[admission]\nno_such_key = 1\nlisten = x\n[notifier]\na = 1\na = 2\n[booking-worker]\nx = y\n"), 0);
 }
 
 static void test_files_that_cannot_be_read(void **state)

@@ -3,6 +3,7 @@
 // itself, and what became of it is said.
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "admin/command.h"
@@ -11,14 +12,16 @@
 #include "admin/order_confirm.h"
 #include "common/utf8.h"
 
-#define LINE_BYTES 256
+#define BYTE_ORDER_MARK "\xef\xbb\xbf" // some editors begin a file with it
 
 // Where the places come from: the command's words, or standard input.
 struct source {
     char **words;
     size_t count, at;
     FILE *file; // NULL: the words
-    bool is_within_line; // that was longer than any place
+    char *line; // as getline() keeps it
+    size_t line_size;
+    bool has_begun;
 };
 
 struct tally {
@@ -35,24 +38,37 @@ static void take_given(const char *line, char ret[static ORDER_CONFIRM_GIVEN_BYT
     bytes = strcspn(line, "#\n");
     while (bytes > 0 && strchr(blanks, line[bytes - 1]))
         bytes--;
-    snprintf(ret, ORDER_CONFIRM_GIVEN_BYTES, "%.*s", (int)(bytes < LINE_BYTES ? bytes : LINE_BYTES), line);
+    snprintf(ret, ORDER_CONFIRM_GIVEN_BYTES, "%.*s",
+             (int)(bytes < ORDER_CONFIRM_GIVEN_BYTES ? bytes : ORDER_CONFIRM_GIVEN_BYTES), line);
     utf8_mend(ret);
+}
+
+// NULL: no line is left. A line with zero bytes in it (a list in UTF-16) is no text: it is given back as something that is nobody's, and
+// not as the empty line that it would look like, for no line of a list may get lost unsaid.
+static const char *next_line(struct source *source)
+{
+    const ssize_t bytes = getline(&source->line, &source->line_size, source->file);
+    const char *line = source->line;
+    if (bytes < 0)
+        return NULL;
+    for (ssize_t i = 0; i < bytes; i++)
+        if (!source->line[i])
+            source->line[i] = '?';
+    if (!source->has_begun && strncmp(line, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
+        line += strlen(BYTE_ORDER_MARK);
+    source->has_begun = true;
+    return line;
 }
 
 static bool next_given(struct source *source, char ret[static ORDER_CONFIRM_GIVEN_BYTES])
 {
-    char line[LINE_BYTES];
     if (!source->file) {
         if (source->at == source->count)
             return false;
         take_given(source->words[source->at++], ret);
         return true;
     }
-    while (fgets(line, sizeof(line), source->file)) {
-        const bool begins = !source->is_within_line;
-        source->is_within_line = !strchr(line, '\n');
-        if (!begins)
-            continue;
+    for (const char *line; (line = next_line(source));) {
         take_given(line, ret);
         if (*ret)
             return true;
@@ -81,15 +97,15 @@ static json_t *item_json(const struct order_confirm *item)
 
 static void item_text(const struct order_confirm *item, struct buffer *text)
 {
+    const char *what = !item->is_confirmed           ? "not confirmed"
+                       : item->before == item->after ? "confirmed already"
+                                                     : "confirmed";
     if (item->is_found)
-        buffer_format(text, "place %" PRIu64, item->place);
+        buffer_format(text, "place %" PRIu64 ": %s", item->place, what);
     else
-        buffer_format(text, "'%s'", item->given);
-    if (!item->is_confirmed)
-        buffer_format(text, ": not confirmed: %s\n", item->why);
-    else
-        buffer_format(text, ": %s, reference %s\n", item->before == item->after ? "confirmed already" : "confirmed",
-                      item->reference);
+        buffer_format(text, "'%s': %s", item->given, what);
+    buffer_format(text, "%s%s%s%s\n", *item->why ? ": " : "", item->why, *item->reference ? ", reference " : "",
+                  item->reference);
 }
 
 static int tell_batch(const struct context *context, const struct order_confirm *items, size_t count,
@@ -170,6 +186,7 @@ int command_booking_confirm(struct context *context)
         return status;
     struct tally tally = {.items = json_array()};
     status = confirm_all(context, event_id, &source, &tally);
+    free(source.line);
     // What was confirmed before something failed stands, and is told.
     const int printed = print_tally(context, &tally);
     json_decref(tally.items);

@@ -102,6 +102,18 @@ def test_a_list_with_all_sorts_of_lines(rows):
     assert confirm(rows, "-", stdin="")["items"] == []
 
 
+def test_no_line_of_a_list_gets_lost(rows):
+    """A list that an editor wrote: with a byte order mark, in UTF-16, with a zero byte, with many blanks."""
+    answer = confirm(rows, "-", stdin="\ufeff1\r\n")
+    assert [(item["given"], item["place"]) for item in answer["items"]] == [("1", 1)]
+    answer = confirm(rows, "-", expect=1, stdin="\0 of a list\n2\n" + " " * 600 + "3\n4\0\n\ufeff4")
+    assert [(item["place"], item["confirmed"]) for item in answer["items"]] == [
+        (None, False), (2, True), (3, True), (None, False), (None, False)]
+    assert booking(rows, 4)[0] == "declined"
+    wide = rows.stack.onsale("booking", "confirm", rows.slug, "-", expect=1, stdin="1\n4\n".encode("utf-16-le").decode("ascii")).out
+    assert wide.startswith("'1?': not confirmed: nobody ordered") and wide.endswith("0 confirmed, 3 not\n")
+
+
 @pytest.mark.parametrize("place, status, words", [
     ("6", 1, "it is being paid"), ("7", 1, "the booking is expired"), ("8", 1, "no booking yet, the order is released"),
     ("9", 3, "nobody ordered"), ("99", 3, "nobody ordered"), ("K7QM-4WDP", 3, "no reference"), ("x", 3, "nobody ordered")])
@@ -109,6 +121,9 @@ def test_what_cannot_be_confirmed(rows, place, status, words):
     before = numbers(rows), rows.stack.sql("SELECT * FROM bookings WHERE event_id = %s", rows.event)
     text = rows.stack.onsale("booking", "confirm", rows.slug, place, expect=status).out
     assert "not confirmed: " in text and words in text
+    # Whoever gave a list of references finds them again.
+    if place in ("6", "7"):
+        assert text.endswith(f", reference {reference(rows, place)}\n")
     assert before == (numbers(rows), rows.stack.sql("SELECT * FROM bookings WHERE event_id = %s", rows.event))
     # Beside others it does not hold them up, and is not a matter of not finding anything.
     assert "1 confirmed, 1 not" in rows.stack.onsale("booking", "confirm", rows.slug, place, "1", expect=1).out

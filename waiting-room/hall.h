@@ -26,7 +26,7 @@ struct hall {
     uint64_t layout; // tiers.layout when it was read
     size_t row_count;
     size_t seat_count; // of all rows
-    bool for_needs; // it has seats for wheelchairs or companions
+    size_t wheelchair_count, companion_count; // of them, for who needs them
     struct hall_row *rows; // best first, as the event file has them
 };
 

@@ -215,6 +215,36 @@ static void read_seats(struct order_reading *reading, const char *prefix, const 
 
 // ---------------------------------------------------------------- the whole
 
+// A need that is more than the hall has would wait for its turn only to hear that there is nothing.
+static void check_need(struct order_reading *reading, const char *field, uint64_t asked, size_t count,
+                       const char *const what[static 2])
+{
+    char detail[160];
+    if (asked <= count)
+        return;
+    if (count == 0)
+        snprintf(detail, sizeof detail, "There is no %s in this part of the hall.", what[0]);
+    else
+        snprintf(detail, sizeof detail, "There %s only %zu %s in this part of the hall.", count == 1 ? "is" : "are",
+                 count, what[count > 1]);
+    order_note(reading, "", field, detail);
+}
+
+// Of the first choice the need is at fault, of another one that this tier was chosen. Who names seats has seen them.
+static void check_needs(struct order_reading *reading, const char *prefix, const struct order_choice *choice)
+{
+    static const char *const wheelchair[] = {"place for a wheelchair", "places for wheelchairs"};
+    static const char *const companion[] = {"seat for a companion", "seats for companions"};
+    const struct hall *hall = choice->tier->hall;
+    char field[64];
+    if (!hall)
+        return;
+    snprintf(field, sizeof field, "%s%s", prefix, *prefix ? "tier" : "needs.wheelchair");
+    check_need(reading, field, reading->wheelchair, hall->wheelchair_count, wheelchair);
+    snprintf(field, sizeof field, "%s%s", prefix, *prefix ? "tier" : "needs.companion");
+    check_need(reading, field, reading->companion, hall->companion_count, companion);
+}
+
 static void check_amounts(struct order_reading *reading, const char *prefix, const json_t *object,
                           const struct order_choice *choice)
 {
@@ -228,6 +258,8 @@ static void check_amounts(struct order_reading *reading, const char *prefix, con
         order_note(reading, prefix, "seats", "There must be as many seats as tickets.");
     else if (choice->tier->seated && reading->wheelchair + reading->companion > choice->quantity)
         order_note(reading, "", "needs", "They are more than the tickets that are asked for.");
+    else if (choice->tier->seated && choice->seats.bytes == 0)
+        check_needs(reading, prefix, choice);
 }
 
 static void read_amounts(struct order_reading *reading, const char *prefix, const json_t *object,

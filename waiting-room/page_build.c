@@ -221,8 +221,10 @@ void page_build(struct page_build *build, const struct snapshot *event, const st
     ret->max_per_order = event->max_per_order;
     ret->max_per_customer = event->max_per_customer;
     ret->hold_seconds = event->hold_seconds;
-    for (size_t i = 0; i < event->tier_count; i++)
-        ret->asks_needs = ret->asks_needs || (event->tiers[i].hall && event->tiers[i].hall->for_needs);
+    for (size_t i = 0; i < event->tier_count; i++) {
+        const struct hall *hall = event->tiers[i].hall;
+        ret->asks_needs = ret->asks_needs || (hall && hall->wheelchair_count + hall->companion_count > 0);
+    }
     json_t *tickets CLEANUP(json_cleanup) = order ? load(order->tickets) : NULL;
     json_t *others CLEANUP(json_cleanup) = order ? load(order->alternatives) : NULL;
     if (order) {

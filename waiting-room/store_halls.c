@@ -51,8 +51,10 @@ static int fill_hall(const struct db_rows *seats, struct hall **ret)
     size_t next = 0;
     for (size_t i = 0; error == 0 && i < hall->row_count; i++)
         error = fill_row(seats, next, &hall->rows[i], &next);
-    for (size_t i = 0; error == 0 && i < db_rows_count(seats); i++)
-        hall->for_needs |= db_u64(seats, i, 3) == SEAT_WHEELCHAIR || db_u64(seats, i, 3) == SEAT_COMPANION;
+    for (size_t i = 0; error == 0 && i < db_rows_count(seats); i++) {
+        hall->wheelchair_count += db_u64(seats, i, 3) == SEAT_WHEELCHAIR;
+        hall->companion_count += db_u64(seats, i, 3) == SEAT_COMPANION;
+    }
     if (error < 0) {
         hall_unref(hall);
         return error;

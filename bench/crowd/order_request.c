@@ -148,6 +148,17 @@ static void take_seats(struct order *order)
         send_it(order);
 }
 
+// The hall has no such places any more: the seller gave them to everybody. Ordinary seats will do.
+static void do_without_needs(struct order *order)
+{
+    order->plan.wheelchair = false;
+    backoff_reset(&order->backoff);
+    if (make_up(order, NULL, draw_party(order->visitor->stage)) != 0)
+        visitor_fail(order->visitor, "order", 0, "out of memory");
+    else
+        send_it(order);
+}
+
 static void on_end(struct exchange *exchange, enum exchange_end end)
 {
     struct order *order = (struct order *)((char *)exchange - offsetof(struct order, exchange));
@@ -163,6 +174,8 @@ static void on_end(struct exchange *exchange, enum exchange_end end)
         visitor_fail(order->visitor, "order", status, "an answer about the seats that should not have come");
     else if (status == (order->verb == TOLD_PUT ? 202 : 200))
         take_answer(order);
+    else if (status == 422 && order->verb == TOLD_PUT && order->put.has_needs)
+        do_without_needs(order);
     else if (status == 409 || status == 410 || (status == 404 && order->verb != TOLD_PUT))
         take_refusal(order);
     else

@@ -13,7 +13,7 @@ static struct snapshot_price prices[] = {{.code = "full", .amount = 4500}, {.cod
 static struct hall_seat seats[] = {{1, SEAT_WHEELCHAIR}, {2, SEAT_COMPANION}, {3, SEAT_ORDINARY},
                                    {4, SEAT_ORDINARY},   {5, SEAT_ORDINARY},  {6, SEAT_BLOCKED}};
 static struct hall_row rows[] = {{.name = "A", .seat_count = 6, .seats = seats}};
-static struct hall hall = {.references = 1, .row_count = 1, .rows = rows};
+static struct hall hall = {.references = 1, .row_count = 1, .wheelchair_count = 1, .companion_count = 1, .rows = rows};
 static struct snapshot_tier tiers[] = {
     {.code = "floor", .price_count = 2, .prices = prices},
     {.code = "balcony", .price_count = 1, .prices = prices},
@@ -30,8 +30,10 @@ static void check_seats(const json_t *choice, json_int_t quantity)
     bool seated = strcmp(json_string_value(json_object_get(choice, "tier")), "stalls") == 0;
     FUZZ_CHECK(wheelchair + companion <= quantity);
     FUZZ_CHECK(seated || (!names && wheelchair + companion == 0));
-    if (!names)
+    if (!names) {
+        FUZZ_CHECK(wheelchair <= 1 && companion <= 1);
         return;
+    }
     FUZZ_CHECK((json_int_t)json_array_size(names) == quantity);
     unsigned named = 0;
     for (size_t i = 0; i < json_array_size(names); i++) {

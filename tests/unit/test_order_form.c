@@ -36,7 +36,8 @@ static void fill_row(struct hall_row *row, const char *name, size_t count)
         row->seats[i].number = (uint16_t)(i + 1);
 }
 
-// The stalls: row A with a wheelchair place, two companions' seats and one that is not on sale, and "Row-b" of 100. The gallery: row C.
+// The stalls: row A with a wheelchair place, two companions' seats and one that is not on sale, and "Row-b" of 100. The gallery: row C
+// with a wheelchair place.
 static int build_halls(void **state)
 {
     (void)state;
@@ -44,9 +45,13 @@ static int build_halls(void **state)
     tiers[3].hall = hall_new(1);
     assert_non_null(tiers[2].hall);
     assert_non_null(tiers[3].hall);
+    tiers[2].hall->wheelchair_count = 1;
+    tiers[2].hall->companion_count = 2;
+    tiers[3].hall->wheelchair_count = 1;
     fill_row(&tiers[2].hall->rows[0], "A", 10);
     fill_row(&tiers[2].hall->rows[1], "Row-b", 100);
     fill_row(&tiers[3].hall->rows[0], "C", 5);
+    tiers[3].hall->rows[0].seats[0].kind = SEAT_WHEELCHAIR;
     struct hall_seat *seats = tiers[2].hall->rows[0].seats;
     seats[0].kind = SEAT_WHEELCHAIR;
     seats[1].kind = seats[2].kind = SEAT_COMPANION;
@@ -212,6 +217,10 @@ static void needs_are_of_every_seated_choice(void **state)
                 15000,
                 "[{\"tier\":\"stalls\",\"tickets\":{\"adult\":2},\"quantity\":2,\"amount\":15000,"
                 "\"seats\":[\"A-1\",\"A-2\"],\"wheelchair\":1,\"companion\":1}]");
+    // Who names ordinary seats has said where.
+    assert_form("\"tier\":\"stalls\",\"seats\":[\"A-4\",\"A-5\"],\"needs\":{\"wheelchair\":2}", 2, 15000,
+                "[{\"tier\":\"stalls\",\"tickets\":{\"adult\":2},\"quantity\":2,\"amount\":15000,"
+                "\"seats\":[\"A-4\",\"A-5\"],\"wheelchair\":2}]");
     assert_form("\"tier\":\"floor\",\"quantity\":1,\"needs\":{\"wheelchair\":0,\"companion\":null}", 1, 1000000000,
                 "[{\"tier\":\"floor\",\"tickets\":{\"full\":1},\"quantity\":1,\"amount\":1000000000}]");
 }
@@ -256,13 +265,18 @@ static void wrong_needs_are_said(void **state)
         const char *members, *fields;
     } cases[] = {
         {"\"tier\":\"stalls\",\"quantity\":2,\"needs\":{\"wheelchair\":2,\"companion\":1}", "needs"},
-        {"\"tier\":\"stalls\",\"quantity\":2,\"needs\":{\"wheelchair\":2},\"alternatives\":[{\"tier\":\"gallery\",\"quantity\":1}]",
+        {"\"tier\":\"stalls\",\"quantity\":2,\"needs\":{\"wheelchair\":1,\"companion\":1},\"alternatives\":[{\"tier\":\"gallery\",\"quantity\":1}]",
          "needs"},
         {"\"tier\":\"stalls\",\"quantity\":2,\"needs\":{\"wheelchair\":-1,\"companion\":\"1\"}",
          "needs.wheelchair needs.companion"},
         {"\"tier\":\"stalls\",\"quantity\":2,\"needs\":{\"wheelchair\":9223372036854775807,\"companion\":65}",
          "needs.wheelchair needs.companion"},
         {"\"tier\":\"stalls\",\"quantity\":2,\"needs\":{\"dog\":1}", "needs.dog"},
+        // More than there are in the hall, at any time.
+        {"\"tier\":\"stalls\",\"quantity\":6,\"needs\":{\"wheelchair\":2,\"companion\":3}",
+         "needs.wheelchair needs.companion"},
+        {"\"tier\":\"stalls\",\"quantity\":2,\"needs\":{\"companion\":1},\"alternatives\":[{\"tier\":\"gallery\",\"quantity\":2}]",
+         "alternatives.0.tier"},
         {"\"tier\":\"stalls\",\"quantity\":2,\"needs\":[1]", "needs"},
         {"\"tier\":\"floor\",\"quantity\":2,\"needs\":{\"wheelchair\":1}", "needs"},
         {"\"tier\":\"stalls\",\"quantity\":2,\"alternatives\":[{\"tier\":\"gallery\",\"quantity\":1,\"needs\":{}}]",

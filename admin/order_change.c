@@ -12,6 +12,7 @@
 
 #define TRIES_MAX 5 // of a batch that met another in a deadlock
 #define ACTOR_BYTES 160
+#define DETAIL_BYTES 64 // of the log
 #define TIERS_MAX 1000
 #define CHOICES_BYTES_MAX 65536
 
@@ -235,6 +236,7 @@ typedef int change_function(struct locked *locked, struct outbox *outbox, const 
 static int cancel(struct locked *locked, struct outbox *outbox, const char *slug, uint64_t place, const char *actor)
 {
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
+    char detail[DETAIL_BYTES];
     int r =
         db_read(locked->db, "SELECT id FROM events WHERE slug = ?", (struct db_value[]){db_text(slug)}, 1, 1, &rows);
     if (r < 0 || db_rows_count(rows) == 0)
@@ -254,11 +256,12 @@ static int cancel(struct locked *locked, struct outbox *outbox, const char *slug
         return refuse(locked, "it is being paid");
     if (!order_may_become(before, ORDER_CANCELLED, ORDER_BY_OPERATOR))
         return refuse(locked, "the booking is %s", order_state_name(before));
+    snprintf(detail, sizeof(detail), "was %s", order_state_name(before));
     r = write_booking(locked, ORDER_CANCELLED);
     if (r == 0)
         r = leave_to_be_freed(locked);
     if (r == 0)
-        r = write_log(locked, actor, NULL);
+        r = write_log(locked, actor, detail);
     return r < 0 ? r : write_outcome(locked, outbox);
 }
 
@@ -313,7 +316,7 @@ static int retry(struct locked *locked, struct outbox *outbox, const char *slug,
     locked->locks_tiers = true;
     uint32_t attempt;
     bool is_done;
-    char detail[64];
+    char detail[DETAIL_BYTES];
     int r = find_letter(locked, letter, &attempt, &is_done);
     if (r < 0)
         return r;

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "admin/booking_story.h"
-#include "admin/reference.h"
+#include "admin/order_confirm_find.h"
 #include "common/buffer.h"
 #include "common/lifecycle.h"
 #include "common/slug.h"
@@ -18,7 +18,7 @@
 #define TRIES_MAX 5 // of a batch that met another in a deadlock
 #define TIERS_MAX 1000
 #define ACTOR_BYTES 160
-#define LOG_VALUES 6
+#define LOG_VALUES 7
 
 // The keys, each with the number of its item.
 #define KEYS                                                                                                    \
@@ -41,70 +41,6 @@ struct batch {
     struct db_rows *tiers; // code
     struct db_rows *bookings, *orders; // B_, O_
 };
-
-// ---------------------------------------------------------------- who is meant
-
-static uint64_t place_of(const char *given)
-{
-    char *end;
-    errno = 0;
-    const unsigned long long value = strtoull(given, &end, 10);
-    return errno || *end || *given < '0' || *given > '9' || value > INT64_MAX ? 0 : value;
-}
-
-// Places are looked up for their newest attempt, and what is none, or nobody's, as a reference: eight digits may be one.
-static int find_places(struct batch *batch)
-{
-    struct buffer keys CLEANUP(buffer_done) = BUFFER_INIT;
-    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
-    buffer_text(&keys, "[");
-    for (size_t i = 0; i < batch->count; i++)
-        buffer_format(&keys, "%s[%zu,%" PRIu64 "]", i ? "," : "", i, place_of(batch->items[i].given));
-    buffer_text(&keys, "]");
-    if (keys.failed)
-        return ERROR_MEMORY;
-    int r = db_read(batch->db,
-                    "SELECT k.n, o.place, MAX(o.attempt) FROM JSON_TABLE(?, '$[*]' COLUMNS (n INT UNSIGNED PATH "
-                    "'$[0]', place BIGINT UNSIGNED PATH '$[1]')) AS k STRAIGHT_JOIN orders o ON o.event_id = ? AND "
-                    "o.place = k.place GROUP BY k.n, o.place",
-                    (struct db_value[]){db_text(keys.data), DB_U(batch->event_id)}, 2, batch->count, &rows);
-    for (size_t i = 0; r == 0 && i < db_rows_count(rows); i++) {
-        struct order_confirm *item = &batch->items[db_u64(rows, i, 0)];
-        item->is_found = true;
-        item->place = db_u64(rows, i, 1);
-        item->attempt = (uint32_t)db_u64(rows, i, 2);
-    }
-    return r;
-}
-
-static int find_references(struct batch *batch)
-{
-    struct buffer keys CLEANUP(buffer_done) = BUFFER_INIT;
-    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
-    size_t asked = 0;
-    char reference[REFERENCE_BYTES];
-    buffer_text(&keys, "[");
-    for (size_t i = 0; i < batch->count; i++)
-        if (!batch->items[i].is_found && reference_parse(batch->items[i].given, reference) == 0)
-            buffer_format(&keys, "%s[%zu,\"%s\"]", asked++ ? "," : "", i, reference);
-    buffer_text(&keys, "]");
-    if (keys.failed)
-        return ERROR_MEMORY;
-    if (!asked)
-        return 0;
-    int r = db_read(batch->db,
-                    "SELECT k.n, b.place, b.attempt FROM JSON_TABLE(?, '$[*]' COLUMNS (n INT UNSIGNED PATH '$[0]', "
-                    "reference VARCHAR(9) PATH '$[1]')) AS k STRAIGHT_JOIN bookings b ON b.reference = "
-                    "CONVERT(k.reference USING ascii) WHERE b.event_id = ?",
-                    (struct db_value[]){db_text(keys.data), DB_U(batch->event_id)}, 2, asked, &rows);
-    for (size_t i = 0; r == 0 && i < db_rows_count(rows); i++) {
-        struct order_confirm *item = &batch->items[db_u64(rows, i, 0)];
-        item->is_found = true;
-        item->place = db_u64(rows, i, 1);
-        item->attempt = (uint32_t)db_u64(rows, i, 2);
-    }
-    return r;
-}
 
 static int compare_keys(const struct order_confirm *a, const struct order_confirm *b)
 {
@@ -327,14 +263,19 @@ static int write_log(struct batch *batch)
         if (!changes(item))
             continue;
         const struct db_value row[LOG_VALUES] = {
-            DB_U(batch->event_id), DB_U(item->place),    DB_U(item->attempt),
-            DB_U(item->revision),  db_text("confirmed"), db_text(batch->actor),
+            DB_U(batch->event_id),
+            DB_U(item->place),
+            DB_U(item->attempt),
+            DB_U(item->revision),
+            db_text("confirmed"),
+            db_text(batch->actor),
+            db_text(order_state_name(item->before)),
         };
         memcpy(&values[LOG_VALUES * count++], row, sizeof(row));
     }
-    int r =
-        db_write_many(batch->db, "INSERT INTO order_log (event_id, place, attempt, revision, state, actor, at) VALUES ",
-                      "(?, ?, ?, ?, ?, ?, UTC_TIMESTAMP(6))", "", values, LOG_VALUES, count);
+    int r = db_write_many(
+        batch->db, "INSERT INTO order_log (event_id, place, attempt, revision, state, actor, detail, at) VALUES ",
+        "(?, ?, ?, ?, ?, ?, CONCAT('was ', ?), UTC_TIMESTAMP(6))", "", values, LOG_VALUES, count);
     free(values);
     return r;
 }
@@ -413,9 +354,7 @@ static int in_transaction(struct batch *batch, struct outbox *outbox)
 {
     int r = lock_event(batch);
     if (r == 0)
-        r = find_places(batch);
-    if (r == 0)
-        r = find_references(batch);
+        r = order_confirm_find(batch->db, batch->event_id, batch->items, batch->count);
     if (r < 0)
         return r;
     qsort(batch->order, batch->count, sizeof(batch->order[0]), by_key);

@@ -131,6 +131,41 @@ def test_a_log_tells_what_the_rows_do_not(rows):
         "joined", "ordered", "changed", "let in", "turn began", "released", "confirmed"]
 
 
+def test_the_story_of_a_booking_that_changed(rows):
+    """From standby to a hold, prolonged, and over; confirmed; taken back: what it was at first, and what it still has."""
+    log = "INSERT INTO order_log (event_id, place, attempt, revision, state, at, actor, detail) VALUES "
+    rows.order(8)
+    rows.booking(8, "expired", counted=False, seats=["B-1", "B-2"], revision=6)
+    rows.order(9)
+    rows.booking(9, "standby", revision=3)
+    rows.run(log + "({e}, 8, 1, 4, 'held', '2026-11-23 10:01:00', 'booking-worker', 'was standby'), "
+             "({e}, 8, 1, 5, 'held', '2026-11-23 10:02:00', 'visitor', 'asked for more time'), "
+             "({e}, 8, 1, 6, 'expired', '2026-11-23 10:03:00', 'booking-worker', 'was held')",
+             log + "({e}, 9, 1, 4, 'cancelled', '2026-11-23 10:01:00', 'visitor', NULL)",
+             "UPDATE bookings SET state = 'cancelled', standby_tier = NULL, standby_quantity = 0, revision = 4 "
+             "WHERE event_id = {e} AND place = 9")
+
+    def told(place):
+        story = rows.stack.onsale_json("booking", "show", rows.slug, str(place))
+        check("booking show", story)
+        return [(step["step"], step["detail"]) for step in story["steps"] if step["revision"] and step["revision"] > 2], \
+            rows.stack.onsale("booking", "show", rows.slug, str(place), expect=0).out
+
+    steps, text = told(8)
+    assert steps == [("standby", None), ("held", "was standby"), ("held", "asked for more time"), ("expired", "was held")]
+    assert "had 2 × floor (2 full), 90.00 EUR\nseats B-1, B-2\n" in text  # and has no more
+    steps, text = told(9)
+    assert steps == [("standby", None), ("taken back", None)] and "wanted 2 × floor" in text
+    # Operators' changes say what was before, too.
+    rows.stack.onsale("booking", "confirm", rows.slug, "2", expect=0)
+    rows.stack.onsale("booking", "cancel", rows.slug, "7", expect=0)
+    steps, text = told(2)
+    assert steps == [("held", None), ("confirmed", "2 × floor, 90.00 EUR; was held")] and "has 2 × floor" in text
+    steps, text = told(7)
+    assert steps == [("confirmed", None), ("cancelled", "was confirmed")] and "had 1 × back" in text
+    rows.run("DELETE FROM taken_seats WHERE event_id = {e}", "DELETE FROM freeings WHERE event_id = {e}")
+
+
 def test_find_by_an_address_however_it_is_written(rows):
     for email in ("v1@example.org", " V1@Example.ORG\t"):
         found = rows.stack.onsale_json("booking", "find", rows.slug, email)

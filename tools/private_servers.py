@@ -103,6 +103,7 @@ class MariaDB:
             "--skip-name-resolve", "--character-set-server=utf8mb4",
             "--innodb-flush-log-at-trx-commit=1", "--sync-binlog=1", f"--log-bin={self.folder / 'binlog'}",
             "--binlog-format=ROW", "--server-id=1", "--expire-logs-days=1", "--max-binlog-size=256M",
+            "--binlog-cache-size=2M",  # the rows of a batch of bookings; what is more goes through a file
             "--innodb-buffer-pool-size=256M", "--innodb-log-file-size=128M", "--max-connections=400",
         ]
         if os.geteuid() == 0:

@@ -303,7 +303,9 @@ static bool has_standby(const struct store_event *event)
     return false;
 }
 
-// What came back goes to those who stand by before any newcomer is looked at. A hall is needed only where seats are given.
+// What came back goes to those who stand by before any newcomer is looked at. As long as there is more of it than one transaction frees,
+// nobody is served or told that there is nothing: their places, or what counts against their limit, may be in the rest. A hall is
+// needed only where seats are given.
 static int run_returns(struct booker *booker, struct db *db, struct store_event *event, bool is_sweep, bool *ret_more)
 {
     if (stands_still(event))
@@ -311,7 +313,9 @@ static int run_returns(struct booker *booker, struct db *db, struct store_event 
     int result = !is_sweep || has_standby(event) ? halls_use(booker->halls, db, event) : 0;
     if (result == 0)
         result = returns_free(booker->changes, db, event, ret_more);
-    if (result == 0 && is_sweep)
+    if (result || *ret_more)
+        return result;
+    if (is_sweep)
         result = returns_lapse(booker->changes, db, event, ret_more);
     return result ? result : serve_standby(booker, db, event);
 }
@@ -321,7 +325,7 @@ static int run_event(struct booker *booker, struct db *db, struct outbox *outbox
 {
     event->numbers.needs_payment = booker->options.needs_payment;
     int result = run_returns(booker, db, event, count == 0, ret_more);
-    if (result == 0 && count > 0)
+    if (result == 0 && count > 0 && !*ret_more)
         result = decide_all(booker, db, event, tasks, count);
     if (result == 0)
         result = store_give_back(db, event->id, booker->given_back, booker->given_back_count);
@@ -360,6 +364,7 @@ static int run_in_transaction(struct booker *booker, struct db *db, struct outbo
     int result = 0;
     if (count > 0) {
         result = run_tasks(booker, db, outbox, tasks, count, event, ret_more);
+        count = *ret_more ? 0 : count; // they have to wait, and nothing is said of them
     } else {
         result = store_lock_event(db, event->id, event);
         if (result == 0)
@@ -430,7 +435,7 @@ static int run(struct booker *booker, struct db *db, struct outbox *outbox, stru
     }
     outbox_committed(outbox);
     halls_committed(booker->halls, event);
-    say(booker, event, tasks, count, began_ns);
+    say(booker, event, tasks, has_more ? 0 : count, began_ns);
     enum lifecycle_state state = event->numbers.state;
     bool is_all_sold = allocate_is_all_sold(&event->numbers);
     *ret = (struct booker_result){

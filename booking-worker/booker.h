@@ -27,7 +27,7 @@ struct booker_result {
     char slug[SLUG_BYTES]; // of the event; "": there is none
     bool is_sold_out; // it has nothing left now, and its state does not say so yet
     bool is_on_sale_again; // its state says that it is sold out, and it is not
-    bool has_more; // of what came back: another run is due
+    bool has_more; // of what came back: another run is due, with the same tasks, about which nothing was decided yet
 };
 
 int booker_new(const struct booker_options *options, struct booker **ret) MUST_USE;

@@ -202,6 +202,8 @@ static bool book(struct queue *queue, struct task *const *tasks, size_t count)
             link_db_works(&queue->link);
             publish(queue);
             sell_out(queue, &done);
+            if (done.has_more)
+                continue; // what came back goes first, and all of it
             return true;
         }
         if (result == ERROR_INVALID && count > 1)

@@ -18,8 +18,7 @@ static const char *const state_names[LIFECYCLE_STATE_COUNT] = {
 static const char *const action_names[LIFECYCLE_ACTION_COUNT] = {
     [LIFECYCLE_DO_LOBBY] = "lobby",   [LIFECYCLE_DO_OPEN] = "open",         [LIFECYCLE_DO_PAUSE] = "pause",
     [LIFECYCLE_DO_RESUME] = "resume", [LIFECYCLE_DO_STOP] = "stop",         [LIFECYCLE_DO_START] = "start",
-    [LIFECYCLE_DO_CLOSE] = "close",   [LIFECYCLE_DO_SELL_OUT] = "sell_out",
-    [LIFECYCLE_DO_SELL_AGAIN] = "sell_again",
+    [LIFECYCLE_DO_CLOSE] = "close",   [LIFECYCLE_DO_SELL_OUT] = "sell_out", [LIFECYCLE_DO_SELL_AGAIN] = "sell_again",
 };
 
 // Where each action leads from each state. Zero would be a state, so every cell is written as its state plus one and an
@@ -132,8 +131,9 @@ static int lock_event(struct db *db, const char *slug, struct locked_event *ret)
     ret->last = db_u64(counter, 0, 0);
 
     struct db_rows *event CLEANUP(db_rows_cleanup) = NULL;
-    result = db_read(db, "SELECT state, state_before_stop, version, state_before_sold_out FROM events WHERE id = ? FOR UPDATE",
-                     (struct db_value[]){DB_U(ret->id)}, 1, 1, &event);
+    result = db_read(
+        db, "SELECT state, state_before_stop, version, state_before_sold_out FROM events WHERE id = ? FOR UPDATE",
+        (struct db_value[]){DB_U(ret->id)}, 1, 1, &event);
     if (result)
         return result;
     if (db_rows_count(event) == 0)
@@ -185,8 +185,18 @@ static int write_state(struct db *db, const struct locked_event *event, enum lif
                     (struct db_value[]){db_text(lifecycle_state_name(after)), DB_U(event->id)}, 2, NULL);
 }
 
-// Whether every tier is sold to its last place, and nobody is in standby for what others hold. Tiers are locked after the event, as
-// bookings lock them. An event without tiers is a gate: there is nothing to sell.
+// Places that an operator has taken from their buyers come back in a moment.
+static int read_has_freeings(struct db *db, uint64_t event_id, bool *ret)
+{
+    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
+    int result = db_read(db, "SELECT 1 FROM freeings WHERE event_id = ? LIMIT 1", (struct db_value[]){DB_U(event_id)},
+                         1, 1, &rows);
+    *ret = db_rows_count(rows) > 0;
+    return result;
+}
+
+// Whether every tier is sold to its last place, nobody is in standby for what others hold, and nothing is about to come back. Tiers are
+// locked after the event, as bookings lock them. An event without tiers is a gate: there is nothing to sell.
 static int read_all_sold(struct db *db, uint64_t event_id, bool *ret)
 {
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
@@ -199,8 +209,11 @@ static int read_all_sold(struct db *db, uint64_t event_id, bool *ret)
     for (size_t i = 0; i < db_rows_count(rows); i++)
         all_sold =
             all_sold && db_u64(rows, i, 1) == 0 && db_u64(rows, i, 2) >= db_u64(rows, i, 0) && db_u64(rows, i, 3) == 0;
-    *ret = all_sold;
-    return 0;
+    bool comes_back = false;
+    if (all_sold)
+        result = read_has_freeings(db, event_id, &comes_back);
+    *ret = all_sold && !comes_back;
+    return result;
 }
 
 // ERROR_CONFLICT when what a booking worker says is not so.
@@ -219,9 +232,8 @@ static int apply_in_transaction(struct db *db, const char *slug, enum lifecycle_
     if (result)
         return result;
     struct lifecycle_change change = {.before = event.state, .after = event.state, .version = event.version};
-    result =
-        lifecycle_next(event.state, action == LIFECYCLE_DO_SELL_AGAIN ? event.before_sold_out : event.before_stop,
-                       action, &change.after);
+    result = lifecycle_next(event.state, action == LIFECYCLE_DO_SELL_AGAIN ? event.before_sold_out : event.before_stop,
+                            action, &change.after);
     if (result || change.after == change.before) {
         *ret = change;
         return result;

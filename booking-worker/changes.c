@@ -92,6 +92,7 @@ static int grow(void *items, size_t bytes, size_t count, size_t *capacity)
         return ERROR_MEMORY;
     memcpy(items, &more, sizeof(more));
     *capacity = larger;
+    // cppcheck-suppress memleak // it is in *items, whose type is not known here
     return 0;
 }
 

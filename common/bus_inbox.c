@@ -84,7 +84,7 @@ static uint64_t delivery_count(const amqp_basic_properties_t *properties)
             count = entry->value.value.i16;
             break;
         case AMQP_FIELD_KIND_I8:
-            count = entry->value.value.i8;
+            count = (int)entry->value.value.i8;
             break;
         case AMQP_FIELD_KIND_U8:
             count = entry->value.value.u8;

@@ -256,7 +256,6 @@ int order_form_read(const char *body, size_t bytes, const struct snapshot *event
                     struct order_form_problems *ret_problems)
 {
     json_t *object CLEANUP(json_cleanup) = NULL;
-    struct order_form form = {0};
     struct order_reading reading = {.event = event, .problems = ret_problems};
     ret_problems->count = 0;
     ret_problems->malformed[0] = '\0';
@@ -264,14 +263,14 @@ int order_form_read(const char *body, size_t bytes, const struct snapshot *event
                                  sizeof ret_problems->malformed, &object);
     if (error < 0)
         return error == ERROR_MEMORY ? error : ERROR_INVALID;
-    error = read_body(&reading, object, &form);
+    *ret = (struct order_form){0};
+    error = read_body(&reading, object, ret);
     if (error < 0) {
-        order_form_done(&form);
+        order_form_done(ret);
         return error;
     }
-    memcpy(form.currency, event->currency, sizeof form.currency);
-    customer_of_email(form.email, form.customer);
-    *ret = form;
+    memcpy(ret->currency, event->currency, sizeof ret->currency);
+    customer_of_email(ret->email, ret->customer);
     return 0;
 }
 

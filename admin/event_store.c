@@ -95,7 +95,7 @@ static void refuse_seats(const struct store *store, const struct db_rows *taken,
 static int check_seats(struct store *store, const struct event_tier *before, const struct event_tier *after)
 {
     struct db_rows *taken CLEANUP(db_rows_cleanup) = NULL;
-    if (!before->seated || event_tier_seats_equal(before, after))
+    if (!before || !after || !before->seated || !after->seated || event_tier_seats_equal(before, after))
         return 0;
     int r = db_read(store->db,
                     "SELECT row_name, seat_name FROM taken_seats WHERE event_id = ? AND tier = ? ORDER BY row_name, "
@@ -128,11 +128,15 @@ static int check_tier(struct store *store, size_t row)
         return 0;
     assert(store->before); // who has tiers was made from a file
     const struct event_tier *before = event_file_tier(store->before, code), *after = event_file_tier(store->file, code);
+    // First, because it can say which seats are meant: a full hall has too little capacity, too, as soon as one goes away.
+    const int r = check_seats(store, before, after);
+    if (r < 0)
+        return r;
     const char *why = broken(before, after, held + sold);
     if (!why && strcmp(store->before->currency, store->file->currency) != 0)
         why = "the currency changes";
     if (!why)
-        return before ? check_seats(store, before, after) : 0;
+        return 0;
     snprintf(store->refusal, EVENT_REFUSAL_BYTES,
              "tier %s has %" PRIu64 " places held and %" PRIu64 " sold, and %" PRIu64 " stand by: %s", code, held, sold,
              standby, why);

@@ -50,6 +50,7 @@ def tier(prepared, slug):
     ([SEATED], "seat B-1 is held or sold: it cannot go away or be blocked"),
     ([SEATED | {"seats": "4-12", "wheelchair": [], "companion": []}, ROW_B], "seats A-1, A-3 are held or sold: they cannot go away"),
     ([SEATED | {"blocked": ["3", "4", "5"]}, ROW_B], "seats A-3, A-4 are held or sold: they cannot go away or be blocked"),
+    ([{"row": "A", "seats": "1-3"}], "seats A-4, B-1 are held or sold: they cannot go away"),  # fewer seats than are somebody's
     ([SEATED | {"row": "C"}, ROW_B], "seats A-1, A-3, A-4 are held"),
     ([SEATED | {"row": "a"}, ROW_B], "seats A-1, A-3, A-4 are held"),
     ([SEATED | {"wheelchair": ["1", "3"]}, ROW_B], "seat A-3 is held or sold: it cannot be kept for wheelchairs or companions"),

@@ -239,6 +239,22 @@ def test_seats_are_chosen_with_the_keyboard_alone(seats_stack, browser, event):
     quiet(browser)
 
 
+def test_the_seat_with_the_focus_is_not_behind_the_rows_names(seats_stack, browser_factory, event):
+    browser, slug = browser_factory(width=360, height=740), event()
+    join(seats_stack, browser, slug)
+    stalls(browser)
+    open_plan(browser)
+    pick(browser, "B", 1)
+    for key, number in ((Keys.END, 14), (Keys.HOME, 1)):
+        browser.switch_to.active_element.send_keys(key)
+        seen, name, window = run(browser, """
+            const edges = element => { const {left, right} = element.getBoundingClientRect(); return [left, right]; };
+            const seat = document.activeElement;
+            return [edges(seat), edges(seat.closest('.plan-row').firstChild), edges(seat.closest('.plan-scroll'))];""")
+        assert browser.switch_to.active_element.get_attribute("aria-label").startswith(f"Row B, seat {number},")
+        assert seen[0] >= name[1] and seen[1] <= window[1], (key, seen, name, window)
+
+
 def test_a_seat_that_is_taken_meanwhile_is_said_and_no_longer_chosen(seats_stack, browser, event):
     slug = event()
     join(seats_stack, browser, slug)
@@ -256,6 +272,46 @@ def test_a_seat_that_is_taken_meanwhile_is_said_and_no_longer_chosen(seats_stack
     pick(browser, "B", 4)
     send(browser)
     assert choice(seats_stack, slug)["seats"] == ["B-5", "B-4"] and choice(seats_stack, slug)["quantity"] == 2
+    quiet(browser)
+
+
+def test_a_hall_that_the_seller_changes_is_drawn_anew(seats_stack, browser, event):
+    slug = event()
+    join(seats_stack, browser, slug)
+    stalls(browser)
+    open_plan(browser)
+    pick(browser, "B", 1)
+    pick(browser, "B", 5)
+    # As many rows and seats as before, and nothing taken or given back.
+    rows = [{**ROWS[0], "blocked": ["13"]}, {"row": "B", "seats": "2-15"}]
+    seats_stack.event(slug, pace="0", tiers=[TIERS[0], TIERS[1] | {"rows": rows}])
+    settle(browser, ".plan-note", "Row B, seat 1: just taken by somebody else.")
+    browser.wait(lambda b: b.find_all(seat("A", 13)) == [] and b.find_all(seat("A", 14)) and b.find_all(seat("B", 15)), "the new hall")
+    assert label(browser, seat("B", 5)) == "Row B, seat 5, chosen, €35.00 to €75.00" and browser.find_all(seat("B", 1)) == []
+    pick(browser, "B", 15)
+    send(browser)
+    assert choice(seats_stack, slug)["seats"] == ["B-5", "B-15"]
+    quiet(browser)
+
+
+def test_the_plan_is_asked_for_while_it_is_seen_alone(seats_stack, browser, event):
+    slug = event()
+    join(seats_stack, browser, slug)
+    stalls(browser)
+    open_plan(browser)
+    pick(browser, "B", 1)
+    asked = "return performance.getEntriesByType('resource').filter(each => each.name.endsWith('/seats')).length"
+    first = run(browser, asked)
+    browser.wait(lambda b: run(b, asked) > first + 1, "the plan to be asked for again")
+    send(browser)
+    settled = run(browser, asked)
+    # Two rounds and a half, in which it must not be asked for.
+    browser.execute_async_script("setTimeout(arguments[0], 6000)")
+    assert run(browser, asked) <= settled + 1, "one may have been on its way"
+    browser.find("#order-change").click()
+    assert label(browser, seat("B", 1)).startswith("Row B, seat 1, chosen")
+    browser.wait(lambda b: run(b, asked) > settled + 1, "the plan to be asked for again")
+    browser.find("#order-unchanged").click()
     quiet(browser)
 
 
@@ -362,6 +418,32 @@ def test_a_hold_says_what_is_kept_how_long_and_how_to_pay(seats_stack, browser, 
     told = outcome(browser, "confirmed")
     assert "Row A, seats 9 and 10" in told and "Paid" in told and "at the door" not in told.replace("Give it at the door", "")
     browser.wait_for(".outcome[data-outcome=confirmed] .mine svg")
+    quiet(browser)
+
+
+def test_ones_own_seats_are_not_somebody_elses(seats_stack, browser, event, worker):
+    slug = event(pace="50/s")
+    join(seats_stack, browser, slug)
+    stalls(browser)
+    open_plan(browser)
+    pick(browser, "B", 1)
+    pick(browser, "B", 2)
+    send(browser, None)
+    outcome(browser, "released")
+    take(seats_stack, slug, "B-1", "B-2")
+    worker.book(slug, "held", pay_seconds=300, seats=["B-1", "B-2"])
+    outcome(browser, "held")
+    browser.execute_async_script("setTimeout(arguments[0], 3000)")  # a round of asking and more
+    seats_stack.sql("DELETE FROM taken_seats WHERE event_id = %s", event_id(seats_stack, slug))
+    seats_stack.sql("UPDATE tiers SET taken_version = taken_version + 1 WHERE event_id = %s", event_id(seats_stack, slug))
+    worker.book(slug, "expired")
+    outcome(browser, "expired")
+    asked = "return performance.getEntriesByType('resource').filter(each => each.name.endsWith('/seats')).length"
+    first = run(browser, asked)
+    browser.wait_for("#order-form")
+    browser.wait(lambda b: run(b, asked) > first + 1, "the plan to be asked for again")
+    assert shown(browser, ".chosen-seats strong") == "Row B, seats 1 and 2"
+    assert "taken" not in (shown(browser, ".plan-note") or "")
     quiet(browser)
 
 

@@ -21,6 +21,7 @@ const words = {
     keys: ' With a keyboard: arrow keys move over the plan, the space bar chooses.',
     plan: name => `Plan of ${name}: rows from the stage to the back`,
     stage: 'Stage',
+    size: 'Size of the plan',
     smaller: 'Draw the plan smaller',
     bigger: 'Draw the plan bigger',
     legend: {free: 'free', chosen: 'yours', taken: 'taken', wheelchair: 'for a wheelchair', companion: 'for a companion'},
@@ -85,6 +86,8 @@ export function layOut(tier) {
             first: numbers[0],
             last: numbers.at(-1),
             taken: new Set(numbersOf(row.taken)),
+            shape: `${row.row} ${row.seats} ${row.blocked ?? ''}`, // rows of the same are drawn the same
+            text: JSON.stringify(row),
         };
     });
     const least = Math.min(...rows.map(row => row.first)), most = Math.max(...rows.map(row => row.last));
@@ -94,7 +97,7 @@ export function layOut(tier) {
         const begin = isShared ? row.first - least : Math.floor((widest - (row.last - row.first + 1)) / 2);
         for (const seat of row.seats) seat.column = begin + seat.number - row.first;
     }
-    return {version: tier.version, rows, columns: isShared ? most - least + 1 : widest};
+    return {rows, columns: isShared ? most - least + 1 : widest};
 }
 
 // The seat that an arrow leads to from one in `row`: of the same row, or nearest by its column in another.
@@ -186,7 +189,7 @@ export function drawMine(figure, hall, names) {
 
 // ---- The server's document ------------------------------------------------------------------------------------------
 
-const hallsOf = new Map(); // of a tier's text, so that what did not change is not laid out again
+const hallsOf = new Map(); // {text, hall} by a tier's code: what did not change is not laid out again
 
 // The hall of one tier. It throws when the server does not give it.
 export async function fetchHall(url, code) {
@@ -194,15 +197,16 @@ export async function fetchHall(url, code) {
     if (!answer.ok) throw new Error(`status ${answer.status}`);
     const tier = (await answer.json()).tiers[code];
     if (!tier || tier.rows.length === 0) throw new Error('no such tier');
-    const known = hallsOf.get(code);
-    const hall = known?.version === tier.version && known.rows.length === tier.rows.length ? known : layOut(tier);
-    hallsOf.set(code, hall);
-    return hall;
+    // Not by its version, which tells of seats that were taken or given back: the hall itself may have changed.
+    const text = JSON.stringify(tier.rows);
+    if (hallsOf.get(code)?.text !== text) hallsOf.set(code, {text, hall: layOut(tier)});
+    return hallsOf.get(code).hall;
 }
 
 // ---- Choosing -------------------------------------------------------------------------------------------------------
 
 const EVERY_MS = 2000;
+const NAME_LETTERS = 10; // so long may a row's name be until it is cut
 const PITCHES = [20, 26, 34, 44]; // pixels from seat to seat
 
 // The seats of one tier in the form: chosen by the server, or here. What is chosen stands in the form's own field.
@@ -225,6 +229,7 @@ export class SeatChoice {
     #pitch = matchMedia('(pointer: coarse)').matches || innerWidth < 600 ? 2 : 1;
     #observer = null;
     #watching = null; // {timer}: this round of asking
+    #wasSeen = true; // in the last round
 
     constructor(element, code, page) {
         this.#page = page;
@@ -256,6 +261,7 @@ export class SeatChoice {
         this.#names = [...names];
         this.#field.value = this.#names.join(', ');
         this.#render();
+        this.refresh();
         this.#watch();
     }
 
@@ -264,7 +270,7 @@ export class SeatChoice {
         this.#details.querySelector('summary').focus();
     }
 
-    // A need was said or taken back: other seats can be chosen now.
+    // All that is drawn: others are chosen, or a need was said or taken back, so that other seats can be.
     refresh() {
         this.#rows.forEach((_, i) => this.#paint(i));
     }
@@ -278,7 +284,7 @@ export class SeatChoice {
             made.addEventListener('click', () => this.#zoom(step));
             return made;
         };
-        bar.append(button('−', words.smaller, -1), button('+', words.bigger, 1));
+        bar.append(make('span', 'quiet', words.size), button('−', words.smaller, -1), button('+', words.bigger, 1));
         this.#grid.setAttribute('role', 'grid');
         this.#grid.setAttribute('aria-multiselectable', 'true');
         this.#grid.addEventListener('click', click => this.#onClick(click));
@@ -304,11 +310,21 @@ export class SeatChoice {
         this.#watching = null;
     }
 
+    // Once the order is sent, the form stays in the page, hidden. Its plan would only tell that one's own seats are taken; so does one
+    // that is a second old when the form comes back because they are one's own no more, and that is why a round is left out then.
+    #isSeen() {
+        return this.#details.offsetParent !== null;
+    }
+
     async #fetch(watching) {
         if (!this.#hall) setText(this.#note, words.loading);
         try {
-            const hall = await fetchHall(this.#page.url, this.#code);
-            if (this.#hall !== hall) this.#take(hall);
+            const wasSeen = this.#wasSeen;
+            this.#wasSeen = this.#isSeen();
+            if (wasSeen && this.#wasSeen) {
+                const hall = await fetchHall(this.#page.url, this.#code);
+                if (this.#hall !== hall && this.#isSeen()) this.#take(hall);
+            }
             if ([words.loading, words.away].includes(this.#note.textContent)) setText(this.#note, '');
         } catch {
             setText(this.#note, words.away);
@@ -318,8 +334,8 @@ export class SeatChoice {
     }
 
     #take(hall) {
-        const isSame = this.#hall && this.#hall.columns === hall.columns && this.#hall.rows.length === hall.rows.length &&
-            this.#hall.rows.every((row, i) => row.name === hall.rows[i].name && row.seats.length === hall.rows[i].seats.length);
+        const before = this.#hall?.rows ?? [];
+        const isSame = before.length === hall.rows.length && before.every((row, i) => row.shape === hall.rows[i].shape);
         this.#hall = hall;
         const lost = this.#names.filter(name => !this.#isFree(name));
         if (!isSame) this.#drawRows();
@@ -329,7 +345,9 @@ export class SeatChoice {
             this.#page.say(text);
             this.#choose(this.#names.filter(name => !lost.includes(name)), false);
         }
-        this.refresh();
+        hall.rows.forEach((row, i) => {
+            if (row.text !== before[i]?.text) this.#paint(i);
+        });
     }
 
     #isFree(name) {
@@ -348,6 +366,7 @@ export class SeatChoice {
         this.#grid.setAttribute('aria-label', words.plan(this.#page.tier().name));
         this.#grid.setAttribute('aria-rowcount', rows.length);
         this.#scroll.style.setProperty('--columns', columns);
+        this.#scroll.style.setProperty('--name-letters', Math.min(NAME_LETTERS, Math.max(...rows.map(row => row.name.length))));
         this.#rows = rows.map((row, i) => {
             const element = make('div', 'plan-row');
             const name = make('span', 'plan-row-name', row.name);
@@ -466,10 +485,13 @@ export class SeatChoice {
     }
 
     #choose(names, isCounted = true) {
+        const rows = new Set([...this.#names, ...names].map(name => splitName(name).row));
         this.#names = names;
         this.#field.value = names.join(', ');
         this.#render();
-        if (this.#hall) this.refresh();
+        this.#hall?.rows.forEach((row, i) => {
+            if (rows.has(row.name)) this.#paint(i);
+        });
         this.#page.onChange(isCounted);
         this.#watch();
     }

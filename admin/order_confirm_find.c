@@ -16,6 +16,17 @@ static uint64_t place_of(const char *given)
     return errno || *end || *given < '0' || *given > '9' || value > INT64_MAX ? 0 : value;
 }
 
+// Rows of an item's number, its place and its attempt.
+static void take_found(const struct db_rows *rows, struct order_confirm *items)
+{
+    for (size_t i = 0; i < db_rows_count(rows); i++) {
+        struct order_confirm *item = &items[db_u64(rows, i, 0)];
+        item->is_found = true;
+        item->place = db_u64(rows, i, 1);
+        item->attempt = (uint32_t)db_u64(rows, i, 2);
+    }
+}
+
 // Places are looked up for their newest attempt, and what is none, or nobody's, as a reference: eight digits may be one.
 static int find_places(struct db *db, uint64_t event_id, struct order_confirm *items, size_t count)
 {
@@ -32,12 +43,8 @@ static int find_places(struct db *db, uint64_t event_id, struct order_confirm *i
                     "'$[0]', place BIGINT UNSIGNED PATH '$[1]')) AS k STRAIGHT_JOIN orders o ON o.event_id = ? AND "
                     "o.place = k.place GROUP BY k.n, o.place",
                     (struct db_value[]){db_text(keys.data), DB_U(event_id)}, 2, count, &rows);
-    for (size_t i = 0; r == 0 && i < db_rows_count(rows); i++) {
-        struct order_confirm *item = &items[db_u64(rows, i, 0)];
-        item->is_found = true;
-        item->place = db_u64(rows, i, 1);
-        item->attempt = (uint32_t)db_u64(rows, i, 2);
-    }
+    if (r == 0)
+        take_found(rows, items);
     return r;
 }
 
@@ -61,12 +68,8 @@ static int find_references(struct db *db, uint64_t event_id, struct order_confir
                     "reference VARCHAR(9) PATH '$[1]')) AS k STRAIGHT_JOIN bookings b ON b.reference = "
                     "CONVERT(k.reference USING ascii) WHERE b.event_id = ?",
                     (struct db_value[]){db_text(keys.data), DB_U(event_id)}, 2, asked, &rows);
-    for (size_t i = 0; r == 0 && i < db_rows_count(rows); i++) {
-        struct order_confirm *item = &items[db_u64(rows, i, 0)];
-        item->is_found = true;
-        item->place = db_u64(rows, i, 1);
-        item->attempt = (uint32_t)db_u64(rows, i, 2);
-    }
+    if (r == 0)
+        take_found(rows, items);
     return r;
 }
 

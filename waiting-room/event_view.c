@@ -63,6 +63,7 @@ void event_view_free(struct event_view *view)
     forget_frames(view, FRAME_BIT(FRAME_KIND_COUNT) - 1);
     snapshot_unref(view->event);
     seats_document_unref(view->seats.document);
+    frame_unref(view->seats.text);
     free(view->visitors);
     free(view);
 }

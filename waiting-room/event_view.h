@@ -35,7 +35,8 @@ struct seats_asker;
 // The plan of the hall, for who asks for it. handle_seats.c's.
 struct seats_board {
     struct seats_document *document; // NULL: none yet
-    int64_t at_us, looked_ns; // when MySQL had it so
+    struct frame *text; // of the whole answer, which all share; NULL: none yet, or out of memory
+    int64_t looked_ns; // when MySQL had it so
     int64_t answered_ns; // when the store last answered
     bool asking; // the store was asked and has not answered yet
     struct seats_asker *askers; // who waits for that

@@ -30,12 +30,16 @@ struct question {
     struct event_view *view;
 };
 
-static void respond(struct http_exchange *exchange, const struct seats_board *board, const char *if_none_match,
-                    const struct buffer *text)
+static void release_text(void *owner)
+{
+    frame_unref(owner);
+}
+
+static void respond(struct http_exchange *exchange, const struct seats_board *board, const char *if_none_match)
 {
     int64_t age_ns = clock_monotonic_ns() - board->looked_ns;
     char age[24];
-    if (!board->document || age_ns > OLD_NS || text->failed) {
+    if (!board->text || age_ns > OLD_NS) {
         problem_respond(exchange, &PROBLEM_UNAVAILABLE,
                         &(struct problem_more){.retry_after_seconds = RETRY_AFTER_SECONDS});
         return;
@@ -47,26 +51,29 @@ static void respond(struct http_exchange *exchange, const struct seats_board *bo
                                           {"x-content-type-options", "nosniff"},
                                           {"age", age}};
     bool has_it = seats_document_is_known(board->document, if_none_match);
-    http_respond(exchange, has_it ? 304 : 200, headers, age_ns < SECOND_NS ? 4 : 5, text->data, text->bytes);
-}
-
-static void write_text(const struct event_view *view, struct buffer *text)
-{
-    if (view->seats.document)
-        seats_document_write(text, view->event->slug, view->seats.document, view->seats.at_us);
+    struct frame *text = frame_ref(board->text);
+    http_respond_shared(exchange, has_it ? 304 : 200, headers, age_ns < SECOND_NS ? 4 : 5, text->data, text->bytes,
+                        release_text, text);
 }
 
 static void answer_all(struct event_view *view)
 {
-    struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
-    write_text(view, &text);
     while (view->seats.askers) {
         struct seats_asker *asker = view->seats.askers;
         view->seats.askers = asker->next;
         http_set_data(asker->exchange, NULL);
-        respond(asker->exchange, &view->seats, asker->if_none_match, &text);
+        respond(asker->exchange, &view->seats, asker->if_none_match);
         free(asker);
     }
+}
+
+// Written once: a slow client with many streams, and many of them, must not hold a copy each.
+static void take_text(struct event_view *view, int64_t at_us)
+{
+    struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
+    seats_document_write(&text, view->event->slug, view->seats.document, at_us);
+    frame_unref(view->seats.text);
+    view->seats.text = frame_new(&text);
 }
 
 static void on_answered(struct line_store_request *request)
@@ -79,8 +86,8 @@ static void on_answered(struct line_store_request *request)
     if (request->error == 0) {
         seats_document_unref(board->document);
         board->document = request->seats;
-        board->at_us = request->seats_at_us;
         board->looked_ns = request->seats_looked_ns;
+        take_text(view, request->seats_at_us);
     }
     free(question);
     answer_all(view);
@@ -154,7 +161,5 @@ void handle_seats(struct http_exchange *exchange, const struct http_request *req
         wait_for_store(exchange, request, view);
         return;
     }
-    struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
-    write_text(view, &text);
-    respond(exchange, &view->seats, request->if_none_match, &text);
+    respond(exchange, &view->seats, request->if_none_match);
 }

@@ -70,6 +70,12 @@ struct http_header {
 void http_respond(struct http_exchange *exchange, int status, const struct http_header *headers, size_t header_count,
                   const void *body, size_t body_bytes);
 
+// The same with a body that is not copied, because it is long and many get it: it must stay until `release(owner)` is called, exactly
+// once and maybe at once, on this loop's thread.
+void http_respond_shared(struct http_exchange *exchange, int status, const struct http_header *headers,
+                         size_t header_count, const void *body, size_t body_bytes, void (*release)(void *owner),
+                         void *owner);
+
 // Answers with a body that comes bit by bit. `read` fills at most `size` bytes and returns how many; 0 means nothing
 // now: the stream sleeps until http_wake(); HTTP_STREAM_END ends it. It is asked only when the client has room for
 // more, so it should give the newest there is; it may wake others, but waking its own exchange from within does

@@ -61,7 +61,8 @@ void http_exchange_free(struct http_exchange *exchange)
     connection->exchange_count--;
     connection->idle_since_ms = http_now(connection->loop);
     metric_add(&http_metric_streams, -1);
-    free(exchange->body);
+    if (exchange->release_body)
+        exchange->release_body(exchange->body_owner);
     free(exchange);
 }
 
@@ -154,32 +155,47 @@ static void submit(struct http_exchange *exchange, int status, const struct http
     http_loop_dirty(connection);
 }
 
+void http_respond_shared(struct http_exchange *exchange, int status, const struct http_header *headers,
+                         size_t header_count, const void *body, size_t body_bytes, void (*release)(void *owner),
+                         void *owner)
+{
+    struct http_connection *connection = exchange->connection;
+    assert(!exchange->answered && pthread_equal(pthread_self(), connection->loop->thread));
+    bool bodyless = status == 204 || status == 304;
+    bool is_open = connection->state == HTTP_OPEN_STATE; // else it is just being taken down; `closed` is on its way
+    bool sends = is_open && body_bytes > 0 && !bodyless && !exchange->head;
+    nghttp2_data_provider provider = {.source = {.ptr = exchange}, .read_callback = on_read_body};
+    if (sends) {
+        exchange->body = body;
+        exchange->body_bytes = body_bytes;
+        exchange->release_body = release;
+        exchange->body_owner = owner;
+    }
+    char length[24];
+    snprintf(length, sizeof length, "%zu", body_bytes);
+    if (is_open)
+        submit(exchange, status, headers, header_count, bodyless ? NULL : length, sends ? &provider : NULL);
+    if (!sends)
+        release(owner);
+}
+
 void http_respond(struct http_exchange *exchange, int status, const struct http_header *headers, size_t header_count,
                   const void *body, size_t body_bytes)
 {
     struct http_connection *connection = exchange->connection;
     assert(!exchange->answered && pthread_equal(pthread_self(), connection->loop->thread));
-    // The connection is just being taken down; `closed` is on its way.
     if (connection->state != HTTP_OPEN_STATE)
         return;
-    bool bodyless = status == 204 || status == 304;
-    nghttp2_data_provider provider = {.source = {.ptr = exchange}, .read_callback = on_read_body};
-    bool sends = body_bytes > 0 && !bodyless && !exchange->head;
-    if (sends) {
-        exchange->body = malloc(body_bytes);
-        if (exchange->body == NULL) {
-            exchange->answered = true;
-            nghttp2_submit_rst_stream(connection->session, NGHTTP2_FLAG_NONE, exchange->stream_id,
-                                      NGHTTP2_INTERNAL_ERROR);
-            http_loop_dirty(connection);
-            return;
-        }
-        memcpy(exchange->body, body, body_bytes);
-        exchange->body_bytes = body_bytes;
+    char *copy = malloc(body_bytes + 1);
+    if (copy == NULL) {
+        exchange->answered = true;
+        nghttp2_submit_rst_stream(connection->session, NGHTTP2_FLAG_NONE, exchange->stream_id, NGHTTP2_INTERNAL_ERROR);
+        http_loop_dirty(connection);
+        return;
     }
-    char length[24];
-    snprintf(length, sizeof length, "%zu", body_bytes);
-    submit(exchange, status, headers, header_count, bodyless ? NULL : length, sends ? &provider : NULL);
+    if (body_bytes > 0)
+        memcpy(copy, body, body_bytes);
+    http_respond_shared(exchange, status, headers, header_count, copy, body_bytes, free, copy);
 }
 
 void http_stream(struct http_exchange *exchange, int status, const struct http_header *headers, size_t header_count,

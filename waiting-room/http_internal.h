@@ -73,7 +73,9 @@ struct http_exchange {
     bool head;
     int64_t since_ms; // of the last progress: begun, or DATA taken for the answer
     struct http_collected *collected;
-    char *body; // of an answer as a whole
+    const char *body; // of an answer as a whole
+    void (*release_body)(void *owner); // NULL: there is none
+    void *body_owner;
     size_t body_bytes, body_offset;
     http_read_fn *read; // of an answer bit by bit
     void *data;

@@ -1,8 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The plan of the hall: how it is read, who pays for it, and what is told while MySQL is away."""
 
+import socket
+import ssl
 import time
+from pathlib import Path
 
+import h2.config
+import h2.connection
+import h2.events
+import h2.settings
 from processes import wait_until
 
 PATH = "/v1/events/gala/seats"
@@ -82,6 +89,48 @@ def test_however_many_ask_mysql_is_asked_once_a_second(stack):
     assert asked > 40
     assert after["onsale_seats_looks_total"] - metrics["onsale_seats_looks_total"] <= seconds + 1
     assert after["onsale_seats_reads_total"] == metrics["onsale_seats_reads_total"]  # nothing changed
+
+
+def memory(room):
+    """Bytes that the program has in memory."""
+    line = next(line for line in Path(f"/proc/{room.process.pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) * 1024
+
+
+def unread(url, streams):
+    """A connection that asks for the plan on all these streams, lets one byte of each answer come, and waits until they began."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["h2"])
+    connection = context.wrap_socket(socket.create_connection((url.host, url.port), timeout=20))
+    client = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
+    client.initiate_connection()
+    client.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 1})
+    for _ in range(streams):
+        client.send_headers(client.get_next_available_stream_id(), [
+            (":method", "GET"), (":path", PATH), (":scheme", "https"), (":authority", url.netloc.decode())], end_stream=True)
+    connection.sendall(client.data_to_send())
+    begun = set()
+    while len(begun) < streams:
+        begun |= {event.stream_id for event in client.receive_data(connection.recv(65536)) if isinstance(event, h2.events.DataReceived)}
+        connection.sendall(client.data_to_send())
+    return connection
+
+
+def test_clients_that_do_not_read_hold_no_plan_of_their_own(stack):
+    # Every second number, so that the plan is long.
+    numbers = ",".join(str(n) for n in range(1, 400, 2))
+    stack.event(pace="0", tiers=[{"code": "stalls", "name": "Stalls", "price": 7500,
+                                  "rows": [{"row": f"R{i}", "seats": numbers} for i in range(80)]}])
+    client, room = stack.client(), stack.rooms[0]
+    bytes_each = len(get(client).content)
+    assert bytes_each > 50_000
+    before = memory(room)
+    connections = [unread(client.base_url, 100) for _ in range(10)]
+    grown = memory(room) - before
+    for connection in connections:
+        connection.close()
+    assert grown < 1000 * bytes_each / 5, (grown, bytes_each)
 
 
 def test_the_dial_does_not_read_the_hall_again(stack):

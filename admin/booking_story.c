@@ -9,6 +9,7 @@
 
 #include "admin/booking_story_rows.h"
 #include "admin/currency.h"
+#include "admin/tickets.h"
 #include "common/order_state.h"
 #include "common/utf8.h"
 
@@ -84,7 +85,7 @@ static void describe_booking(struct story_step *step, const struct db_rows *orde
         return;
     }
     describe_state(step, orders, row, B_REASON, B_TIER, B_QUANTITY, B_AMOUNT);
-    story_seats_text(db_string(orders, row, db_is_null(orders, row, B_GONE) ? B_SEATS : B_GONE), &seats);
+    tickets_seats_text(db_string(orders, row, db_is_null(orders, row, B_GONE) ? B_SEATS : B_GONE), &seats);
     const size_t used = strlen(step->detail);
     if (seats.bytes)
         snprintf(step->detail + used, sizeof(step->detail) - used, ": %s", seats.data);

@@ -35,11 +35,4 @@ void story_done(struct story *story);
 json_t *story_json(const struct story *story); // NULL: out of memory
 void story_text(const struct story *story, struct buffer *text);
 
-// The tickets of a choice, read from an order's choices: as the object, a new reference (NULL: none), and for people ("2 full, 1 child").
-json_t *story_tickets(const char *choices, uint64_t choice);
-void story_tickets_text(const json_t *tickets, struct buffer *text);
-// Seats as the database has them: as an array, a new reference (JSON null: none), and for people ("A-3, A-4").
-json_t *story_seats(const char *seats);
-void story_seats_text(const char *seats, struct buffer *text);
-
 #endif

@@ -10,45 +10,9 @@
 #include "admin/booking_story_rows.h"
 #include "admin/currency.h"
 #include "admin/table.h"
+#include "admin/tickets.h"
 #include "common/clock.h"
 #include "common/order_state.h"
-
-json_t *story_tickets(const char *choices, uint64_t choice)
-{
-    json_t *array = choices ? json_loads(choices, 0, NULL) : NULL;
-    json_t *tickets = json_object_get(json_array_get(array, choice), "tickets");
-    json_t *own = json_is_object(tickets) ? json_incref(tickets) : NULL;
-    json_decref(array);
-    return own;
-}
-
-void story_tickets_text(const json_t *tickets, struct buffer *text)
-{
-    bool first = true;
-    const char *code;
-    json_t *count;
-    json_object_foreach((json_t *)(uintptr_t)tickets, code, count)
-    {
-        buffer_format(text, "%s%" JSON_INTEGER_FORMAT " %s", first ? "" : ", ", json_integer_value(count), code);
-        first = false;
-    }
-}
-
-json_t *story_seats(const char *seats)
-{
-    json_t *array = seats ? json_loads(seats, 0, NULL) : NULL;
-    return array ? array : json_null();
-}
-
-void story_seats_text(const char *seats, struct buffer *text)
-{
-    json_t *array = story_seats(seats);
-    for (size_t i = 0; i < json_array_size(array); i++) {
-        const char *name = json_string_value(json_array_get(array, i));
-        buffer_format(text, "%s%s", i ? ", " : "", name ? name : "?");
-    }
-    json_decref(array);
-}
 
 static json_t *time_json(const struct db_rows *rows, size_t row, size_t column)
 {
@@ -70,7 +34,7 @@ static json_t *booking_json(const struct db_rows *orders, size_t row)
     if (db_is_null(orders, row, B_STATE))
         return json_null();
     const bool given = !db_is_null(orders, row, B_TIER);
-    json_t *tickets = given ? story_tickets(db_string(orders, row, O_CHOICES), db_u64(orders, row, B_CHOICE)) : NULL;
+    json_t *tickets = given ? tickets_of(db_string(orders, row, O_CHOICES), db_u64(orders, row, B_CHOICE)) : NULL;
     return json_pack("{s:s, s:s?, s:I, s:s?, s:o, s:I, s:I, s:s?, s:s?, s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "state",
                      db_string(orders, row, B_STATE), "reason", db_string(orders, row, B_REASON), "revision",
                      (json_int_t)db_u64(orders, row, B_REVISION), "tier", db_string(orders, row, B_TIER), "tickets",
@@ -78,9 +42,9 @@ static json_t *booking_json(const struct db_rows *orders, size_t row)
                      (json_int_t)db_u64(orders, row, B_AMOUNT), "reference", db_string(orders, row, B_REFERENCE),
                      "refund", db_string(orders, row, B_REFUND), "created_at", time_json(orders, row, B_CREATED_AT),
                      "changed_at", time_json(orders, row, B_CHANGED_AT), "seats",
-                     story_seats(db_string(orders, row, B_SEATS)), "gone", story_seats(db_string(orders, row, B_GONE)),
-                     "pay_until", time_json(orders, row, B_PAY_UNTIL), "had_more_time",
-                     (int)db_u64(orders, row, B_MORE_TIME), "standby", standby_json(orders, row));
+                     tickets_seats(db_string(orders, row, B_SEATS)), "gone",
+                     tickets_seats(db_string(orders, row, B_GONE)), "pay_until", time_json(orders, row, B_PAY_UNTIL),
+                     "had_more_time", (int)db_u64(orders, row, B_MORE_TIME), "standby", standby_json(orders, row));
 }
 
 static json_t *order_json(const struct db_rows *orders, size_t row)
@@ -131,7 +95,7 @@ static void write_plain(const char *typed, struct buffer *text)
 static void write_seats(const char *what, const char *seats, struct buffer *text)
 {
     buffer_text(text, seats ? what : "");
-    story_seats_text(seats, text);
+    tickets_seats_text(seats, text);
     buffer_text(text, seats ? "\n" : "");
 }
 
@@ -170,7 +134,7 @@ static void write_head(const struct story *story, struct buffer *text)
     const char *reason = db_string(orders, row, booked ? B_REASON : O_REASON),
                *reference = db_string(orders, row, B_REFERENCE), *name = db_string(orders, row, O_NAME);
     char money[CURRENCY_AMOUNT_BYTES];
-    json_t *tickets = story_tickets(db_string(orders, row, O_CHOICES), given ? db_u64(orders, row, B_CHOICE) : 0);
+    json_t *tickets = tickets_of(db_string(orders, row, O_CHOICES), given ? db_u64(orders, row, B_CHOICE) : 0);
     buffer_format(text, "%s%s%s%s%s\n", db_string(orders, row, booked ? B_STATE : O_STATE), reason ? ", " : "",
                   reason ? reason : "", reference ? ", reference " : "", reference ? reference : "");
     buffer_format(text, "%s %" PRIu64 " × %s (",
@@ -179,7 +143,7 @@ static void write_head(const struct story *story, struct buffer *text)
                                             : "had",
                   db_u64(orders, row, given ? B_QUANTITY : O_QUANTITY),
                   db_string(orders, row, given ? B_TIER : O_TIER));
-    story_tickets_text(tickets, text);
+    tickets_text(tickets, text);
     buffer_format(
         text, "), %s\n",
         currency_format(db_u64(orders, row, given ? B_AMOUNT : O_AMOUNT), db_string(orders, row, O_CURRENCY), money));

@@ -15,6 +15,7 @@
 #include "admin/order_change.h"
 #include "admin/reference.h"
 #include "admin/table.h"
+#include "admin/tickets.h"
 #include "common/clock.h"
 #include "common/customer.h"
 
@@ -139,7 +140,7 @@ static json_t *found_json(const struct db_rows *rows, size_t row)
                      (json_int_t)db_u64(rows, row, F_QUANTITY), "amount", (json_int_t)db_u64(rows, row, F_AMOUNT),
                      "currency", db_string(rows, row, F_CURRENCY), "email", db_string(rows, row, F_EMAIL), "name",
                      db_string(rows, row, F_NAME), "placed_at", clock_format(db_time_us(rows, row, F_PLACED_AT), at),
-                     "seats", story_seats(db_string(rows, row, F_SEATS)));
+                     "seats", tickets_seats(db_string(rows, row, F_SEATS)));
 }
 
 static int print_found(const struct context *context, const struct db_rows *rows)
@@ -171,7 +172,7 @@ static int print_found(const struct context *context, const struct db_rows *rows
             row[5] = db_string(rows, i, F_TIER);
             row[6] = currency_format(db_u64(rows, i, F_AMOUNT), db_string(rows, i, F_CURRENCY), amounts[i]);
             row[7] = db_string(rows, i, F_NAME);
-            story_seats_text(db_string(rows, i, F_SEATS), &seats[i]);
+            tickets_seats_text(db_string(rows, i, F_SEATS), &seats[i]);
             row[8] = seats[i].data;
         }
         table_write(cells, COLUMNS, count + 1, &text);

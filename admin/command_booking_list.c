@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "admin/booking_story.h"
 #include "admin/commands.h"
 #include "admin/csv.h"
 #include "admin/currency.h"
 #include "admin/table.h"
+#include "admin/tickets.h"
 
 #define PAGE_ROWS 1000
 
@@ -56,10 +56,10 @@ static void write_record(const struct db_rows *rows, size_t row, struct buffer *
 {
     struct buffer tickets CLEANUP(buffer_done) = BUFFER_INIT, seats CLEANUP(buffer_done) = BUFFER_INIT;
     char amount[CURRENCY_AMOUNT_BYTES], place[TABLE_NUMBER_BYTES], quantity[TABLE_NUMBER_BYTES];
-    json_t *json = story_tickets(db_string(rows, row, B_CHOICES), db_u64(rows, row, B_CHOICE));
-    story_tickets_text(json, &tickets);
+    json_t *json = tickets_of(db_string(rows, row, B_CHOICES), db_u64(rows, row, B_CHOICE));
+    tickets_text(json, &tickets);
     json_decref(json);
-    story_seats_text(db_string(rows, row, B_SEATS), &seats);
+    tickets_seats_text(db_string(rows, row, B_SEATS), &seats);
     const char *fields[COLUMNS] = {db_string(rows, row, B_REFERENCE),
                                    table_number(db_u64(rows, row, B_PLACE), place),
                                    db_string(rows, row, B_NAME),
@@ -107,14 +107,14 @@ static int write_csv(struct context *context, uint64_t event_id, uint64_t after,
 
 static json_t *row_json(const struct db_rows *rows, size_t row)
 {
-    json_t *tickets = story_tickets(db_string(rows, row, B_CHOICES), db_u64(rows, row, B_CHOICE));
+    json_t *tickets = tickets_of(db_string(rows, row, B_CHOICES), db_u64(rows, row, B_CHOICE));
     return json_pack("{s:I, s:s?, s:s?, s:s, s:s?, s:o, s:I, s:I, s:s, s:s, s:o}", "place",
                      (json_int_t)db_u64(rows, row, B_PLACE), "reference", db_string(rows, row, B_REFERENCE), "name",
                      db_string(rows, row, B_NAME), "email", db_string(rows, row, B_EMAIL), "tier",
                      db_string(rows, row, B_TIER), "tickets", tickets ? tickets : json_null(), "quantity",
                      (json_int_t)db_u64(rows, row, B_QUANTITY), "amount", (json_int_t)db_u64(rows, row, B_AMOUNT),
                      "currency", db_string(rows, row, B_CURRENCY), "state", db_string(rows, row, B_STATE), "seats",
-                     story_seats(db_string(rows, row, B_SEATS)));
+                     tickets_seats(db_string(rows, row, B_SEATS)));
 }
 
 static void write_table(const struct db_rows *rows, size_t count, struct buffer *text)
@@ -140,7 +140,7 @@ static void write_table(const struct db_rows *rows, size_t count, struct buffer 
             row[5] = db_string(rows, i, B_TIER);
             row[6] = currency_format(db_u64(rows, i, B_AMOUNT), db_string(rows, i, B_CURRENCY), amounts[i]);
             row[7] = db_string(rows, i, B_STATE);
-            story_seats_text(db_string(rows, i, B_SEATS), &seats[i]);
+            tickets_seats_text(db_string(rows, i, B_SEATS), &seats[i]);
             row[8] = seats[i].data;
         }
         table_write(cells, SHOWN, count + 1, text);

@@ -7,14 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/json.h"
+#include "admin/tickets.h"
 #include "common/topology.h"
 
 #define TRIES_MAX 5 // of a batch that met another in a deadlock
 #define ACTOR_BYTES 160
 #define DETAIL_BYTES 64 // of the log
 #define TIERS_MAX 1000
-#define CHOICES_BYTES_MAX 65536
 
 // The rows, all locked.
 struct locked {
@@ -74,16 +73,6 @@ static int lock_event(struct locked *locked)
                    &tiers);
 }
 
-// The tickets of the choice that was served, as JSON. What cannot be read has none.
-static char *tickets_of(const char *choices, unsigned choice)
-{
-    json_t *array = choices ? json_loadb(choices, strnlen(choices, CHOICES_BYTES_MAX), 0, NULL) : NULL;
-    const json_t *tickets = json_object_get(json_array_get(array, choice), "tickets");
-    char *text = json_is_object(tickets) ? json_dumps(tickets, JSON_COMPACT) : NULL;
-    json_decref(array);
-    return text;
-}
-
 static int lock_booking(struct locked *locked, const char *choices)
 {
     struct order_change *change = locked->change;
@@ -106,7 +95,7 @@ static int lock_booking(struct locked *locked, const char *choices)
     locked->has_given = db_u64(rows, 0, 8) != 0;
     if (locked->has_given) {
         const char *seats = db_string(rows, 0, 7);
-        locked->tickets = tickets_of(choices, locked->choice);
+        locked->tickets = tickets_json(choices, locked->choice);
         locked->seats = seats ? strdup(seats) : NULL;
         if (seats && !locked->seats)
             return ERROR_MEMORY;

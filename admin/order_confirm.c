@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "admin/booking_story.h"
 #include "admin/order_confirm_find.h"
+#include "admin/tickets.h"
 #include "common/buffer.h"
 #include "common/lifecycle.h"
 #include "common/slug.h"
@@ -286,8 +286,7 @@ static int add_outcome(const struct batch *batch, const struct order_confirm *it
     const size_t b = batch->booking_row[index], o = batch->order_row[index];
     size_t bytes;
     const void *visitor = db_bytes(batch->orders, o, O_VISITOR, &bytes);
-    json_t *json = story_tickets(db_string(batch->orders, o, O_CHOICES), db_u64(batch->bookings, b, B_CHOICE));
-    char *tickets = json ? json_dumps(json, JSON_COMPACT) : NULL;
+    char *tickets = tickets_json(db_string(batch->orders, o, O_CHOICES), db_u64(batch->bookings, b, B_CHOICE));
     struct outcome outcome = {.place = item->place,
                               .attempt = item->attempt,
                               .revision = item->revision,
@@ -304,7 +303,6 @@ static int add_outcome(const struct batch *batch, const struct order_confirm *it
         snprintf(outcome.tier, sizeof(outcome.tier), "%s", db_string(batch->bookings, b, B_TIER));
         outcomes_add(text, &outcome);
     }
-    json_decref(json);
     free(tickets);
     return r;
 }

@@ -97,15 +97,14 @@ static json_t *item_json(const struct order_confirm *item)
 
 static void item_text(const struct order_confirm *item, struct buffer *text)
 {
-    const char *what = !item->is_confirmed           ? "not confirmed"
-                       : item->before == item->after ? "confirmed already"
-                                                     : "confirmed";
-    if (item->is_found)
-        buffer_format(text, "place %" PRIu64 ": %s", item->place, what);
+    if (!item->is_found)
+        buffer_format(text, "'%s': not confirmed: %s\n", item->given, item->why);
+    else if (!item->is_confirmed)
+        buffer_format(text, "place %" PRIu64 "%s%s: not confirmed: %s\n", item->place,
+                      *item->reference ? ", reference " : "", item->reference, item->why);
     else
-        buffer_format(text, "'%s': %s", item->given, what);
-    buffer_format(text, "%s%s%s%s\n", *item->why ? ": " : "", item->why, *item->reference ? ", reference " : "",
-                  item->reference);
+        buffer_format(text, "place %" PRIu64 ": %s, reference %s\n", item->place,
+                      item->before == item->after ? "confirmed already" : "confirmed", item->reference);
 }
 
 static int tell_batch(const struct context *context, const struct order_confirm *items, size_t count,

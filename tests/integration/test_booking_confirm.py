@@ -123,7 +123,7 @@ def test_what_cannot_be_confirmed(rows, place, status, words):
     assert "not confirmed: " in text and words in text
     # Whoever gave a list of references finds them again.
     if place in ("6", "7"):
-        assert text.endswith(f", reference {reference(rows, place)}\n")
+        assert text.startswith(f"place {place}, reference {reference(rows, place)}: not confirmed: ")
     assert before == (numbers(rows), rows.stack.sql("SELECT * FROM bookings WHERE event_id = %s", rows.event))
     # Beside others it does not hold them up, and is not a matter of not finding anything.
     assert "1 confirmed, 1 not" in rows.stack.onsale("booking", "confirm", rows.slug, place, "1", expect=1).out

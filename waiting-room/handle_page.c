@@ -171,8 +171,12 @@ static const char *field_text(const char *field)
         {"seats",
          "Name seats that are on the plan, each once and as many as tickets, or none: then they are chosen for you. "
          "Places for wheelchairs and companions are for who says below that they need them."},
-        {"needs", "Say how many places for wheelchairs and companions are needed: no more than tickets together."},
-        {"alternatives", "Choose other tickets that are on sale, each at most once."},
+        {"needs",
+         "Say how many places for wheelchairs and companions are needed: no more than tickets together, and no more "
+         "than this part of the hall has."},
+        {"alternatives",
+         "Choose other tickets that are on sale, each at most once. If you need places for wheelchairs or "
+         "companions, they must have as many."},
         {"email", "Enter the e-mail address that the tickets are to be booked for. It looks like name@example.org."},
         {"name", "Leave the name out, or enter a shorter one."},
     };

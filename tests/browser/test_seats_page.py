@@ -375,6 +375,27 @@ def test_without_a_script_seats_are_named_in_a_field(seats_stack, browser_factor
     assert choice(seats_stack, slug)["seats"] == ["A-9", "A-10"]
 
 
+@pytest.mark.parametrize("javascript", (True, False))
+def test_needs_that_the_hall_cannot_meet_are_said_at_once(seats_stack, browser_factory, event, javascript):
+    browser, slug = browser_factory(javascript=javascript), event()
+    browser.get(address(seats_stack, slug))
+    browser.find("section[data-panel=join] button").click()
+    if not javascript:
+        browser.wait_for("noscript a.main").click()
+    browser.wait_for("#order-form")
+    stalls(browser)
+    browser.find("#order-needs summary").click()
+    for name, count in (("tickets.stalls.adult", 3), ("wheelchair", 2)):
+        field = browser.find(f"input[name='{name}']")
+        field.clear()
+        field.send_keys(count)
+    browser.find("#order-email").send_keys(MAIL)
+    browser.find("#order-send").click()
+    browser.wait_text("#problem-needs", "There is only 1 place for a wheelchair in this part of the hall." if javascript
+                      else "no more than this part of the hall has")
+    assert seats_stack.sql("SELECT COUNT(*) FROM orders WHERE event_id = %s", event_id(seats_stack, slug))[0][0] == 0
+
+
 # What is kept
 
 @pytest.fixture

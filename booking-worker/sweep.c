@@ -27,6 +27,7 @@ struct sweep {
     struct outbox *outbox;
     struct message *scratch;
     bool has_unconfirmed;
+    int failed; // of this round: what went wrong with an event, if not the connection; the others had their turn all the same
     pthread_t thread;
 };
 
@@ -136,6 +137,17 @@ static int sweep_event(struct sweep *sweep, uint64_t event_id)
     return 0;
 }
 
+// Tiers that somebody else has for long, or rows that cannot be: they keep no other event waiting.
+static int pass_over(struct sweep *sweep, uint64_t event_id, int error)
+{
+    if (!db_is_connected(sweep->link.db))
+        return error;
+    log_debug("event_not_swept", LOG_U("event_id", event_id), LOG_S("error", error_str(error)),
+              LOG_S("text", db_error_text(sweep->link.db)));
+    sweep->failed = error;
+    return 0;
+}
+
 static int sweep_page(struct sweep *sweep, uint64_t *after, bool *ret_more)
 {
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
@@ -148,6 +160,8 @@ static int sweep_page(struct sweep *sweep, uint64_t *after, bool *ret_more)
             result = has_lapsed(sweep->link.db, *after, db_time_us(rows, i, 2), &is_due);
         if (result == 0 && is_due)
             result = sweep_event(sweep, *after);
+        if (result)
+            result = pass_over(sweep, *after, result);
     }
     return result;
 }
@@ -171,10 +185,13 @@ static void go_round(struct sweep *sweep)
     uint64_t after = 0;
     bool has_more = true;
     int result = link_use_db(&sweep->link);
+    sweep->failed = 0;
     while (result == 0 && has_more && !stop_was_asked(sweep->stop))
         result = sweep_page(sweep, &after, &has_more);
     if (result == 0)
         result = remove_confirmed(sweep);
+    if (result == 0)
+        result = sweep->failed;
     if (result == 0) {
         link_db_works(&sweep->link);
         metric_observe_us(&meter_sweep_duration, (clock_monotonic_ns() - began_ns) / 1000);

@@ -129,7 +129,9 @@ static int fail_statement(struct db *db, struct statement *statement)
 {
     unsigned number = mysql_stmt_errno(statement->handle);
     char text[ERROR_TEXT_BYTES];
-    snprintf(text, sizeof(text), "%s", mysql_stmt_error(statement->handle));
+    snprintf(text, sizeof(text), "%s", number ? mysql_stmt_error(statement->handle) : mysql_error(&db->mysql));
+    if (!number) // it came in the place of a row
+        number = mysql_errno(&db->mysql);
     mysql_stmt_free_result(statement->handle); // an error may come between two rows
     // What was prepared before a migration may not fit the tables after it: the next one to ask prepares it anew.
     if (number == CR_NEW_STMT_METADATA || number == ER_NEED_REPREPARE || number == ER_UNKNOWN_STMT_HANDLER) {

@@ -250,6 +250,14 @@ static int take_row(struct db_rows *rows, MYSQL_STMT *handle, struct column *col
     return 0;
 }
 
+// What comes in the place of a row (a lock that was waited for too long, a deadlock, a connection that is gone) MariaDB's client notes with
+// the connection only.
+static unsigned fetch_errno(MYSQL_STMT *handle)
+{
+    unsigned number = mysql_stmt_errno(handle);
+    return number ? number : mysql_errno(handle->mysql);
+}
+
 static int fetch_all(struct db_rows *rows, MYSQL_STMT *handle, const MYSQL_RES *meta, size_t rows_max,
                      struct column *columns, MYSQL_BIND *binds, unsigned *ret_number)
 {
@@ -264,7 +272,7 @@ static int fetch_all(struct db_rows *rows, MYSQL_STMT *handle, const MYSQL_RES *
         if (fetched == MYSQL_NO_DATA)
             return 0;
         if (fetched != 0 && fetched != MYSQL_DATA_TRUNCATED) {
-            *ret_number = mysql_stmt_errno(handle);
+            *ret_number = fetch_errno(handle);
             return ERROR_TRANSIENT;
         }
         if (rows->row_count >= rows_max)

@@ -92,7 +92,7 @@ static void describe_booking(struct story_step *step, const struct db_rows *orde
 }
 
 // What the order became at first, of a booking that has changed since: the first change in the log says what it was before. Visitors
-// end or prolong only what is held or stands by.
+// end or prolong only what is held or stands by; operators release again only what has failed.
 static const char *first_state(const struct story *story, size_t row)
 {
     const struct db_rows *orders = story->orders, *log = story->log;
@@ -106,6 +106,8 @@ static const char *first_state(const struct story *story, size_t row)
     enum order_state state;
     if (detail && strncmp(detail, WAS, strlen(WAS)) == 0 && order_state_parse(detail + strlen(WAS), &state) == 0)
         return order_state_name(state);
+    if (at != SIZE_MAX && strcmp(db_string(log, at, L_STATE), order_state_name(ORDER_RELEASED)) == 0)
+        return order_state_name(ORDER_FAILED);
     if (at != SIZE_MAX && strcmp(db_string(log, at, L_ACTOR), "visitor") == 0)
         return order_state_name(db_is_null(orders, row, B_TIER) ? ORDER_STANDBY : ORDER_HELD);
     return "booked";
@@ -171,17 +173,18 @@ static const char *log_step(const char *state, uint64_t revision, const char *ac
     return strcmp(state, "cancelled") == 0 && strcmp(actor, "visitor") == 0 ? "taken back" : state;
 }
 
-// What the log notes and, of what the booking still is, what it has.
+// What the log notes and, of what the booking still is, what it has or why it has nothing.
 static void describe_logged(const struct story *story, size_t i, struct story_step *step)
 {
     const struct db_rows *orders = story->orders;
     const char *detail = db_string(story->log, i, L_DETAIL);
     enum order_state state;
-    if (order_state_parse(db_string(story->log, i, L_STATE), &state) == 0 && order_has_places(state))
-        for (size_t row = 0; row < db_rows_count(orders); row++)
-            if (db_u64(orders, row, O_ATTEMPT) == step->attempt && !db_is_null(orders, row, B_STATE) &&
-                db_u64(orders, row, B_REVISION) == step->revision)
-                describe_booking(step, orders, row);
+    for (size_t row = 0; row < db_rows_count(orders); row++)
+        if (db_u64(orders, row, O_ATTEMPT) == step->attempt && !db_is_null(orders, row, B_STATE) &&
+            db_u64(orders, row, B_REVISION) == step->revision &&
+            order_state_parse(db_string(orders, row, B_STATE), &state) == 0 &&
+            (order_has_places(state) || !db_is_null(orders, row, B_REASON)))
+            describe_booking(step, orders, row);
     const size_t used = strlen(step->detail);
     if (detail)
         snprintf(step->detail + used, sizeof(step->detail) - used, "%s%s", used ? "; " : "", detail);

@@ -163,6 +163,12 @@ def test_the_story_of_a_booking_that_changed(rows):
     assert steps == [("held", None), ("confirmed", "2 × floor, 90.00 EUR; was held")] and "has 2 × floor" in text
     steps, text = told(7)
     assert steps == [("confirmed", None), ("cancelled", "was confirmed")] and "had 1 × back" in text
+    # Failed, booked once more, and then too late.
+    rows.run(log + "({e}, 4, 1, 4, 'released', '2026-11-23 10:01:00', 'onsale root@box', 'dead letter 1 retried'), "
+             "({e}, 4, 1, 5, 'refused', '2026-11-23 10:01:01', 'booking-worker', 'was released')",
+             "UPDATE bookings SET state = 'refused', reason = 'seats_taken', gone = '[\"A-3\"]', revision = 5 "
+             "WHERE event_id = {e} AND place = 4")
+    assert told(4)[0] == [("failed", None), ("released", "dead letter 1 retried"), ("refused", "seats_taken: A-3; was released")]
     rows.run("DELETE FROM taken_seats WHERE event_id = {e}", "DELETE FROM freeings WHERE event_id = {e}")
 
 

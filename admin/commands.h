@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The commands' functions, for the table in command.c. Each takes what is in context->arguments and context->options,
+// The commands' functions, for the table in command_table.c. Each takes what is in context->arguments and context->options,
 // does the work, says what came of it, and returns the exit status.
 #ifndef ADMIN_COMMANDS_H
 #define ADMIN_COMMANDS_H

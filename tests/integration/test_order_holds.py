@@ -422,3 +422,37 @@ def test_holds_that_run_out_while_their_visitors_ask_for_more_time(shop):
     assert all(not given[0].startswith("/problems/") for given in answers[:2])
     wait_until(lambda: in_event(shop, "tiers", "lapse", "held, sold") == ((0, 0),), "all places to be free", 5 * PATIENCE)
     assert shop.onsale_json("audit", "lapse")["ok"]
+
+
+def test_holds_that_run_out_while_their_visitors_give_them_back(shop):
+    """Each ends once, as its visitor was told, and what it held is one place more for who stands by, not two."""
+    leads = [60, 30, 20, 15, 10, 5, 0, -5]
+    few(shop, "race", 2 * len(leads), hold_seconds=3 * PATIENCE)
+    people = [ordered(shop, "race", number=number) for number in range(len(leads))]
+    ends = [time_of(stream.wait("order", in_state("held"), 10 * PATIENCE).data["pay_until"]) for _, stream in people]
+    waiting = [ordered(shop, "race", number=number) for number in range(len(leads))]
+    for _, stream in waiting:
+        stream.wait("order", in_state("standby"), 10 * PATIENCE)
+    clients = [bare_client(shop, number % 2) for number in range(len(leads))]
+    answers = [None] * len(leads)
+
+    def give_back(number):
+        begin = ends[number] - timedelta(milliseconds=leads[number])
+        wait_until(lambda: datetime.now(timezone.utc) >= begin, "the hold to be nearly over", 10 * PATIENCE, pause=0.001)
+        answers[number] = clients[number].delete(url("race"), headers=people[number][0].headers).json()
+
+    threads = [threading.Thread(target=give_back, args=(number,)) for number in range(len(leads))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for (visitor, stream), answer in zip(people, answers):
+        end = "expired" if answer.get("type") == "/problems/ended" else answer["state"]
+        assert end in ("expired", "cancelled"), answer
+        stream.wait("order", in_state(end), 10 * PATIENCE)
+        assert shop.sql("SELECT COUNT(*) FROM order_log l JOIN events e ON e.id = l.event_id WHERE e.slug = 'race' AND place = %s"
+                        " AND revision > 3", visitor.place) == ((1,),)
+    for visitor, stream in waiting:
+        stream.wait("order", in_state("held"), 10 * PATIENCE)
+    wait_until(lambda: in_event(shop, "freeings", "race", "COUNT(*)") == ((0,),), "everything to be freed", 5 * PATIENCE)
+    assert shop.onsale_json("audit", "race")["ok"]

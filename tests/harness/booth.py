@@ -27,6 +27,18 @@ def visitor(place):
     return hashlib.md5(str(place).encode()).digest()
 
 
+def open_booth(stack_factory, workers=1, config=None, tiers=None, payment=None, proxied=False, line=0, **event):
+    """Workers alone, with one open event and a line of `line` visitors, all let in. `config` is of the workers."""
+    sections = {"booking-worker": config or {}} | ({"payment": {"provider": payment}} if payment else {})
+    stack = stack_factory(config=sections, proxied=proxied)
+    stack.start(rooms=0, admissions=0, workers=workers)
+    stack.event("gala", tiers=tiers or FLOOR, **event)
+    booth = Booth(stack)
+    if line:
+        booth.line(line)
+    return booth
+
+
 class Booth:
     """One stack with an event, and what the test puts before the worker."""
 

@@ -3,6 +3,7 @@
 worker makes of them is looked at in the tables, the outcomes and the dead letters."""
 
 import base64
+import functools
 import hashlib
 import json
 import threading
@@ -10,7 +11,7 @@ import time
 
 import pika
 import pytest
-from harness.booth import FLOOR, Booth, choice, customer, visitor
+from harness.booth import FLOOR, Booth, choice, customer, open_booth, visitor
 from harness.stack import BIN, PATIENCE
 from processes import wait_until
 
@@ -18,12 +19,7 @@ from processes import wait_until
 @pytest.fixture
 def booth_factory(stack_factory):
     """A stack of workers alone, with one open event."""
-    def make(workers=1, config=None, tiers=None, proxied=False, **event):
-        stack = stack_factory(config={"booking-worker": config or {}}, proxied=proxied)
-        stack.start(rooms=0, admissions=0, workers=workers)
-        stack.event("gala", tiers=tiers or FLOOR, **event)
-        return Booth(stack)
-    return make
+    return functools.partial(open_booth, stack_factory)
 
 
 @pytest.fixture

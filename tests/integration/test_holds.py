@@ -7,7 +7,7 @@ import threading
 from datetime import timezone
 
 import pytest
-from harness.booth import Booth, choice
+from harness.booth import choice, open_booth
 from harness.stack import PATIENCE
 from processes import wait_until
 
@@ -19,13 +19,8 @@ HALL = [{"code": "stalls", "name": "Stalls", "price": 4500, "rows": [
 @pytest.fixture
 def booth_factory(stack_factory):
     """Workers alone, with an open event and a line of which everybody was let in. What costs something is held."""
-    def make(workers=1, config=None, tiers=None, provider="manual", line=60, **event):
-        stack = stack_factory(config={"booking-worker": config or {}, "payment": {"provider": provider}})
-        stack.start(rooms=0, admissions=0, workers=workers)
-        stack.event("gala", tiers=tiers or FLOOR, **event)
-        booth = Booth(stack)
-        booth.line(line)
-        return booth
+    def make(tiers=FLOOR, provider="manual", line=60, **more):
+        return open_booth(stack_factory, tiers=tiers, payment=provider, line=line, **more)
     return make
 
 

@@ -8,7 +8,7 @@ import threading
 
 import pymysql
 import pytest
-from harness.booth import Booth, choice
+from harness.booth import Booth, choice, open_booth
 from harness.stack import PATIENCE
 from processes import wait_until
 
@@ -18,13 +18,8 @@ FLOOR = [{"code": "floor", "name": "Floor", "price": 4500, "capacity": 4}]
 @pytest.fixture
 def booth_factory(stack_factory):
     """Workers alone, with an open event and a line of which everybody was let in."""
-    def make(workers=1, config=None, tiers=None, provider="manual", line=60, **event):
-        stack = stack_factory(config={"booking-worker": config or {}, "payment": {"provider": provider}})
-        stack.start(rooms=0, admissions=0, workers=workers)
-        stack.event("gala", tiers=tiers or FLOOR, **event)
-        booth = Booth(stack)
-        booth.line(line)
-        return booth
+    def make(tiers=FLOOR, provider="manual", line=60, **more):
+        return open_booth(stack_factory, tiers=tiers, payment=provider, line=line, **more)
     return make
 
 

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from harness.proxy import Proxy
 from processes import wait_until
-from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 SAFE = "Reconnecting. Your place is safe."

@@ -56,6 +56,11 @@ struct common_config {
     char *tokens_directory;
     int64_t tokens_queue_lifetime_seconds;
     int64_t payment_provider; // enum payment_provider
+    char *payment_base_url; // of the provider's API, without a slash at its end
+    char *payment_secret_key_file, *payment_webhook_secret_file; // paths; empty: none
+    char *payment_tls_ca; // empty: the system's authorities
+    char *payment_return_url; // where visitors come back to, without a slash at its end; /e/SLUG is added
+    int64_t payment_timeout_seconds; // for one call
 };
 
 // Who takes the money.

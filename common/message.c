@@ -299,6 +299,22 @@ static int read_stock(const json_t *object, struct message *ret, char *problem, 
     return 0;
 }
 
+static void write_pay(const struct message *message, struct buffer *text)
+{
+    buffer_text(text, ",\"slug\":");
+    buffer_json_string(text, message->pay.slug);
+    buffer_format(text, ",\"place\":%" PRIu64, message->pay.place);
+}
+
+static int read_pay(const json_t *object, struct message *ret, char *problem, size_t problem_bytes)
+{
+    if (read_slug(object, ret->pay.slug))
+        return refuse(problem, problem_bytes, "slug");
+    if (read_count(object, "place", 0, &ret->pay.place))
+        return refuse(problem, problem_bytes, "place");
+    return 0;
+}
+
 static const struct {
     const char *name;
     void (*write)(const struct message *message, struct buffer *text);
@@ -311,6 +327,7 @@ static const struct {
     [MESSAGE_BOOK] = {"book", write_book, read_book},
     [MESSAGE_ORDERED] = {"ordered", write_ordered, read_ordered},
     [MESSAGE_STOCK] = {"stock", write_stock, read_stock},
+    [MESSAGE_PAY] = {"pay", write_pay, read_pay},
 };
 
 #define TYPE_COUNT (sizeof(types) / sizeof(types[0]))

@@ -25,6 +25,7 @@ enum message_type {
     MESSAGE_BOOK, // admission → booking workers, on the event's booking queue
     MESSAGE_ORDERED, // a waiting room → admission and waiting rooms, on onsale.control
     MESSAGE_STOCK, // notifier → waiting rooms, on onsale.feed
+    MESSAGE_PAY, // waiting rooms, onsale → booking workers, on onsale.payments
 };
 // Outcomes and dead letters are long and have readers of their own: common/outcome.h, common/dead_letter.h.
 
@@ -86,6 +87,10 @@ struct message {
             size_t tier_count;
             struct message_stock_tier tiers[MESSAGE_TIERS_MAX];
         } stock;
+        struct {
+            char slug[SLUG_BYTES]; // for logs, as `place` is: what is to be done stands in MySQL
+            uint64_t place; // 0: of no place, or of many
+        } pay;
     };
 };
 

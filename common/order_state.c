@@ -28,6 +28,13 @@ static const char *const reason_names[ORDER_REASON_COUNT] = {
     [ORDER_SEATS_TAKEN] = "seats_taken",
     [ORDER_BROKEN] = "broken",
     [ORDER_CRASHED] = "crashed",
+    [ORDER_CARD_DECLINED] = "card_declined",
+    [ORDER_INSUFFICIENT_FUNDS] = "insufficient_funds",
+    [ORDER_EXPIRED_CARD] = "expired_card",
+    [ORDER_AUTHENTICATION_FAILED] = "authentication_failed",
+    [ORDER_PAYMENT_METHOD_INVALID] = "payment_method_invalid",
+    [ORDER_PAYMENT_UNKNOWN] = "payment_unknown",
+    [ORDER_PAYMENT_FAILED] = "payment_failed",
 };
 
 #define TO(state) (1u << (state))

@@ -25,7 +25,7 @@ enum order_state {
     ORDER_STATE_COUNT,
 };
 
-// Why an order was refused or a booking failed.
+// Why an order was refused, a booking failed or a payment was declined.
 enum order_reason {
     ORDER_NO_REASON,
     ORDER_CUSTOMER_LIMIT, // refused: the customer would have more than the event's max_per_customer
@@ -34,6 +34,13 @@ enum order_reason {
     ORDER_SEATS_TAKEN, // refused
     ORDER_BROKEN, // failed: what the order says cannot be booked
     ORDER_CRASHED, // failed: the worker ended, time and again, while it booked it
+    ORDER_CARD_DECLINED, // declined: the bank said no and nothing more
+    ORDER_INSUFFICIENT_FUNDS, // declined
+    ORDER_EXPIRED_CARD, // declined
+    ORDER_AUTHENTICATION_FAILED, // declined: the bank's question was not answered, or wrongly
+    ORDER_PAYMENT_METHOD_INVALID, // declined: the provider knows no such payment method, or cannot charge it
+    ORDER_PAYMENT_UNKNOWN, // paying: the provider has not said for long what became of it; an operator knows
+    ORDER_PAYMENT_FAILED, // failed: the provider's answers cannot be right; whatever was authorised is given back
     ORDER_REASON_COUNT,
 };
 

@@ -37,14 +37,14 @@ const char *topology_booking_queue_of(uint64_t event_id)
     return booking_queues[event_id % TOPOLOGY_BOOKING_QUEUES];
 }
 
-static int declare_queue(struct bus *bus, const char *name, const char *dead_letters)
+static int declare_queue(struct bus *bus, const char *name, const char *dead_letters, bool single_active)
 {
     char ret[BUS_NAME_BYTES];
     const struct bus_queue wanted = {
         .name = name,
         .durable = true,
         .quorum = true,
-        .single_active = true,
+        .single_active = single_active,
         .delivery_limit = DELIVERY_LIMIT,
         .dead_letters = dead_letters,
     };
@@ -53,11 +53,13 @@ static int declare_queue(struct bus *bus, const char *name, const char *dead_let
 
 int topology_declare_queues(struct bus *bus)
 {
-    int result = declare_queue(bus, TOPOLOGY_DEAD, NULL);
+    int result = declare_queue(bus, TOPOLOGY_DEAD, NULL, true);
     if (!result)
-        result = declare_queue(bus, TOPOLOGY_OUTCOMES, TOPOLOGY_DEAD);
+        result = declare_queue(bus, TOPOLOGY_OUTCOMES, TOPOLOGY_DEAD, true);
     for (unsigned i = 0; i < TOPOLOGY_BOOKING_QUEUES && !result; i++)
-        result = declare_queue(bus, booking_queues[i], TOPOLOGY_DEAD);
+        result = declare_queue(bus, booking_queues[i], TOPOLOGY_DEAD, true);
+    if (!result)
+        result = declare_queue(bus, TOPOLOGY_PAYMENTS, TOPOLOGY_DEAD, false);
     return result;
 }
 

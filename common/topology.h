@@ -15,6 +15,8 @@
 #define TOPOLOGY_BOOKING_QUEUES 8
 #define TOPOLOGY_OUTCOMES "onsale.outcomes"
 #define TOPOLOGY_DEAD "onsale.dead"
+// A durable quorum queue that all booking workers share: a bell for payers. What is to be done stands in `payments`.
+#define TOPOLOGY_PAYMENTS "onsale.payments"
 
 // Declares the exchanges; every program does so on connecting (declaring is idempotent).
 int topology_declare(struct bus *bus) MUST_USE;

@@ -26,6 +26,11 @@ GRANT SELECT, INSERT, UPDATE ON orders;
 GRANT SELECT, UPDATE (state, revision, pay_until, more_time, standby_tier, standby_quantity, changed_at) ON bookings;
 GRANT INSERT ON freeings;
 GRANT INSERT ON order_log;
+-- A visitor pays: an attempt is begun here, and its money is no longer wanted when the booking is given up. The rest is the payer's.
+GRANT SELECT, INSERT, UPDATE (aim, next_attempt_at) ON payments;
+GRANT SELECT, INSERT, UPDATE (state, session, url, next_attempt_at, changed_at) ON cards;
+-- What the provider says is stored before it is thanked.
+GRANT SELECT, INSERT ON provider_events;
 
 -- program: admission
 GRANT SELECT, UPDATE ON leaders;
@@ -58,13 +63,17 @@ GRANT SELECT, UPDATE (event_id) ON line_counters;
 GRANT SELECT, UPDATE (held, sold, standby, taken_version) ON tiers;
 GRANT SELECT ON seats;
 GRANT SELECT, INSERT, DELETE ON taken_seats;
-GRANT SELECT, UPDATE (told), DELETE ON freeings;
+GRANT SELECT, INSERT, UPDATE (told, payment_open), DELETE ON freeings;
 -- What becomes of a booking after it was made: held from standby, expired.
 GRANT INSERT ON order_log;
 -- Gives an order back for another release; never changes what was wanted.
 GRANT SELECT, UPDATE (published, release_no) ON orders;
 -- Whose a booking is never changes.
-GRANT SELECT, INSERT, UPDATE (state, reason, revision, choice, tier, quantity, amount, reference, seats, gone, pay_until, more_time, standby_tier, standby_quantity, changed_at) ON bookings;
+GRANT SELECT, INSERT, UPDATE (state, reason, revision, choice, tier, quantity, amount, reference, refund, seats, gone, pay_until, more_time, action_url, standby_tier, standby_quantity, changed_at) ON bookings;
+-- Payments, from the first call to the last; cards that were left; what the provider told.
+GRANT SELECT, INSERT, UPDATE ON payments;
+GRANT SELECT, UPDATE ON cards;
+GRANT SELECT, UPDATE (done_at, verdict) ON provider_events;
 -- Whole, because MariaDB asks for it when many rows are upserted by a prepared statement.
 GRANT SELECT, INSERT, UPDATE ON customers;
 GRANT SELECT, INSERT, UPDATE, DELETE ON delivery_attempts;

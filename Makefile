@@ -232,6 +232,14 @@ $(ROOT)/tests/http-echo: $(http_echo_objects) $(common_objects)
 test-programs: http-echo
 # --- end of the HTTP/2 echo server
 
+# --- The payment provider's client alone: what tests/integration/test_provider.py drives against hostile servers.
+$(ROOT)/tests/provider-ask: $(call objects_of,tests/provider/ask.c) $(common_objects)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+test-programs: $(ROOT)/tests/provider-ask
+# --- end of the payment provider's client
+
 # --- Tests in C that need MySQL and RabbitMQ, tests/backends/test_X.c, linked with common/ alone; run by
 # tests/integration/test_backends.py.
 backends_tests := $(patsubst %.c,$(ROOT)/%,$(wildcard tests/backends/test_*.c))

@@ -23,7 +23,9 @@
 #define PROVIDER_KEY_BYTES 65 // of an idempotency key, with NUL
 #define PROVIDER_LABEL_BYTES 41
 #define PROVIDER_DETAIL_BYTES 200
-#define PROVIDER_LIST_MAX 100 // intents in one page
+// Intents in one page. Stripe gives up to 100, but with their charges these could come near to the 1 MiB that an answer may have.
+#define PROVIDER_LIST_MAX 50
+#define PROVIDER_IN_FLIGHT_MAX 512
 
 struct provider;
 
@@ -69,7 +71,7 @@ struct provider_request {
 
 enum provider_result {
     PROVIDER_DONE, // the answer says what is
-    PROVIDER_DECLINED, // the bank, or the provider for it, said no: nothing was charged. `reason` and `code` say why
+    PROVIDER_DECLINED, // of CREATE, CONFIRM: the bank, or the provider for it, said no: nothing was charged. `reason`, `code`
     PROVIDER_REFUSED, // what was asked for cannot be, now and later: no such intent or method, not in this state. `code`
     PROVIDER_BUSY, // certainly not done: too many calls, the same key is under way. Again later, with the same key
     PROVIDER_DENIED, // certainly not done: our key is not accepted. An operator has to act; again later
@@ -80,7 +82,7 @@ const char *provider_result_name(enum provider_result result); // "unknown"
 enum provider_status {
     PROVIDER_UNCONFIRMED, // nobody has confirmed it
     PROVIDER_FAILED, // it was confirmed, and the bank said no; `reason` says why
-    PROVIDER_ACTION_REQUIRED, // the bank asks; action_url
+    PROVIDER_ACTION_REQUIRED, // the bank asks; action_url ("" in a LIST, if it is no page to go to; else that is UNKNOWN)
     PROVIDER_PROCESSING, // not decided yet
     PROVIDER_AUTHORISED,
     PROVIDER_CAPTURED,
@@ -117,11 +119,13 @@ struct provider_answer {
     char detail[PROVIDER_DETAIL_BYTES]; // for the log; never holds a key, a card or an e-mail
     enum order_reason reason; // of DECLINED
     int64_t retry_after_ms; // of BUSY: what the provider asked for; 0: nothing
-    bool is_key_spent; // with this idempotency key the provider will answer the same for ever: take another next time
+    bool
+        is_key_spent; // of an error: with this idempotency key the provider will say the same for ever; take another next time
     bool is_replayed; // the provider says that it answered this key before
     // Of DONE by CREATE … REFUND, and of DECLINED or REFUSED where the provider sent it along: id "" if it did not.
     struct provider_intent intent;
-    char refund[PROVIDER_ID_BYTES]; // REFUND; "pending" refunds are DONE as well
+    // REFUND; "pending" refunds are DONE as well. Of the intent there are id, status, currency and refunded_amount then (of this refund), no more.
+    char refund[PROVIDER_ID_BYTES];
     // CARD_PAGE: session, url. CARD_ASK: all.
     struct {
         char session[PROVIDER_ID_BYTES], url[PROVIDER_URL_BYTES], customer[PROVIDER_ID_BYTES],
@@ -129,7 +133,7 @@ struct provider_answer {
         char label[PROVIDER_LABEL_BYTES]; // "visa 4242"
         enum provider_card_state state;
     } card;
-    // LIST
+    // LIST. Of an intent that is not ours (slug "") only id and created_at are sure.
     size_t intent_count;
     const struct provider_intent *intents; // good until the callback returns
     bool has_more;
@@ -137,8 +141,8 @@ struct provider_answer {
 
 typedef void provider_answered(void *context, const struct provider_answer *answer);
 
-// Starts a call; `answered` is called from provider_work(), once, sooner or later than the configured time-out but always. ERROR_MEMORY, ERROR_INVALID (something in the
-// request that cannot be said): it was not begun.
+// Starts a call; `answered` is called from provider_work(), once, sooner or later than the configured time-out but always. ERROR_MEMORY, ERROR_LIMIT (PROVIDER_IN_FLIGHT_MAX
+// are under way), ERROR_INVALID (something in the request cannot be said: it never can): it was not begun.
 int provider_begin(struct provider *provider, const struct provider_request *request, provider_answered *answered,
                    void *context) MUST_USE;
 size_t provider_in_flight(const struct provider *provider);

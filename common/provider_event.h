@@ -10,6 +10,7 @@
 #include "common/error.h"
 #include "common/provider.h"
 
+#define PROVIDER_EVENT_BYTES_MAX (256 * 1024) // of a body; Stripe's are a few KiB
 #define PROVIDER_EVENT_TOLERANCE_SECONDS 300 // how old, or how far in the future, a signature may be
 #define PROVIDER_EVENT_SECRETS_MAX 4
 #define PROVIDER_EVENT_SECRET_BYTES 256 // with NUL
@@ -18,12 +19,13 @@ struct provider_event_secrets {
     size_t count;
     char items[PROVIDER_EVENT_SECRETS_MAX][PROVIDER_EVENT_SECRET_BYTES];
 };
-// One a line; while a secret is changed two are good. ERROR_NOT_FOUND: path is ""; ERROR_PERMANENT, ERROR_INVALID with the reason in `problem`.
+// One a line; while a secret is changed two are good. ERROR_NOT_FOUND: path is ""; ERROR_PERMANENT (cannot be read, or group or others can read it
+// too), ERROR_INVALID with the reason in `problem`.
 int provider_event_read_secrets(const char *path, struct provider_event_secrets *ret, char *problem,
                                 size_t problem_bytes) MUST_USE;
 
 // Verifies the header over the raw body, `now` in seconds since 1970. 0; ERROR_INVALID: no such header, not signed by any of the secrets;
-// ERROR_LIMIT: signed, but too long ago or in the future. Takes the same time whatever is wrong with a signature.
+// ERROR_LIMIT: signed, but too long ago or in the future; ERROR_MEMORY. Takes the same time whatever is wrong with a signature.
 int provider_event_verify(const struct provider_event_secrets *secrets, const char *header, const void *body,
                           size_t body_bytes, int64_t now) MUST_USE;
 

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stripe's objects in JSON, read into our words. Everything is bounded; what is missing, of another type or beyond bounds is refused, never
+// guessed. Pure. For provider_stripe_answer.c.
+#ifndef COMMON_PROVIDER_STRIPE_OBJECT_H
+#define COMMON_PROVIDER_STRIPE_OBJECT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "common/provider.h"
+
+// What is asked of an intent.
+enum stripe_view {
+    STRIPE_PLAIN,
+    STRIPE_WITH_CHARGE, // its charge must have been sent along: it says what was refunded
+    STRIPE_LISTED, // the same; and whatever others do on the same account must not keep us from reading the list
+};
+
+// All return 0 or ERROR_INVALID, with the member that is wrong in `wrong` (constant text), and leave *ret alone then.
+int stripe_read_intent(const json_t *object, enum stripe_view view, struct provider_intent *ret,
+                       const char **wrong) MUST_USE;
+// Of an error of an intent or of a call: decline_code if there is one, else code. "" if neither.
+int stripe_read_code(const json_t *error, char ret[static PROVIDER_CODE_BYTES], const char **wrong) MUST_USE;
+// The member's id, whether the object was sent along or just named. ERROR_NOT_FOUND: it is null or absent.
+int stripe_read_id_of(const json_t *object, const char *key, char ret[static PROVIDER_ID_BYTES]) MUST_USE;
+int stripe_read_id(const json_t *object, const char *key, char ret[static PROVIDER_ID_BYTES]) MUST_USE;
+// A page that a visitor can be sent to.
+int stripe_read_page(const json_t *object, const char *key, char ret[static PROVIDER_URL_BYTES]) MUST_USE;
+int stripe_read_currency(const json_t *object, char ret[static 4]) MUST_USE;
+int stripe_read_amount(const json_t *object, const char *key, uint64_t *ret) MUST_USE;
+bool stripe_is_object(const json_t *object, const char *type);
+
+// Why a card was declined, by Stripe's word for it.
+enum order_reason stripe_decline_reason(const char *code);
+
+#endif

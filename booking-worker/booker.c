@@ -324,6 +324,7 @@ static int run_event(struct booker *booker, struct db *db, struct outbox *outbox
                      size_t count, struct store_event *event, bool *ret_more)
 {
     event->numbers.needs_payment = booker->options.needs_payment;
+    event->takes_cards = booker->options.takes_cards;
     int result = run_returns(booker, db, event, count == 0, ret_more);
     if (result == 0 && count > 0 && !*ret_more)
         result = decide_all(booker, db, event, tasks, count);
@@ -441,6 +442,7 @@ static int run(struct booker *booker, struct db *db, struct outbox *outbox, stru
     *ret = (struct booker_result){
         .is_sold_out = (state == LIFECYCLE_OPEN || state == LIFECYCLE_PAUSED) && is_all_sold,
         .is_on_sale_again = state == LIFECYCLE_SOLD_OUT && !is_all_sold,
+        .has_payments = changes_begun_count(booker->changes) > 0,
         .has_more = has_more,
     };
     memcpy(ret->slug, event->slug, sizeof(ret->slug));

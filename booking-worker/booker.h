@@ -20,6 +20,7 @@ struct booker_options {
     const char *queue; // where the tasks come from (constant text); of a booker without tasks: for the log
     size_t batch_max; // tasks in one run; 0: it only sweeps
     bool needs_payment; // what costs something is held until it is paid
+    bool takes_cards; // and paid at once where its visitor has said what with
     uint64_t crash_place, crash_sweep_place; // for tests, see settings; 0: never
 };
 
@@ -27,6 +28,7 @@ struct booker_result {
     char slug[SLUG_BYTES]; // of the event; "": there is none
     bool is_sold_out; // it has nothing left now, and its state does not say so yet
     bool is_on_sale_again; // its state says that it is sold out, and it is not
+    bool has_payments; // payments were begun: the payer has something to do
     bool has_more; // of what came back: another run is due, with the same tasks, about which nothing was decided yet
 };
 

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "booking-worker/begin_payments.h"
 #include "booking-worker/meters.h"
+#include "booking-worker/tell.h"
 #include "common/log.h"
 #include "common/outcome.h"
 #include "common/random.h"
@@ -31,6 +33,7 @@ struct changes {
     struct seats given, back;
     struct db_rows *rows[CHANGES_ROWS_MAX];
     size_t rows_count;
+    size_t begun_count; // payments
 };
 
 int changes_new(struct changes **ret)
@@ -55,6 +58,7 @@ void changes_clear(struct changes *changes)
     changes->rows_count = 0;
     if (changes->slots)
         memset(changes->slots, 0, 4 * changes->customer_capacity * sizeof(*changes->slots));
+    changes->begun_count = 0;
     changes->booking_count = changes->customer_count = changes->given.count = changes->back.count = 0;
 }
 
@@ -70,6 +74,11 @@ void changes_free(struct changes *changes)
     free(changes->given.items);
     free(changes->back.items);
     free(changes);
+}
+
+size_t changes_begun_count(const struct changes *changes)
+{
+    return changes->begun_count;
 }
 
 bool changes_is_empty(const struct changes *changes)
@@ -217,32 +226,13 @@ static int give_references(struct changes *changes)
     return 0;
 }
 
+// A hold that begins now. While it is being paid it cannot run out.
 static void add_outcome(struct buffer *text, const struct store_event *event, const struct store_booking *booking)
 {
-    char tickets[CHOICES_TICKETS_BYTES_MAX + 1];
-    bool stands_by = booking->state == ORDER_STANDBY;
-    struct outcome outcome = {
-        .place = booking->place,
-        .attempt = booking->attempt,
-        .revision = booking->revision,
-        .state = booking->state,
-        .reason = booking->reason,
-        // What is waited for is told as what is given is.
-        .quantity = stands_by ? booking->standby_quantity : booking->quantity,
-        .amount = stands_by ? booking->standby_amount : booking->amount,
-        .seats = booking->seats,
-        .gone = booking->gone,
+    const struct tell_hold hold = {
         .pay_until_us = booking->state == ORDER_HELD ? event->hold_until_us : OUTCOME_NO_TIME,
     };
-    memcpy(outcome.visitor, booking->visitor, sizeof(outcome.visitor));
-    memcpy(outcome.reference, booking->reference, sizeof(outcome.reference));
-    memcpy(outcome.tier, stands_by ? booking->standby_tier : booking->tier, sizeof(outcome.tier));
-    if (booking->tickets && booking->tickets_bytes < sizeof(tickets)) {
-        memcpy(tickets, booking->tickets, booking->tickets_bytes);
-        tickets[booking->tickets_bytes] = '\0';
-        outcome.tickets = tickets;
-    }
-    outcomes_add(text, &outcome);
+    tell_add(text, booking, &hold);
 }
 
 // In messages of OUTCOMES_MAX; a booking of another currency than the one before begins a new one.
@@ -287,13 +277,19 @@ static size_t freed_count(const struct changes *changes)
 int changes_write(struct changes *changes, struct db *db, struct outbox *outbox, const struct store_event *event)
 {
     size_t freed = freed_count(changes);
-    const struct store_booking *bookings = changes->bookings ? changes->bookings + freed : NULL;
+    struct store_booking *bookings = changes->bookings ? changes->bookings + freed : NULL;
     size_t count = changes->booking_count - freed;
+    struct begun_payments begun CLEANUP(begin_payments_done) = {0};
     int result = give_references(changes);
+    if (result == 0 && event->takes_cards)
+        result = begin_payments_find(db, event, bookings, count, &begun);
+    changes->begun_count = begun.count;
     if (result == 0)
         result = store_write_customers(db, event->id, changes->customers, changes->customer_count);
     if (result == 0)
         result = store_write_bookings(db, event, bookings, count);
+    if (result == 0)
+        result = begin_payments_write(db, event, &begun);
     if (result == 0)
         result = store_take_seats_back(db, event->id, changes->back.items, changes->back.count);
     if (result == 0)

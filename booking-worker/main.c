@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "booking-worker/meters.h"
+#include "booking-worker/payer.h"
 #include "booking-worker/queue.h"
 #include "booking-worker/settings.h"
 #include "booking-worker/sweep.h"
@@ -27,6 +28,7 @@ struct parts {
     struct stop stop;
     struct queue *queues[TOPOLOGY_BOOKING_QUEUES];
     struct sweep *sweep;
+    struct payer *payer; // NULL: nothing is paid by card
     struct sweeper *sweeper; // of the outbox
     struct ops *ops;
 };
@@ -35,6 +37,8 @@ static bool is_ready(void *context, struct buffer *missing)
 {
     const struct parts *parts = context;
     bool mysql = sweep_has_mysql(parts->sweep), rabbitmq = true;
+    if (parts->payer)
+        mysql = mysql && payer_has_mysql(parts->payer);
     for (unsigned i = 0; i < TOPOLOGY_BOOKING_QUEUES; i++) {
         mysql = mysql && queue_has_mysql(parts->queues[i]);
         rabbitmq = rabbitmq && queue_has_rabbitmq(parts->queues[i]);
@@ -58,7 +62,7 @@ static int start_queues(struct parts *parts)
     int result = 0;
     for (unsigned i = 0; i < TOPOLOGY_BOOKING_QUEUES && result == 0; i++)
         result = queue_start(&settings, topology_booking_queue(i), (int64_t)order[i] * SUBSCRIBE_STEP_MS, &parts->stop,
-                             &parts->queues[i]);
+                             parts->payer, &parts->queues[i]);
     return result;
 }
 
@@ -69,10 +73,12 @@ static int start(struct parts *parts)
         .program = "booking-worker",
     };
     int result = stop_init(&parts->stop);
+    if (!result && settings.common.payment_provider == PAYMENT_STRIPE)
+        result = payer_start(&settings, &parts->stop, &parts->payer);
     if (!result)
         result = start_queues(parts);
     if (!result)
-        result = sweep_start(&settings, &parts->stop, &parts->sweep);
+        result = sweep_start(&settings, &parts->stop, parts->payer, &parts->sweep);
     if (!result)
         result = sweeper_start(&sweeping, &parts->stop, &parts->sweeper);
     if (result) {
@@ -94,6 +100,7 @@ static void stop(struct parts *parts)
     for (unsigned i = 0; i < TOPOLOGY_BOOKING_QUEUES; i++)
         queue_join(parts->queues[i]);
     sweep_join(parts->sweep);
+    payer_join(parts->payer); // the last one: the others ring it
     sweeper_join(parts->sweeper);
     stop_done(&parts->stop);
 }

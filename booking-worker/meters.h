@@ -7,6 +7,8 @@
 
 #include "common/metrics.h"
 #include "common/order_state.h"
+#include "common/payment.h"
+#include "common/provider.h"
 
 extern struct metric meter_messages; // dealt with and acknowledged
 extern struct metric meter_batches; // transactions that were committed
@@ -20,7 +22,15 @@ extern struct metric meter_lapsed; // holds that ran out
 extern struct metric meter_served; // bookings in standby that were given places
 extern struct metric meter_sweep_duration; // of one round over all events
 
+extern struct metric meter_payments_in_flight; // calls to the provider
+extern struct metric meter_payment_duration; // of one call
+extern struct metric meter_payments_lost; // answers that came too late: somebody else has the payment
+extern struct metric meter_payments_dead; // dead letters
+extern struct metric meter_payment_settle_duration; // of one transaction
+
 void meters_register(void); // once, before threads start
 void meters_add_booking(enum order_state state);
+void meters_add_answer(enum provider_result result);
+void meters_add_payment(enum payment_state state); // that a payment has come to
 
 #endif

@@ -31,6 +31,7 @@ struct queue {
     const struct settings *settings;
     const char *name;
     const struct stop *stop;
+    struct payer *payer;
     int64_t subscribe_at_ns;
     pthread_t thread;
     struct link link;
@@ -200,6 +201,8 @@ static bool book(struct queue *queue, struct task *const *tasks, size_t count)
         int result = run_once(queue, tasks, count, &done);
         if (result == 0) {
             link_db_works(&queue->link);
+            if (done.has_payments)
+                payer_ring(queue->payer);
             publish(queue);
             sell_out(queue, &done);
             if (done.has_more)
@@ -374,6 +377,7 @@ static int prepare(struct queue *queue)
         .queue = queue->name,
         .batch_max = batch_max,
         .needs_payment = queue->settings->common.payment_provider != PAYMENT_NONE,
+        .takes_cards = queue->settings->common.payment_provider == PAYMENT_STRIPE,
         .crash_place = (uint64_t)queue->settings->test_crash_place,
         .crash_sweep_place = (uint64_t)queue->settings->test_crash_sweep_place,
     };
@@ -395,7 +399,7 @@ static void queue_free(struct queue *queue)
 }
 
 int queue_start(const struct settings *settings, const char *name, int64_t delay_ms, const struct stop *stop,
-                struct queue **ret)
+                struct payer *payer, struct queue **ret)
 {
     struct queue *queue = calloc(1, sizeof(*queue));
     if (!queue)
@@ -403,6 +407,7 @@ int queue_start(const struct settings *settings, const char *name, int64_t delay
     queue->settings = settings;
     queue->name = name;
     queue->stop = stop;
+    queue->payer = payer;
     queue->subscribe_at_ns = clock_monotonic_ns() + delay_ms * MS_NS;
     queue->worked_ns = INT64_MIN / 2;
     link_init(&queue->link, &settings->common, "booking-worker", name);

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "booking-worker/payer.h"
 #include "booking-worker/settings.h"
 #include "common/error.h"
 #include "common/stop.h"
@@ -14,9 +15,9 @@
 struct queue;
 
 // Starts the thread. `name` is a constant text; everything given must outlive the thread. It subscribes after `delay_ms`, so that several
-// workers that start at once share the queues.
+// workers that start at once share the queues. `payer` is rung when payments were begun; NULL: none.
 int queue_start(const struct settings *settings, const char *name, int64_t delay_ms, const struct stop *stop,
-                struct queue **ret) MUST_USE;
+                struct payer *payer, struct queue **ret) MUST_USE;
 void queue_join(
     struct queue *queue); // after stop_ask(): waits until the batch at hand is done, and frees. Accepts NULL
 // Any thread.

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "booking-worker/give.h"
+#include "booking-worker/tell.h"
 #include "common/log.h"
 
 // The bookings of some keys, as they stand. What they point to is kept with the changes.
@@ -116,19 +117,6 @@ static int give_back(struct changes *changes, struct store_event *event, struct 
     return result;
 }
 
-// The tickets that an outcome names beside what was given.
-static void fill_tickets(struct store_standing *standing)
-{
-    struct choices choices;
-    struct store_booking *booking = &standing->booking;
-    if (!booking->tier[0] ||
-        choices_read(standing->choices ? standing->choices : "", standing->choices_bytes, &choices, NULL, 0) ||
-        booking->choice >= choices.count)
-        return;
-    booking->tickets = choices.items[booking->choice].tickets;
-    booking->tickets_bytes = choices.items[booking->choice].tickets_bytes;
-}
-
 static int free_one(struct changes *changes, struct store_event *event, const struct store_key *key,
                     struct store_standing *standing)
 {
@@ -137,7 +125,7 @@ static int free_one(struct changes *changes, struct store_event *event, const st
     standing->booking.was = key->was;
     int result = give_back(changes, event, standing);
     if (!key->is_told)
-        fill_tickets(standing);
+        tell_fill_tickets(standing);
     return result ? result : changes_add(changes, &standing->booking, CHANGE_FREED, key->is_told);
 }
 
@@ -162,7 +150,7 @@ static int lapse_one(struct changes *changes, struct store_event *event, struct 
     if (!standing->is_there || !order_may_lapse(booking->was))
         return 0;
     int result = give_back(changes, event, standing);
-    fill_tickets(standing);
+    tell_fill_tickets(standing);
     booking->state = ORDER_EXPIRED;
     booking->reason = ORDER_NO_REASON;
     booking->revision++;

@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#include "common/provider.h"
+
 #define FIELD(member) .offset = offsetof(struct settings, member)
 
 const struct config_key settings_keys[] = {
@@ -11,20 +13,38 @@ const struct config_key settings_keys[] = {
      .max = SETTINGS_BATCH_MAX, .unit = "orders", .help = "How many orders are booked in one transaction at most."},
     {"booking-worker", "batch_ms", CONFIG_INT, FIELD(batch_ms), .default_text = "2", .min = 0, .max = 1000,
      .unit = "milliseconds", .help = "How long after the first order of a batch more are waited for."},
+    {"booking-worker", "payments_at_once", CONFIG_INT, FIELD(payments_at_once), .default_text = "1000", .min = 1,
+     .max = 10000, .unit = "payments",
+     .help = "How many payments wait for the provider's answer at once, at most. The others wait for their turn."},
     {"booking-worker", "test_crash_place", CONFIG_INT, FIELD(test_crash_place), .default_text = "0", .min = 0,
      .max = INT64_MAX, .help = "For tests: the worker ends itself right before it books this place; 0: never."},
     {"booking-worker", "test_crash_sweep_place", CONFIG_INT, FIELD(test_crash_sweep_place), .default_text = "0",
      .min = 0, .max = INT64_MAX,
      .help = "For tests: the worker ends itself right before it commits what comes back from this place, or goes to it "
              "from standby; 0: never."},
+    {"booking-worker", "test_crash_payment_call", CONFIG_INT, FIELD(test_crash_payment_call), .default_text = "0",
+     .min = 0, .max = PROVIDER_CALL_COUNT,
+     .help =
+         "For tests: the worker ends itself at this call to the provider (1 create, 2 confirm, 3 ask, 4 capture, 5 cancel, 6 refund);"
+         " 0: never."},
+    {"booking-worker", "test_crash_after", CONFIG_BOOL, FIELD(test_crash_after), .default_text = "false",
+     .help = "For tests: and that when the answer has come, before it is written down, not before the call."},
 };
 const size_t settings_key_count = sizeof(settings_keys) / sizeof(settings_keys[0]);
 
 int settings_check(const void *config, struct buffer *problems)
 {
-    const struct settings *settings = config;
-    if (settings->common.payment_provider != PAYMENT_STRIPE)
+    const struct common_config *common = &((const struct settings *)config)->common;
+    int result = 0;
+    if (common->payment_provider != PAYMENT_STRIPE)
         return 0;
-    buffer_text(problems, "[payment] provider: stripe cannot be used yet; none and manual can\n");
-    return ERROR_INVALID;
+    if (!common->payment_secret_key_file[0]) {
+        buffer_text(problems, "[payment] secret_key_file: missing, and stripe cannot be asked without a key\n");
+        result = ERROR_INVALID;
+    }
+    if (!common->payment_return_url[0]) {
+        buffer_text(problems, "[payment] return_url: missing, and visitors could not come back from their bank\n");
+        result = ERROR_INVALID;
+    }
+    return result;
 }

@@ -3,6 +3,9 @@
 #ifndef BOOKING_WORKER_SETTINGS_H
 #define BOOKING_WORKER_SETTINGS_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "common/buffer.h"
 #include "common/config.h"
 
@@ -11,12 +14,15 @@
 struct settings {
     struct common_config common; // first, as config.h asks
     int64_t batch_max, batch_ms;
+    int64_t payments_at_once;
     int64_t test_crash_place, test_crash_sweep_place; // 0: never
+    int64_t test_crash_payment_call; // enum provider_call + 1; 0: never
+    bool test_crash_after;
 };
 
 extern const struct config_key settings_keys[];
 extern const size_t settings_key_count;
-// For config_table.check: what is described but not there yet is refused before anything starts.
+// For config_table.check: what stripe needs beside its name.
 int settings_check(const void *config, struct buffer *problems) MUST_USE;
 
 #endif

@@ -34,6 +34,7 @@ struct store_event {
     char currency[4];
     int64_t now_us; // by the event's clock: UTC minus the time for which it has been stopped
     int64_t hold_until_us; // when a hold that begins now runs out, by the same clock
+    bool takes_cards; // set by who books: what is held is paid at once where its visitor has said what with
     struct allocate_event numbers; // its tiers belong to this structure
     struct store_tier *tiers; // beside numbers.tiers
 };
@@ -41,6 +42,8 @@ struct store_event {
 // Holds the event's state still and locks its tiers. ERROR_NOT_FOUND: no such event. Freed with store_event_done().
 int store_lock_event(struct db *db, uint64_t event_id, struct store_event *ret) MUST_USE;
 void store_event_done(struct store_event *event); // accepts NULL and an empty one
+// Only holds the event's state still: there are no tiers in it.
+int store_hold_event(struct db *db, uint64_t event_id, struct store_event *ret) MUST_USE;
 // Writes the numbers that changed, and raises taken_version where seats did.
 int store_write_tiers(struct db *db, const struct store_event *event) MUST_USE;
 
@@ -119,6 +122,11 @@ struct store_key {
 int store_lock_freeings(struct db *db, uint64_t event_id, size_t max, struct store_key **ret,
                         size_t *ret_count) MUST_USE;
 int store_delete_freeings(struct db *db, uint64_t event_id, const struct store_key *keys, size_t count) MUST_USE;
+// Of bookings b: those that end by themselves when their time is over. Where the bank still asks its question, the payment ends first, and the
+// booking with it.
+#define STORE_MAY_LAPSE                                                                                               \
+    "(b.state IN ('held', 'declined') OR (b.state = 'action_required' AND NOT EXISTS (SELECT 1 FROM payments p WHERE" \
+    " p.event_id = b.event_id AND p.place = b.place AND p.attempt = b.attempt AND p.open = 1)))"
 // Locks bookings whose hold has run out by the event's clock, in place order, at most `max`. The caller frees *ret.
 int store_lock_lapsed(struct db *db, const struct store_event *event, size_t max, struct store_key **ret,
                       size_t *ret_count) MUST_USE;

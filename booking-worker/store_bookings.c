@@ -9,9 +9,15 @@
 #define PLAIN_VALUES 13
 #define WHOLE_VALUES 18
 
+// A hold begins with it, whether it is being paid at once or not.
+static bool begins_hold(const struct store_booking *booking)
+{
+    return booking->state == ORDER_HELD || booking->state == ORDER_PAYING;
+}
+
 static bool is_plain(const struct store_booking *booking)
 {
-    return !booking->seats && !booking->gone && booking->state != ORDER_HELD && booking->state != ORDER_STANDBY;
+    return !booking->seats && !booking->gone && !begins_hold(booking) && booking->state != ORDER_STANDBY;
 }
 
 static void plain_values(uint64_t event_id, const struct store_booking *booking, struct db_value *ret)
@@ -39,7 +45,7 @@ static void whole_values(const struct store_event *event, const struct store_boo
     plain_values(event->id, booking, ret);
     ret[PLAIN_VALUES] = db_text(booking->seats);
     ret[PLAIN_VALUES + 1] = db_text(booking->gone);
-    ret[PLAIN_VALUES + 2] = booking->state == ORDER_HELD ? DB_T(event->hold_until_us) : DB_N;
+    ret[PLAIN_VALUES + 2] = begins_hold(booking) ? DB_T(event->hold_until_us) : DB_N;
     ret[PLAIN_VALUES + 3] = db_text(booking->standby_tier[0] ? booking->standby_tier : NULL);
     ret[PLAIN_VALUES + 4] = DB_U(booking->standby_quantity);
 }
@@ -140,27 +146,28 @@ static int update_bookings(struct db *db, const struct store_event *event, const
         return 0;
     if (text.failed)
         return ERROR_MEMORY;
-    int result = db_write(
-        db,
-        "UPDATE JSON_TABLE(?, '$[*]' COLUMNS (place BIGINT UNSIGNED PATH '$.place',"
-        " attempt INT UNSIGNED PATH '$.attempt', revision BIGINT UNSIGNED PATH '$.revision',"
-        " choice INT UNSIGNED PATH '$.choice', quantity BIGINT UNSIGNED PATH '$.quantity',"
-        " amount BIGINT UNSIGNED PATH '$.amount', waits BIGINT UNSIGNED PATH '$.waits',"
-        " was VARCHAR(16) CHARACTER SET ascii PATH '$.was',"
-        " state VARCHAR(16) CHARACTER SET ascii PATH '$.state',"
-        " reason VARCHAR(32) CHARACTER SET ascii PATH '$.reason',"
-        " tier VARCHAR(64) CHARACTER SET ascii PATH '$.tier',"
-        " reference VARCHAR(9) CHARACTER SET ascii PATH '$.reference',"
-        " seats VARCHAR(4000) CHARACTER SET ascii PATH '$.seats',"
-        " gone VARCHAR(4000) CHARACTER SET ascii PATH '$.gone',"
-        " waits_for VARCHAR(64) CHARACTER SET ascii PATH '$.waits_for')) AS k"
-        " STRAIGHT_JOIN bookings b ON b.event_id = ? AND b.place = k.place AND b.attempt = k.attempt"
-        " SET b.state = k.state, b.reason = k.reason, b.revision = k.revision, b.choice = k.choice,"
-        " b.tier = k.tier, b.quantity = k.quantity, b.amount = k.amount, b.reference = k.reference,"
-        " b.seats = k.seats, b.gone = k.gone, b.pay_until = IF(k.state = 'held', ?, NULL), b.more_time = IF(k.state = 'held', 0, b.more_time),"
-        " b.standby_tier = k.waits_for, b.standby_quantity = k.waits, b.changed_at = UTC_TIMESTAMP(6)"
-        " WHERE b.state = k.was",
-        (struct db_value[]){db_text(text.data), DB_U(event->id), DB_T(event->hold_until_us)}, 3, &written);
+    int result =
+        db_write(db,
+                 "UPDATE JSON_TABLE(?, '$[*]' COLUMNS (place BIGINT UNSIGNED PATH '$.place',"
+                 " attempt INT UNSIGNED PATH '$.attempt', revision BIGINT UNSIGNED PATH '$.revision',"
+                 " choice INT UNSIGNED PATH '$.choice', quantity BIGINT UNSIGNED PATH '$.quantity',"
+                 " amount BIGINT UNSIGNED PATH '$.amount', waits BIGINT UNSIGNED PATH '$.waits',"
+                 " was VARCHAR(16) CHARACTER SET ascii PATH '$.was',"
+                 " state VARCHAR(16) CHARACTER SET ascii PATH '$.state',"
+                 " reason VARCHAR(32) CHARACTER SET ascii PATH '$.reason',"
+                 " tier VARCHAR(64) CHARACTER SET ascii PATH '$.tier',"
+                 " reference VARCHAR(9) CHARACTER SET ascii PATH '$.reference',"
+                 " seats VARCHAR(4000) CHARACTER SET ascii PATH '$.seats',"
+                 " gone VARCHAR(4000) CHARACTER SET ascii PATH '$.gone',"
+                 " waits_for VARCHAR(64) CHARACTER SET ascii PATH '$.waits_for')) AS k"
+                 " STRAIGHT_JOIN bookings b ON b.event_id = ? AND b.place = k.place AND b.attempt = k.attempt"
+                 " SET b.state = k.state, b.reason = k.reason, b.revision = k.revision, b.choice = k.choice,"
+                 " b.tier = k.tier, b.quantity = k.quantity, b.amount = k.amount, b.reference = k.reference,"
+                 " b.seats = k.seats, b.gone = k.gone, b.pay_until = IF(k.state IN ('held', 'paying'), ?, NULL),"
+                 " b.more_time = IF(k.state IN ('held', 'paying'), 0, b.more_time),"
+                 " b.standby_tier = k.waits_for, b.standby_quantity = k.waits, b.changed_at = UTC_TIMESTAMP(6)"
+                 " WHERE b.state = k.was",
+                 (struct db_value[]){db_text(text.data), DB_U(event->id), DB_T(event->hold_until_us)}, 3, &written);
     return result == 0 && written.affected != there ? ERROR_TRANSIENT : result;
 }
 

@@ -95,6 +95,15 @@ static int lock_tiers(struct db *db, struct store_event *event)
     return 0;
 }
 
+int store_hold_event(struct db *db, uint64_t event_id, struct store_event *ret)
+{
+    struct store_event event = {.id = event_id};
+    int result = read_event(db, &event);
+    if (result == 0)
+        *ret = event;
+    return result;
+}
+
 int store_lock_event(struct db *db, uint64_t event_id, struct store_event *ret)
 {
     struct store_event event = {.id = event_id};

@@ -29,7 +29,7 @@ int store_lock_freeings(struct db *db, uint64_t event_id, size_t max, struct sto
     struct store_key *keys = NULL;
     size_t count = 0;
     int result = db_read(db,
-                         "SELECT place, attempt, was, told FROM freeings WHERE event_id = ?"
+                         "SELECT place, attempt, was, told FROM freeings WHERE event_id = ? AND payment_open = 0"
                          " ORDER BY place, attempt LIMIT ? FOR UPDATE SKIP LOCKED",
                          (struct db_value[]){DB_U(event_id), DB_U(max)}, 2, max, &rows);
     if (result == 0)
@@ -72,10 +72,11 @@ int store_lock_lapsed(struct db *db, const struct store_event *event, size_t max
     struct db_rows *locked CLEANUP(db_rows_cleanup) = NULL;
     struct store_key *candidates = NULL;
     size_t count = 0;
-    int result = db_read(db,
-                         "SELECT place, attempt FROM bookings FORCE INDEX (bookings_pay_until) WHERE pay_until <= ?"
-                         " AND event_id = ? AND state IN ('held', 'action_required', 'declined') LIMIT ?",
-                         (struct db_value[]){DB_T(event->now_us), DB_U(event->id), DB_U(max)}, 3, max, &found);
+    int result =
+        db_read(db,
+                "SELECT b.place, b.attempt FROM bookings b FORCE INDEX (bookings_pay_until) WHERE b.pay_until <= ?"
+                " AND b.event_id = ? AND " STORE_MAY_LAPSE " LIMIT ?",
+                (struct db_value[]){DB_T(event->now_us), DB_U(event->id), DB_U(max)}, 3, max, &found);
     if (result == 0)
         result = take_keys(found, &candidates, &count);
     if (result)
@@ -91,8 +92,7 @@ int store_lock_lapsed(struct db *db, const struct store_event *event, size_t max
                     "SELECT b.place, b.attempt FROM JSON_TABLE(?, '$[*]' COLUMNS (place BIGINT UNSIGNED"
                     " PATH '$[0]', attempt INT UNSIGNED PATH '$[1]') ) AS k STRAIGHT_JOIN bookings b"
                     " ON b.event_id = ? AND b.place = k.place AND b.attempt = k.attempt"
-                    " WHERE b.pay_until <= ? AND b.state IN ('held', 'action_required', 'declined')"
-                    " FOR UPDATE SKIP LOCKED",
+                    " WHERE b.pay_until <= ? AND " STORE_MAY_LAPSE " FOR UPDATE SKIP LOCKED",
                     (struct db_value[]){db_text(text.data), DB_U(event->id), DB_T(event->now_us)}, 3, count, &locked);
     return result ? result : take_keys(locked, ret, ret_count);
 }

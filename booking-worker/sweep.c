@@ -10,6 +10,7 @@
 #include "booking-worker/booker.h"
 #include "booking-worker/meters.h"
 #include "booking-worker/sell_out.h"
+#include "booking-worker/store.h"
 #include "common/clock.h"
 #include "common/link.h"
 #include "common/log.h"
@@ -22,6 +23,7 @@
 
 struct sweep {
     const struct stop *stop;
+    struct payer *payer;
     struct link link;
     struct booker *booker;
     struct outbox *outbox;
@@ -86,7 +88,7 @@ static int find_events(struct db *db, uint64_t after, struct db_rows **ret)
         " IF(state = 'sold_out', NOT is_all_sold, state <> 'closed' AND is_all_sold) AS is_wrong"
         " FROM (SELECT e.id, e.state,"
         " UTC_TIMESTAMP(6) - INTERVAL e.stopped_us MICROSECOND AS now,"
-        " EXISTS (SELECT 1 FROM freeings f WHERE f.event_id = e.id)"
+        " EXISTS (SELECT 1 FROM freeings f WHERE f.event_id = e.id AND f.payment_open = 0)"
         " OR EXISTS (SELECT 1 FROM tiers t WHERE t.event_id = e.id AND t.standby > 0 AND (e.state = 'closed'"
         " OR t.held + t.sold < t.capacity OR t.capacity < t.sold + e.max_per_customer)) AS is_due,"
         " EXISTS (SELECT 1 FROM tiers t WHERE t.event_id = e.id AND t.held > 0) AS has_held,"
@@ -101,8 +103,8 @@ static int has_lapsed(struct db *db, uint64_t event_id, int64_t now_us, bool *re
 {
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
     int result = db_read(db,
-                         "SELECT 1 FROM bookings FORCE INDEX (bookings_pay_until) WHERE pay_until <= ? AND event_id = ?"
-                         " AND state IN ('held', 'action_required', 'declined') LIMIT 1",
+                         "SELECT 1 FROM bookings b FORCE INDEX (bookings_pay_until) WHERE b.pay_until <= ?"
+                         " AND b.event_id = ? AND " STORE_MAY_LAPSE " LIMIT 1",
                          (struct db_value[]){DB_T(now_us), DB_U(event_id)}, 2, 1, &rows);
     *ret = db_rows_count(rows) > 0;
     return result;
@@ -129,6 +131,8 @@ static int sweep_event(struct sweep *sweep, uint64_t event_id)
             return 0; // it is gone
         if (result)
             return result;
+        if (done.has_payments)
+            payer_ring(sweep->payer);
         publish(sweep);
         result = mend_state(sweep, &done);
         if (result)
@@ -224,17 +228,19 @@ static void sweep_free(struct sweep *sweep)
     free(sweep);
 }
 
-int sweep_start(const struct settings *settings, const struct stop *stop, struct sweep **ret)
+int sweep_start(const struct settings *settings, const struct stop *stop, struct payer *payer, struct sweep **ret)
 {
     const struct booker_options options = {
         .queue = "",
         .needs_payment = settings->common.payment_provider != PAYMENT_NONE,
+        .takes_cards = settings->common.payment_provider == PAYMENT_STRIPE,
         .crash_sweep_place = (uint64_t)settings->test_crash_sweep_place,
     };
     struct sweep *sweep = calloc(1, sizeof(*sweep));
     if (!sweep)
         return ERROR_MEMORY;
     sweep->stop = stop;
+    sweep->payer = payer;
     link_init(&sweep->link, &settings->common, "booking-worker", "sweep");
     sweep->scratch = calloc(1, sizeof(*sweep->scratch));
     int result = sweep->scratch ? booker_new(&options, &sweep->booker) : ERROR_MEMORY;

@@ -7,14 +7,16 @@
 
 #include <stdbool.h>
 
+#include "booking-worker/payer.h"
 #include "booking-worker/settings.h"
 #include "common/error.h"
 #include "common/stop.h"
 
 struct sweep;
 
-// One round every quarter of a second until `stop` is asked for. ERROR_MEMORY, ERROR_PERMANENT (no thread).
-int sweep_start(const struct settings *settings, const struct stop *stop, struct sweep **ret) MUST_USE;
+// One round every quarter of a second until `stop` is asked for. `payer` is rung when payments were begun; NULL: none. ERROR_MEMORY, ERROR_PERMANENT (no thread).
+int sweep_start(const struct settings *settings, const struct stop *stop, struct payer *payer,
+                struct sweep **ret) MUST_USE;
 void sweep_join(struct sweep *sweep); // after stop_ask(). Accepts NULL
 // Any thread.
 bool sweep_has_mysql(const struct sweep *sweep);

@@ -1,0 +1,474 @@
+// SPDX-License-Identifier: Apache-2.0
+// See payer.h. One round: the bells that have rung, what the provider told, what is due; then calls go on, and answers are settled event by
+// event, as many as have come.
+#include "booking-worker/payer.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "booking-worker/card_desk.h"
+#include "booking-worker/meters.h"
+#include "booking-worker/payer_settle.h"
+#include "booking-worker/provider_news.h"
+#include "booking-worker/store_payments.h"
+#include "common/clock.h"
+#include "common/link.h"
+#include "common/log.h"
+#include "common/outbox.h"
+#include "common/provider.h"
+#include "common/topology.h"
+
+#define MS_NS INT64_C(1000000)
+#define ROUND_MS 500 // without a bell
+#define WORK_MS 50
+#define PREFETCH 100
+#define BELLS_MAX 1000 // taken in one go
+#define CONFIRM_TIMEOUT_MS 3000
+#define LEASE_MARGIN_SECONDS 5 // beyond a call's time-out
+#define STOP_MS 4000 // for calls that are under way when the program stops
+#define RETRY_MS 50 // after a transaction that was undone
+#define URL_BYTES 2100
+
+struct payer {
+    const struct settings *settings;
+    const struct stop *stop;
+    struct link link;
+    struct outbox *outbox;
+    struct provider *provider;
+    struct card_desk *cards;
+    struct provider_news *news;
+    struct payer_call *calls; // payments_at_once of them
+    struct payer_call *free, *answered;
+    size_t in_flight;
+    int64_t lease_seconds;
+    int64_t next_round_ns;
+    bool is_subscribed, has_unconfirmed, has_more;
+    atomic_bool is_rung;
+    pthread_t thread;
+};
+
+bool payer_has_mysql(const struct payer *payer)
+{
+    return atomic_load(&payer->link.has_db);
+}
+
+void payer_ring(struct payer *payer)
+{
+    if (!payer || atomic_exchange(&payer->is_rung, true))
+        return;
+    provider_wake(payer->provider);
+}
+
+// ---------------------------------------------------------------- RabbitMQ
+
+static void lose_bus(struct payer *payer, int error)
+{
+    link_lose_bus(&payer->link, error);
+    payer->is_subscribed = payer->has_unconfirmed = false;
+    outbox_lost_bus(payer->outbox);
+}
+
+static int use_bus(struct payer *payer)
+{
+    int result = link_use_bus(&payer->link);
+    if (result || payer->is_subscribed)
+        return result;
+    // Bells are acknowledged by being sent: one that is lost is made up for by the next round.
+    result = bus_consume(payer->link.bus, TOPOLOGY_PAYMENTS, PREFETCH, true);
+    if (result)
+        lose_bus(payer, result);
+    else
+        payer->is_subscribed = true;
+    return result;
+}
+
+static void hear_bells(struct payer *payer)
+{
+    int result = use_bus(payer);
+    for (int i = 0; i < BELLS_MAX && result == 0; i++) {
+        struct bus_delivery delivery = {0};
+        result = bus_receive(payer->link.bus, 0, &delivery);
+        bus_delivery_done(&delivery);
+        if (result == 0)
+            atomic_store(&payer->is_rung, true);
+        else if (result == ERROR_LIMIT)
+            result = 0; // too long for a bell, and dropped
+    }
+    if (result && result != ERROR_NOT_FOUND && payer->link.bus)
+        lose_bus(payer, result);
+}
+
+static void publish(struct payer *payer)
+{
+    if (use_bus(payer))
+        return; // what stands in the outbox is published later, by whoever can
+    int result = outbox_publish(payer->outbox, payer->link.bus);
+    payer->has_unconfirmed = payer->has_unconfirmed || outbox_pending(payer->outbox) > 0;
+    if (result)
+        lose_bus(payer, result);
+}
+
+static void take_confirms(struct payer *payer)
+{
+    if (!payer->has_unconfirmed || !payer->link.bus)
+        return;
+    int result = bus_wait_confirms(payer->link.bus, CONFIRM_TIMEOUT_MS);
+    if (result) {
+        lose_bus(payer, result);
+        return;
+    }
+    outbox_confirmed(payer->outbox);
+    payer->has_unconfirmed = false;
+}
+
+static int remove_confirmed(struct payer *payer)
+{
+    if (outbox_confirmed_count(payer->outbox) == 0)
+        return 0;
+    int result = outbox_remove(payer->outbox, payer->link.db);
+    if (result)
+        outbox_rolled_back(payer->outbox);
+    else
+        outbox_committed(payer->outbox);
+    return result;
+}
+
+// ---------------------------------------------------------------- calling
+
+static struct payer_call *take_free(struct payer *payer)
+{
+    struct payer_call *call = payer->free;
+    payer->free = call->next;
+    *call = (struct payer_call){0};
+    payer->in_flight++;
+    return call;
+}
+
+static void give_back(struct payer *payer, struct payer_call *call)
+{
+    *call = (struct payer_call){.next = payer->free};
+    payer->free = call;
+    payer->in_flight--;
+}
+
+static void on_answer(void *context, const struct provider_answer *answer)
+{
+    struct payer_call *call = context;
+    struct payer *payer = call->payer;
+    call->answer = *answer;
+    call->answer.intents = NULL;
+    call->next = payer->answered;
+    payer->answered = call;
+    metric_add(&meter_payments_in_flight, -1);
+    metric_observe_us(&meter_payment_duration, (clock_monotonic_ns() - call->began_ns) / 1000);
+    meters_add_answer(answer->result);
+}
+
+// What cannot even be asked is as good as unanswered.
+static void fail_to_ask(struct payer_call *call, int error)
+{
+    struct payer *payer = call->payer;
+    call->answer = (struct provider_answer){.call = call->step.call,
+                                            .result = error == ERROR_INVALID ? PROVIDER_REFUSED : PROVIDER_BUSY};
+    snprintf(call->answer.detail, sizeof(call->answer.detail), "it could not be asked: %s", error_str(error));
+    call->next = payer->answered;
+    payer->answered = call;
+}
+
+static void begin_call(struct payer *payer, struct payer_call *call)
+{
+    const struct store_payment *payment = &call->payment;
+    char key[PROVIDER_KEY_BYTES], url[URL_BYTES];
+    snprintf(key, sizeof(key), "%s-%s-%" PRIu32, payment->idempotency_key, provider_call_name(call->step.call),
+             payment->key_no);
+    snprintf(url, sizeof(url), "%s/e/%s", payer->settings->common.payment_return_url, payment->slug);
+    const struct provider_request request = {
+        .call = call->step.call,
+        .idempotency_key = key,
+        .intent = payment->intent[0] ? payment->intent : NULL,
+        .amount = payment->facts.amount,
+        .currency = payment->facts.currency,
+        .payment_method = payment->payment_method,
+        .customer = payment->customer_id[0] ? payment->customer_id : NULL,
+        .slug = payment->slug,
+        .reference = payment->reference,
+        .place = payment->place,
+        .attempt = payment->attempt,
+        .number = payment->number,
+        .return_url = url,
+    };
+    call->began_ns = clock_monotonic_ns();
+    if (payer->settings->test_crash_payment_call == (int64_t)call->step.call + 1 && !payer->settings->test_crash_after)
+        abort(); // a test wants to see what becomes of a payment whose payer dies before it asks
+    int result = provider_begin(payer->provider, &request, on_answer, call);
+    if (result)
+        fail_to_ask(call, result);
+    else
+        metric_add(&meter_payments_in_flight, 1);
+}
+
+// ---------------------------------------------------------------- what is due
+
+static struct payment_step step_of(const struct store_payment *payment)
+{
+    struct payment_step step = payment_next(&payment->facts);
+    bool is_over = payment->hold_left_us != STORE_NO_TIME && payment->hold_left_us <= 0;
+    // The time is over while the bank asks its question: what it says now counts, and nothing after it.
+    if (payment->facts.state == PAYMENT_CHALLENGED && payment->facts.aim == PAYMENT_TAKE && is_over)
+        step.aim = PAYMENT_CLOSE;
+    return step;
+}
+
+static int claim(struct payer *payer, struct store_payment **ret, struct payment_step **ret_steps, size_t *ret_count)
+{
+    struct db *db = payer->link.db;
+    size_t room = (size_t)payer->settings->payments_at_once - payer->in_flight;
+    struct payment_step *steps = NULL;
+    size_t count = 0;
+    if (room > PAYER_SETTLE_MAX)
+        room = PAYER_SETTLE_MAX;
+    int result = db_begin(db);
+    if (result == 0)
+        result = store_lock_due_payments(db, room, ret, &count);
+    if (result == 0 && !(steps = calloc(count + 1, sizeof(*steps))))
+        result = ERROR_MEMORY;
+    for (size_t i = 0; i < count && result == 0; i++)
+        steps[i] = step_of(&(*ret)[i]);
+    if (result == 0)
+        result = store_claim_payments(db, *ret, steps, count, payer->lease_seconds);
+    if (result == 0)
+        result = db_commit(db);
+    if (result)
+        db_rollback(db);
+    *ret_steps = steps;
+    *ret_count = result ? 0 : count;
+    payer->has_more = count == room;
+    return result;
+}
+
+static int take_due(struct payer *payer)
+{
+    struct store_payment *payments = NULL;
+    struct payment_step *steps = NULL;
+    size_t count = 0;
+    if (!payer->free) {
+        payer->has_more = true;
+        return 0;
+    }
+    int result = claim(payer, &payments, &steps, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (!steps[i].has_call)
+            continue;
+        struct payer_call *call = take_free(payer);
+        call->payer = payer;
+        call->payment = payments[i];
+        call->payment.facts.state = steps[i].state;
+        call->payment.facts.aim = steps[i].aim;
+        call->step = steps[i];
+        begin_call(payer, call);
+    }
+    free(payments);
+    free(steps);
+    return result;
+}
+
+// ---------------------------------------------------------------- what was answered
+
+// Takes the answers of one event out of those that have come, the first one's event.
+static size_t take_answers(struct payer *payer, struct payer_call *ret[static PAYER_SETTLE_MAX])
+{
+    struct payer_call **at = &payer->answered;
+    uint64_t event_id = payer->answered->payment.event_id;
+    size_t count = 0;
+    while (*at && count < PAYER_SETTLE_MAX) {
+        if ((*at)->payment.event_id == event_id) {
+            ret[count++] = *at;
+            *at = (*at)->next;
+        } else {
+            at = &(*at)->next;
+        }
+    }
+    return count;
+}
+
+static void put_back(struct payer *payer, struct payer_call *const *calls, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        calls[i]->next = payer->answered;
+        payer->answered = calls[i];
+    }
+}
+
+static void go_on(struct payer *payer, struct payer_call *const *calls, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (calls[i]->step.has_call)
+            begin_call(payer, calls[i]);
+        else
+            give_back(payer, calls[i]);
+    }
+}
+
+static int settle(struct payer *payer)
+{
+    struct payer_call *calls[PAYER_SETTLE_MAX];
+    int result = 0;
+    while (payer->answered && result == 0) {
+        size_t count = take_answers(payer, calls);
+        if (payer->settings->test_crash_after && count > 0 &&
+            payer->settings->test_crash_payment_call == (int64_t)calls[0]->step.call + 1)
+            abort(); // a test wants to see what becomes of an answer that nobody wrote down
+        result =
+            payer_settle(payer->link.db, payer->outbox, calls[0]->payment.event_id, calls, count, payer->lease_seconds);
+        if (result == ERROR_NOT_FOUND) { // the event is gone, and its payments with it
+            for (size_t i = 0; i < count; i++)
+                calls[i]->step = (struct payment_step){.is_end = true};
+            result = 0;
+        }
+        if (result) {
+            put_back(payer, calls, count);
+            break;
+        }
+        publish(payer);
+        go_on(payer, calls, count);
+    }
+    return result;
+}
+
+// ---------------------------------------------------------------- the thread
+
+static int go_round(struct payer *payer)
+{
+    int64_t now_ns = clock_monotonic_ns();
+    bool is_rung = atomic_exchange(&payer->is_rung, false);
+    if (!is_rung && !payer->has_more && now_ns < payer->next_round_ns)
+        return 0;
+    payer->has_more = false;
+    payer->next_round_ns = now_ns + ROUND_MS * MS_NS;
+    int result = provider_news_take(payer->news, payer->link.db, payer->provider);
+    if (result == 0)
+        result = card_desk_take(payer->cards, payer->link.db, payer->provider);
+    if (result == 0)
+        result = take_due(payer);
+    return result;
+}
+
+static int work_on_db(struct payer *payer, bool takes_new)
+{
+    int result = link_use_db(&payer->link);
+    if (result)
+        return result;
+    result = settle(payer);
+    if (result == 0)
+        result = provider_news_settle(payer->news, payer->link.db);
+    if (result == 0)
+        result = card_desk_settle(payer->cards, payer->link.db);
+    if (result == 0 && takes_new)
+        result = go_round(payer);
+    if (result == 0)
+        result = remove_confirmed(payer);
+    return result;
+}
+
+static void work(struct payer *payer, bool takes_new)
+{
+    int result = clock_monotonic_ns() < payer->link.db_at_ns ? ERROR_TRANSIENT : work_on_db(payer, takes_new);
+    if (result == 0)
+        link_db_works(&payer->link);
+    else if (clock_monotonic_ns() >= payer->link.db_at_ns)
+        (void)link_db_fails(&payer->link, "paying", result);
+    hear_bells(payer);
+    bool is_busy = payer->free && (atomic_load(&payer->is_rung) || payer->has_more);
+    int wait_ms = result ? RETRY_MS : payer->answered || is_busy ? 0 : WORK_MS;
+    provider_work(payer->provider, wait_ms, payer->link.bus ? bus_fd(payer->link.bus) : -1);
+    take_confirms(payer);
+}
+
+// What is under way has a moment to end; the rest is for others, at once.
+static void wind_down(struct payer *payer)
+{
+    int64_t until_ns = clock_monotonic_ns() + STOP_MS * MS_NS;
+    while (payer->in_flight > 0 && clock_monotonic_ns() < until_ns)
+        work(payer, false);
+    if (payer->in_flight == 0)
+        return;
+    struct store_payment *left = calloc(payer->in_flight + 1, sizeof(*left));
+    size_t count = 0;
+    for (int64_t i = 0; left && i < payer->settings->payments_at_once; i++)
+        if (payer->calls[i].payment.is_there && count < payer->in_flight)
+            left[count++] = payer->calls[i].payment;
+    if (left && link_use_db(&payer->link) == 0 && store_release_payments(payer->link.db, left, count) == 0)
+        log_info("payments_left", LOG_U("count", count));
+    free(left);
+}
+
+static void *run(void *argument)
+{
+    struct payer *payer = argument;
+    while (!stop_was_asked(payer->stop))
+        work(payer, true);
+    wind_down(payer);
+    return NULL;
+}
+
+static void payer_free(struct payer *payer)
+{
+    provider_close(payer->provider);
+    card_desk_free(payer->cards);
+    provider_news_free(payer->news);
+    outbox_free(payer->outbox);
+    link_done(&payer->link);
+    free(payer->calls);
+    free(payer);
+}
+
+static int open_parts(struct payer *payer)
+{
+    char problem[200] = "";
+    payer->calls = calloc((size_t)payer->settings->payments_at_once, sizeof(*payer->calls));
+    int result = payer->calls ? outbox_new(&payer->outbox) : ERROR_MEMORY;
+    for (int64_t i = 0; i < payer->settings->payments_at_once && result == 0; i++) {
+        payer->calls[i].next = payer->free;
+        payer->free = &payer->calls[i];
+    }
+    if (result == 0)
+        result = card_desk_new(&payer->cards);
+    if (result == 0)
+        result = provider_news_new(&payer->news);
+    if (result == 0)
+        result = provider_open(&payer->settings->common, &payer->provider, problem, sizeof(problem));
+    if (problem[0])
+        log_error("provider_not_usable", LOG_S("problem", problem));
+    return result;
+}
+
+int payer_start(const struct settings *settings, const struct stop *stop, struct payer **ret)
+{
+    struct payer *payer = calloc(1, sizeof(*payer));
+    if (!payer)
+        return ERROR_MEMORY;
+    payer->settings = settings;
+    payer->stop = stop;
+    payer->lease_seconds = settings->common.payment_timeout_seconds + LEASE_MARGIN_SECONDS;
+    link_init(&payer->link, &settings->common, "booking-worker", "payer");
+    int result = open_parts(payer);
+    if (result == 0 && pthread_create(&payer->thread, NULL, run, payer))
+        result = ERROR_PERMANENT;
+    if (result)
+        payer_free(payer);
+    else
+        *ret = payer;
+    return result;
+}
+
+void payer_join(struct payer *payer)
+{
+    if (!payer)
+        return;
+    pthread_join(payer->thread, NULL);
+    payer_free(payer);
+}

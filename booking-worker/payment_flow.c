@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: Apache-2.0
+// See payment_flow.h. An answer is first made into what the intent is, wherever it came from; then the state says what that means.
+#include "booking-worker/payment_flow.h"
+
+#include <string.h>
+
+int64_t payment_wait_seconds(uint32_t tries)
+{
+    static const int64_t waits[] = {1, 1, 5, 30, 120, 300, 600};
+    const uint32_t last = sizeof(waits) / sizeof(waits[0]) - 1;
+    return waits[tries < last ? tries : last];
+}
+
+// ---------------------------------------------------------------- steps
+
+// Nothing changes but what is said about it.
+static struct payment_step stay(const struct payment_facts *facts)
+{
+    return (struct payment_step){.state = facts->state, .aim = facts->aim, .tries = facts->tries};
+}
+
+static struct payment_step go(const struct payment_facts *facts, enum payment_state state, enum provider_call call)
+{
+    struct payment_step step = stay(facts);
+    step.state = state;
+    step.has_call = true;
+    step.call = call;
+    step.tries = state == facts->state ? facts->tries : 0;
+    return step;
+}
+
+static struct payment_step end(const struct payment_facts *facts, enum payment_state state)
+{
+    struct payment_step step = stay(facts);
+    step.state = state;
+    step.is_end = true;
+    step.tries = 0;
+    return step;
+}
+
+static struct payment_step wait_for(const struct payment_facts *facts, int64_t seconds)
+{
+    struct payment_step step = stay(facts);
+    step.wait_seconds = seconds;
+    return step;
+}
+
+static const char *dead_word(enum payment_state state)
+{
+    switch (state) {
+    case PAYMENT_CAPTURING:
+    case PAYMENT_AUTHORISED:
+        return PAYMENT_DEAD_CAPTURE;
+    case PAYMENT_VOIDING:
+        return PAYMENT_DEAD_VOID;
+    case PAYMENT_REFUNDING:
+        return PAYMENT_DEAD_REFUND;
+    default:
+        return PAYMENT_DEAD_UNKNOWN;
+    }
+}
+
+// No definite answer: it is asked about later. Once that has gone on for long, an operator hears of it, and the visitor that it takes longer.
+static struct payment_step try_later(const struct payment_facts *facts, int64_t at_least_seconds)
+{
+    struct payment_step step = stay(facts);
+    step.tries++;
+    step.wait_seconds = payment_wait_seconds(step.tries);
+    if (step.wait_seconds < at_least_seconds)
+        step.wait_seconds = at_least_seconds;
+    if (step.tries < PAYMENT_DEAD_TRIES || facts->is_dead)
+        return step;
+    step.dead = dead_word(facts->state);
+    if (facts->has_booking && facts->booking == ORDER_PAYING) {
+        step.effect = PAYMENT_DELAYS;
+        step.reason = ORDER_PAYMENT_UNKNOWN;
+    }
+    return step;
+}
+
+// ---------------------------------------------------------------- ends without money
+
+static bool is_waiting(const struct payment_facts *facts)
+{
+    return facts->is_newest && facts->has_booking &&
+           (facts->booking == ORDER_PAYING || facts->booking == ORDER_ACTION_REQUIRED);
+}
+
+// Certainly nothing is reserved: what the booking makes of that.
+static struct payment_step end_without_money(const struct payment_facts *facts, enum payment_state state,
+                                             enum order_reason reason)
+{
+    struct payment_step step = end(facts, state);
+    step.reason = reason;
+    if (!is_waiting(facts)) {
+        step.effect = PAYMENT_FREES;
+    } else if (facts->aim == PAYMENT_TAKE) {
+        step.effect = PAYMENT_DECLINES;
+    } else if (facts->aim == PAYMENT_CLOSE) {
+        step.effect = PAYMENT_EXPIRES;
+    } else {
+        step.effect = PAYMENT_FAILS;
+        step.reason = ORDER_PAYMENT_FAILED;
+    }
+    return step;
+}
+
+// What was authorised for this payment cannot be right, or was not wanted: nothing of it is kept.
+static struct payment_step give_up(const struct payment_facts *facts, enum provider_status status)
+{
+    struct payment_step step = status == PROVIDER_CAPTURED ? go(facts, PAYMENT_REFUNDING, PROVIDER_REFUND)
+                                                           : go(facts, PAYMENT_VOIDING, PROVIDER_CANCEL);
+    step.stores_intent = !facts->has_intent;
+    return step;
+}
+
+// The ticket is kept, or the money not given back: somebody has to look.
+static struct payment_step fail(const struct payment_facts *facts)
+{
+    struct payment_step step = end(facts, PAYMENT_FAILED);
+    step.dead = dead_word(facts->state);
+    if (facts->state == PAYMENT_REFUNDING)
+        step.effect = PAYMENT_CANNOT_REFUND;
+    return step;
+}
+
+// ---------------------------------------------------------------- what the intent is
+
+static struct payment_step on_unconfirmed(const struct payment_facts *facts)
+{
+    switch (facts->state) {
+    case PAYMENT_CREATED:
+    case PAYMENT_CONFIRMING:
+        if (facts->aim != PAYMENT_TAKE)
+            return give_up(facts, PROVIDER_UNCONFIRMED);
+        if (facts->was_refused)
+            return end_without_money(facts, PAYMENT_DECLINED, ORDER_PAYMENT_METHOD_INVALID);
+        if (facts->is_stopped) {
+            struct payment_step step = wait_for(facts, PAYMENT_STOPPED_SECONDS);
+            step.state = PAYMENT_CONFIRMING;
+            step.stores_intent = !facts->has_intent;
+            return step;
+        }
+        struct payment_step step = go(facts, PAYMENT_CONFIRMING, PROVIDER_CONFIRM);
+        step.stores_intent = !facts->has_intent;
+        return step;
+    case PAYMENT_VOIDING:
+        return facts->was_refused ? try_later(facts, 0) : go(facts, PAYMENT_VOIDING, PROVIDER_CANCEL);
+    case PAYMENT_DECLINED:
+    case PAYMENT_VOIDED:
+        return end(facts, facts->state);
+    default:
+        return try_later(facts, 0); // it was further already
+    }
+}
+
+static struct payment_step on_failed(const struct payment_facts *facts, enum order_reason reason)
+{
+    switch (facts->state) {
+    case PAYMENT_CREATED:
+    case PAYMENT_CONFIRMING:
+    case PAYMENT_CHALLENGED: {
+        struct payment_step step = end_without_money(facts, PAYMENT_DECLINED, reason);
+        step.stores_intent = !facts->has_intent;
+        return step;
+    }
+    case PAYMENT_VOIDING:
+        // Nothing is reserved, but it could be confirmed once more: it is ended all the same.
+        return facts->was_refused ? end_without_money(facts, PAYMENT_VOIDED, reason)
+                                  : go(facts, PAYMENT_VOIDING, PROVIDER_CANCEL);
+    case PAYMENT_DECLINED:
+    case PAYMENT_VOIDED:
+        return end(facts, facts->state);
+    default:
+        return fail(facts);
+    }
+}
+
+static struct payment_step on_action_required(const struct payment_facts *facts)
+{
+    if (facts->state == PAYMENT_DECLINED || facts->state == PAYMENT_VOIDED)
+        return end(facts, facts->state);
+    if (facts->state == PAYMENT_VOIDING)
+        return facts->was_refused ? try_later(facts, 0) : go(facts, PAYMENT_VOIDING, PROVIDER_CANCEL);
+    if (facts->state != PAYMENT_CREATED && facts->state != PAYMENT_CONFIRMING && facts->state != PAYMENT_CHALLENGED)
+        return try_later(facts, 0); // it was further already
+    if (facts->aim != PAYMENT_TAKE || !is_waiting(facts))
+        return give_up(facts, PROVIDER_ACTION_REQUIRED);
+    struct payment_step step = wait_for(facts, PAYMENT_CHALLENGE_SECONDS);
+    step.state = PAYMENT_CHALLENGED;
+    step.tries = 0;
+    step.stores_intent = !facts->has_intent;
+    if (facts->booking == ORDER_PAYING)
+        step.effect = PAYMENT_ASKS_VISITOR;
+    return step;
+}
+
+static struct payment_step on_authorised(const struct payment_facts *facts)
+{
+    switch (facts->state) {
+    case PAYMENT_AUTHORISED:
+    case PAYMENT_CAPTURING:
+        if (facts->aim == PAYMENT_GIVE_BACK)
+            return give_up(facts, PROVIDER_AUTHORISED);
+        return facts->was_refused ? fail(facts) : go(facts, PAYMENT_CAPTURING, PROVIDER_CAPTURE);
+    case PAYMENT_VOIDING:
+        return facts->was_refused ? try_later(facts, 0) : go(facts, PAYMENT_VOIDING, PROVIDER_CANCEL);
+    case PAYMENT_CREATED:
+    case PAYMENT_CONFIRMING:
+    case PAYMENT_CHALLENGED:
+        if (facts->aim == PAYMENT_GIVE_BACK || !is_waiting(facts))
+            return give_up(facts, PROVIDER_AUTHORISED);
+        struct payment_step step = go(facts, PAYMENT_CAPTURING, PROVIDER_CAPTURE);
+        step.stores_intent = !facts->has_intent;
+        step.effect = PAYMENT_CONFIRMS;
+        return step;
+    case PAYMENT_CAPTURED:
+    case PAYMENT_REFUNDING:
+    case PAYMENT_REFUNDED:
+        return try_later(facts, 0); // it was further already
+    default:
+        return give_up(facts, PROVIDER_AUTHORISED);
+    }
+}
+
+static struct payment_step on_captured(const struct payment_facts *facts, const struct provider_intent *intent)
+{
+    struct payment_step step;
+    switch (facts->state) {
+    case PAYMENT_AUTHORISED:
+    case PAYMENT_CAPTURING:
+        if (facts->aim == PAYMENT_GIVE_BACK)
+            return give_up(facts, PROVIDER_CAPTURED);
+        return intent->captured_amount == facts->amount ? end(facts, PAYMENT_CAPTURED) : fail(facts);
+    case PAYMENT_CREATED:
+    case PAYMENT_CONFIRMING:
+    case PAYMENT_CHALLENGED: // somebody has taken it by hand, at the provider's
+        if (facts->aim == PAYMENT_GIVE_BACK || !is_waiting(facts) || intent->captured_amount != facts->amount)
+            return give_up(facts, PROVIDER_CAPTURED);
+        step = end(facts, PAYMENT_CAPTURED);
+        step.stores_intent = !facts->has_intent;
+        step.effect = PAYMENT_CONFIRMS;
+        return step;
+    case PAYMENT_REFUNDING:
+        if (intent->refunded_amount >= intent->captured_amount) {
+            step = end(facts, PAYMENT_REFUNDED);
+            step.effect = PAYMENT_FREES;
+            return step;
+        }
+        return facts->was_refused ? fail(facts) : go(facts, PAYMENT_REFUNDING, PROVIDER_REFUND);
+    case PAYMENT_CAPTURED:
+        return facts->aim == PAYMENT_GIVE_BACK ? give_up(facts, PROVIDER_CAPTURED) : end(facts, PAYMENT_CAPTURED);
+    case PAYMENT_REFUNDED:
+    case PAYMENT_FAILED:
+        return end(facts, facts->state);
+    default: // it was to be let go, or nothing was to be there
+        return give_up(facts, PROVIDER_CAPTURED);
+    }
+}
+
+static struct payment_step on_cancelled(const struct payment_facts *facts)
+{
+    switch (facts->state) {
+    case PAYMENT_AUTHORISED:
+    case PAYMENT_CAPTURING:
+        if (facts->aim == PAYMENT_GIVE_BACK)
+            return end_without_money(facts, PAYMENT_VOIDED, ORDER_NO_REASON);
+        return fail(facts); // the reservation is gone, the ticket is kept
+    case PAYMENT_CAPTURED:
+    case PAYMENT_REFUNDED:
+    case PAYMENT_FAILED:
+    case PAYMENT_DECLINED:
+        return end(facts, facts->state);
+    default: {
+        struct payment_step step = end_without_money(facts, PAYMENT_VOIDED, ORDER_CARD_DECLINED);
+        step.stores_intent = !facts->has_intent;
+        return step;
+    }
+    }
+}
+
+// Another amount or currency than what was asked for.
+static bool is_wrong(const struct payment_facts *facts, const struct provider_intent *intent)
+{
+    return intent->amount != facts->amount || strcmp(intent->currency, facts->currency) != 0;
+}
+
+static struct payment_step on_wrong(const struct payment_facts *facts, const struct provider_intent *intent)
+{
+    struct payment_step step;
+    if (facts->state == PAYMENT_CAPTURED || facts->state == PAYMENT_REFUNDED || facts->state == PAYMENT_FAILED ||
+        facts->state == PAYMENT_CAPTURING || facts->state == PAYMENT_AUTHORISED) {
+        step = fail(facts); // the ticket is given already
+    } else if (intent->status == PROVIDER_CANCELLED) {
+        step = stay(facts);
+        step.aim = PAYMENT_GIVE_BACK;
+        struct payment_facts unwanted = *facts;
+        unwanted.aim = PAYMENT_GIVE_BACK;
+        step = end_without_money(&unwanted, PAYMENT_VOIDED, ORDER_PAYMENT_FAILED);
+    } else {
+        step = give_up(facts, intent->status);
+    }
+    step.aim = PAYMENT_GIVE_BACK;
+    step.dead = facts->is_dead ? NULL : PAYMENT_DEAD_WRONG;
+    return step;
+}
+
+static struct payment_step on_intent(const struct payment_facts *facts, const struct provider_intent *intent)
+{
+    // What is on its way back goes back as it is.
+    if (is_wrong(facts, intent) && facts->state != PAYMENT_VOIDING && facts->state != PAYMENT_REFUNDING)
+        return on_wrong(facts, intent);
+    switch (intent->status) {
+    case PROVIDER_UNCONFIRMED:
+        return on_unconfirmed(facts);
+    case PROVIDER_FAILED:
+        return on_failed(facts, intent->reason ? intent->reason : ORDER_CARD_DECLINED);
+    case PROVIDER_ACTION_REQUIRED:
+        return on_action_required(facts);
+    case PROVIDER_AUTHORISED:
+        return on_authorised(facts);
+    case PROVIDER_CAPTURED:
+        return on_captured(facts, intent);
+    case PROVIDER_CANCELLED:
+        return on_cancelled(facts);
+    default:
+        return try_later(facts, 0); // the provider has not decided yet
+    }
+}
+
+// ---------------------------------------------------------------- answers
+
+static struct payment_step on_declined(const struct payment_facts *facts, const struct provider_answer *answer)
+{
+    enum order_reason reason = answer->reason ? answer->reason : ORDER_CARD_DECLINED;
+    if (facts->state == PAYMENT_CREATED || facts->state == PAYMENT_CONFIRMING || facts->state == PAYMENT_CHALLENGED) {
+        struct payment_step step = end_without_money(facts, PAYMENT_DECLINED, reason);
+        step.stores_intent = !facts->has_intent && answer->intent.id[0];
+        return step;
+    }
+    // A bank that does not let itself be captured, or refunded.
+    return facts->state == PAYMENT_VOIDING ? try_later(facts, 0) : fail(facts);
+}
+
+// What was asked for can never be done. Where that does not say what the intent is, it is asked, at once.
+static struct payment_step on_refused(const struct payment_facts *facts, const struct provider_answer *answer)
+{
+    if (answer->intent.id[0])
+        return on_intent(facts, &answer->intent);
+    if (answer->call == PROVIDER_CREATE)
+        return end_without_money(facts, PAYMENT_DECLINED, ORDER_PAYMENT_METHOD_INVALID);
+    if (answer->call == PROVIDER_ASK)
+        return try_later(facts, 0); // there is no such intent: our id, or the provider's book, is wrong
+    return go(facts, facts->state, PROVIDER_ASK);
+}
+
+struct payment_step payment_after(const struct payment_facts *facts, const struct provider_answer *answer)
+{
+    struct payment_step step;
+    switch (answer->result) {
+    case PROVIDER_DONE:
+        if (answer->call == PROVIDER_REFUND) {
+            step = end(facts, PAYMENT_REFUNDED);
+            step.effect = PAYMENT_FREES;
+        } else {
+            step = on_intent(facts, &answer->intent);
+        }
+        break;
+    case PROVIDER_DECLINED:
+        step = on_declined(facts, answer);
+        break;
+    case PROVIDER_REFUSED:
+        step = on_refused(facts, answer);
+        break;
+    case PROVIDER_BUSY:
+    case PROVIDER_DENIED:
+        step = try_later(facts, (answer->retry_after_ms + 999) / 1000);
+        break;
+    default:
+        step = try_later(facts, 0);
+        break;
+    }
+    step.takes_new_key = answer->is_key_spent;
+    return step;
+}
+
+struct payment_step payment_next(const struct payment_facts *facts)
+{
+    switch (facts->state) {
+    case PAYMENT_CREATED:
+        if (facts->is_stopped && facts->aim == PAYMENT_TAKE)
+            return wait_for(facts, PAYMENT_STOPPED_SECONDS);
+        return go(facts, PAYMENT_CREATED, PROVIDER_CREATE);
+    case PAYMENT_AUTHORISED:
+        return facts->aim == PAYMENT_GIVE_BACK ? go(facts, PAYMENT_VOIDING, PROVIDER_CANCEL)
+                                               : go(facts, PAYMENT_CAPTURING, PROVIDER_CAPTURE);
+    case PAYMENT_VOIDING:
+        return go(facts, PAYMENT_VOIDING, PROVIDER_CANCEL);
+    case PAYMENT_CAPTURED:
+        return facts->aim == PAYMENT_GIVE_BACK ? go(facts, PAYMENT_REFUNDING, PROVIDER_REFUND)
+                                               : end(facts, PAYMENT_CAPTURED);
+    case PAYMENT_REFUNDED:
+    case PAYMENT_FAILED:
+        return end(facts, facts->state);
+    default: // whether the call before was done is not known, or the visitor may have answered the bank
+        return go(facts, facts->state, PROVIDER_ASK);
+    }
+}

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const char *const rules[] = {
     [CHECK_RECORD] = "record",
@@ -28,6 +29,13 @@ static const char *const rules[] = {
     [CHECK_SEAT_TWICE] = "seat_twice",
     [CHECK_STANDBY_ORDER] = "standby_order",
     [CHECK_NOT_PAID] = "not_paid",
+    [CHECK_DECLINED_WRONG] = "declined_wrong",
+    [CHECK_CHALLENGE_WRONG] = "challenge_wrong",
+    [CHECK_MONEY_MISSING] = "money_missing",
+    [CHECK_MONEY_WRONG] = "money_wrong",
+    [CHECK_MONEY_TWICE] = "money_twice",
+    [CHECK_MONEY_TAKEN] = "money_taken",
+    [CHECK_MONEY_OPEN] = "money_open",
     [CHECK_FINAL_CHANGED] = "final_changed",
     [CHECK_REFERENCE_TWICE] = "reference_twice",
     [CHECK_NO_OUTCOME] = "no_outcome",
@@ -84,6 +92,8 @@ static void begin(struct check *check, const struct told *told)
     check->faults = told->faults;
     check->began_us = told->began_us;
     check->has_desk = told->has_desk;
+    check->has_cards = told->has_cards;
+    memcpy(check->event, told->event, sizeof check->event);
     check->hold_us = told->hold_seconds * 1000000;
     check->visitors = calloc(check->visitor_count, sizeof *check->visitors);
     check->patience_us = told->patience_seconds * 1000000;
@@ -214,6 +224,7 @@ static void count_order(struct check_counts *counts, const struct check_order *o
     counts->ordered += sign;
     counts->orders[order->state] += sign;
     counts->sold += confirmed ? sign * order->quantity : 0;
+    counts->owed += confirmed ? sign * order->amount : 0;
     counts->seated += confirmed && order->seat_count > 0 ? sign : 0;
     counts->split += confirmed && order->groups > 1 ? sign : 0;
 }
@@ -230,7 +241,11 @@ static void take_change(struct check *check, const struct check_order *order, co
             check_violation(check, CHECK_SEAT_TWICE, told->visitor, "is told of a seat that visitor %" PRIu32 " has",
                             other);
     }
-    if (order->state != ORDER_CONFIRMED || told->order.amount == 0 || !check->has_desk)
+    if (order->state != ORDER_CONFIRMED || told->order.amount == 0)
+        return;
+    if (check->has_cards && !check_order_has_paid_by_card(order))
+        check_violation(check, CHECK_NOT_PAID, told->visitor, "is confirmed, and gave no card in time that could pay");
+    if (!check->has_desk)
         return;
     if (order->paid_us == TOLD_NO_TIME)
         check_violation(check, CHECK_NOT_PAID, told->visitor, "is confirmed, and has not paid");
@@ -238,6 +253,17 @@ static void take_change(struct check *check, const struct check_order *order, co
     else if (order->pay_until_us != TOLD_NO_TIME && order->paid_us > order->pay_until_us + 1000)
         check_violation(check, CHECK_NOT_PAID, told->visitor, "is confirmed, having paid %.3f s too late",
                         (double)(order->paid_us - order->pay_until_us) / 1e6);
+}
+
+static void count_payment(struct check *check, struct check_visitor *visitor, const struct told *told)
+{
+    check->counts.cards += told->kind == TOLD_ORDER_ASKED && told->verb == TOLD_PAY;
+    if (told->kind != TOLD_ORDER && told->kind != TOLD_ORDER_ANSWER)
+        return;
+    check->counts.declined += told->order.state == ORDER_DECLINED && !visitor->was_declined;
+    check->counts.challenged += told->order.state == ORDER_ACTION_REQUIRED && !visitor->was_challenged;
+    visitor->was_declined = visitor->was_declined || told->order.state == ORDER_DECLINED;
+    visitor->was_challenged = visitor->was_challenged || told->order.state == ORDER_ACTION_REQUIRED;
 }
 
 static void take_order(struct check *check, struct check_visitor *visitor, const struct told *told)
@@ -249,6 +275,7 @@ static void take_order(struct check *check, struct check_visitor *visitor, const
     count_order(&check->counts, order, false);
     enum check_rule broken = check_order_take(order, told, utc_us, why, sizeof why);
     count_order(&check->counts, order, true);
+    count_payment(check, visitor, told);
     if (broken != CHECK_RULE_COUNT)
         check_violation(check, broken, told->visitor, "%s", why);
     else if (order->told.attempt != before.attempt || order->told.revision != before.revision)
@@ -322,6 +349,9 @@ void check_take(struct check *check, const struct told *told)
     case TOLD_ORDER_ANSWER:
     case TOLD_ORDER_REFUSED:
     case TOLD_CLOSED:
+        take_order(check, visitor, told);
+        break;
+    case TOLD_ANSWERS:
         take_order(check, visitor, told);
         break;
     case TOLD_PAYS:

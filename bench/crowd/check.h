@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bench/crowd/ledger.h"
 #include "bench/crowd/told.h"
 #include "common/order_state.h"
 
@@ -32,6 +33,13 @@ enum check_rule {
     CHECK_SEAT_TWICE, // two visitors with one seat
     CHECK_STANDBY_ORDER, // served from standby past somebody with an earlier place who would have fitted
     CHECK_NOT_PAID, // confirmed, and not paid in time
+    CHECK_DECLINED_WRONG, // declined without a reason, or with cards that the bank takes
+    CHECK_CHALLENGE_WRONG, // the bank asks and cannot be answered, or asks about a card that it asks nothing about
+    CHECK_MONEY_MISSING, // confirmed, and the bank's ledger has no money for it
+    CHECK_MONEY_WRONG, // another amount or currency than the visitor was told
+    CHECK_MONEY_TWICE, // paid more than once for one booking
+    CHECK_MONEY_TAKEN, // money was taken and kept for what is not confirmed
+    CHECK_MONEY_OPEN, // reserved on the visitor's card, and neither taken nor let go
     CHECK_FINAL_CHANGED, // two ends of one attempt, or an end that was none
     CHECK_REFERENCE_TWICE, // two visitors with one reference
     CHECK_NO_OUTCOME, // an order that was acknowledged and never ended, though its visitor was let in
@@ -63,6 +71,10 @@ int64_t check_end_heard_at_us(const struct check *check);
 // How many visitors have an order that should have ended by then and has not, as far as they were told.
 uint64_t check_overdue(const struct check *check, int64_t now_us);
 
+// Compares what visitors were told with what the bank says of the event's payments, once all of these are at an end. After check_end().
+void check_ledger(struct check *check, const struct ledger *ledger);
+const char *check_event(const struct check *check); // its slug; "": the record does not say
+
 struct check_counts {
     uint64_t visitors, asked, joined, rejoined, turned_away, let_in, left, over;
     uint64_t ordered; // visitors who have an order
@@ -70,6 +82,9 @@ struct check_counts {
     uint64_t sold; // tickets of those that are confirmed
     uint64_t seated, split; // of the confirmed: those with seats; those whose seats are not all neighbours
     uint64_t paid; // visitors who paid at the desk
+    uint64_t cards; // given in a hold
+    uint64_t declined, challenged; // visitors who were told so
+    uint64_t owed; // what those who are confirmed pay, in the minor unit
 };
 void check_count(const struct check *check, struct check_counts *ret);
 

@@ -28,9 +28,12 @@ static int64_t order_due_us(const struct check *check, const struct check_visito
         due_us = earlier(due_us, visitor->left_us);
     if (due_us == INT64_MAX)
         return due_us;
-    // A hold has its time, and standby goes on for as long as anybody's hold may come back.
-    int64_t since_us = visitor->order.state == ORDER_STANDBY ? check_later(visitor->order.told_us, check->moved_us)
-                                                             : visitor->order.changed_us;
+    // A hold has its time, the bank takes some, and standby goes on for as long as anybody's hold may come back.
+    int64_t since_us = visitor->order.changed_us;
+    if (visitor->order.state == ORDER_STANDBY)
+        since_us = check_later(visitor->order.told_us, check->moved_us);
+    else if (visitor->order.state == ORDER_PAYING)
+        since_us = visitor->order.told_us;
     return check_later(due_us, check_later(since_us, check_hold_end_us(check, &visitor->order)));
 }
 

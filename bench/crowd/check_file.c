@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/crowd/account.h"
 #include "bench/crowd/check.h"
 #include "bench/crowd/crowd.h"
 #include "bench/crowd/told.h"
@@ -42,8 +43,9 @@ static bool read_lines(FILE *file, struct check *check, uint64_t *ret_lines)
     return good;
 }
 
-int crowd_check_file(const char *path)
+int crowd_check_file(const struct options *options)
 {
+    const char *path = options->check;
     FILE *file = fopen(path, "re");
     if (!file) {
         (void)fprintf(stderr, "crowd: %s: %s\n", path, strerror(errno));
@@ -63,6 +65,11 @@ int crowd_check_file(const char *path)
         return 1;
     }
     check_end(check);
+    const struct bank bank = {.elsewhere = options->elsewhere};
+    if (options->ledger && account_settle(&bank, options->ledger, 0, check) != 0) {
+        check_free(check);
+        return 1;
+    }
     struct check_counts counts;
     check_count(check, &counts);
     uint64_t violations = check_violations(check);

@@ -12,6 +12,7 @@
 struct check_visitor {
     uint64_t place, seat;
     uint64_t ahead, served; // the last that was told, or follows from what was told
+    bool was_declined, was_challenged;
     bool has_ahead, asked, joined, turned_away, has_reference, order_gone, let_in, left, over, at_end, failed;
     int64_t asked_us, let_in_us, at_end_us, left_us;
     struct check_order order;
@@ -20,7 +21,8 @@ struct check_visitor {
 struct check {
     void (*report)(void *data, const char *text);
     void *data;
-    bool begun, ended, faults, interrupted, has_desk;
+    bool begun, ended, faults, interrupted, has_desk, has_cards;
+    char event[SLUG_BYTES]; // "": not said
     int64_t began_us; // UTC; TOLD_NO_TIME: not said
     int64_t hold_us; // 0: not said
     int64_t moved_us; // when somebody's booking last changed, or the last hold runs out that was told of

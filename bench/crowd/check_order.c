@@ -157,6 +157,33 @@ static enum check_rule judge_hold(const struct check_order *order, const struct 
     return CHECK_RULE_COUNT;
 }
 
+static unsigned bit_of(enum told_card card)
+{
+    return 1u << card;
+}
+
+// What the bank says, as far as it follows from the cards that it was shown.
+static enum check_rule judge_payment(const struct check_order *order, const struct told_order *told,
+                                     const struct complaint *to)
+{
+    unsigned cards = order->ordered_cards;
+    if (order->known && told->attempt == order->told.attempt)
+        cards |= order->cards;
+    if (told->has_action_url != (told->state == ORDER_ACTION_REQUIRED))
+        return complain(to, CHECK_CHALLENGE_WRONG, "is told %s %s an address to answer the bank at",
+                        order_state_name(told->state), told->has_action_url ? "with" : "without");
+    if (told->state == ORDER_ACTION_REQUIRED && !(cards & bit_of(TOLD_CARD_CHALLENGED)))
+        return complain(to, CHECK_CHALLENGE_WRONG, "is to answer the bank, and gave no card about which it asks");
+    if (told->state != ORDER_DECLINED)
+        return CHECK_RULE_COUNT;
+    if (told->reason == ORDER_NO_REASON)
+        return complain(to, CHECK_DECLINED_WRONG, "is told declined, and not why");
+    if (!(cards & (bit_of(TOLD_CARD_DECLINED) | bit_of(TOLD_CARD_CHALLENGED) | bit_of(TOLD_CARD_UNSURE))))
+        return complain(to, CHECK_DECLINED_WRONG, "is told declined (%s), and gave no card that can be",
+                        order_reason_name(told->reason));
+    return CHECK_RULE_COUNT;
+}
+
 // Against the last thing told that was not older.
 static enum check_rule judge_change(const struct check_order *order, const struct told_order *told, uint64_t print,
                                     const struct complaint *to)
@@ -187,6 +214,8 @@ static enum check_rule judge_change(const struct check_order *order, const struc
 static void begin_attempt(struct check_order *order)
 {
     order->asked_again = order->gives_back = false;
+    order->cards = 0;
+    order->answered_yes = false;
     order->stands_by_us = order->first_pay_until_us = order->pay_until_us = order->paid_us = TOLD_NO_TIME;
 }
 
@@ -211,6 +240,8 @@ static enum check_rule take_told(struct check_order *order, const struct told *l
         broken = judge_change(order, told, print, to);
     if (broken == CHECK_RULE_COUNT && !late)
         broken = judge_hold(order, told, to);
+    if (broken == CHECK_RULE_COUNT && !late)
+        broken = judge_payment(order, told, to);
     if (late || broken == CHECK_FINAL_CHANGED)
         return broken;
     if (!order->known)
@@ -222,6 +253,8 @@ static enum check_rule take_told(struct check_order *order, const struct told *l
     order->known = true;
     order->state = told->state;
     order->quantity = told->quantity;
+    order->amount = told->amount;
+    memcpy(order->currency, told->currency, sizeof order->currency);
     order->print = print;
     order->tier = print_tier(told->tier);
     order->seat_count = told->seat_count;
@@ -229,7 +262,8 @@ static enum check_rule take_told(struct check_order *order, const struct told *l
     order->seats = told->seats;
     if (told->state == ORDER_STANDBY && order->stands_by_us == TOLD_NO_TIME)
         order->stands_by_us = utc_us;
-    if (order->first_pay_until_us == TOLD_NO_TIME)
+    // After a decline it may have been put off.
+    if (told->state == ORDER_HELD && order->first_pay_until_us == TOLD_NO_TIME)
         order->first_pay_until_us = told->pay_until_us;
     if (told->pay_until_us != TOLD_NO_TIME)
         order->pay_until_us = told->pay_until_us;
@@ -265,6 +299,26 @@ static enum check_rule take_answer(struct check_order *order, const struct told 
     return take_told(order, told, order->answer_floor, utc_us, to);
 }
 
+// A card given in the hold counts if it came in time. What is shown has milliseconds, and may be as much too early.
+static void take_card(struct check_order *order, const struct told *told, int64_t utc_us)
+{
+    bool in_time =
+        order->pay_until_us == TOLD_NO_TIME || utc_us == TOLD_NO_TIME || utc_us <= order->pay_until_us + 1000;
+    if (told->card == TOLD_NO_CARD)
+        return;
+    if (told->verb == TOLD_PUT)
+        order->ordered_cards |= bit_of(told->card);
+    else if (in_time)
+        order->cards |= bit_of(told->card);
+}
+
+bool check_order_has_paid_by_card(const struct check_order *order)
+{
+    unsigned cards = order->ordered_cards | order->cards;
+    return (cards & (bit_of(TOLD_CARD_GOOD) | bit_of(TOLD_CARD_UNSURE))) != 0 ||
+           ((cards & bit_of(TOLD_CARD_CHALLENGED)) != 0 && order->answered_yes);
+}
+
 static enum check_rule take_refusal(struct check_order *order, const struct told *told, const struct complaint *to)
 {
     order->under_way = false;
@@ -287,6 +341,7 @@ enum check_rule check_order_take(struct check_order *order, const struct told *t
             order->asked = order->asked_again = true;
             add_wish(order, told);
         }
+        take_card(order, told, utc_us);
         order->gives_back = order->gives_back || told->verb == TOLD_DELETE;
         order->under_way = true;
         order->asked_us = told->at_us;
@@ -306,6 +361,9 @@ enum check_rule check_order_take(struct check_order *order, const struct told *t
     }
     case TOLD_PAYS:
         order->paid_us = utc_us;
+        return CHECK_RULE_COUNT;
+    case TOLD_ANSWERS:
+        order->answered_yes = order->answered_yes || told->says_yes;
         return CHECK_RULE_COUNT;
     case TOLD_CLOSED:
     case TOLD_LOST:

@@ -30,9 +30,11 @@ struct check_order {
     bool asked, under_way; // a PUT, ever; a request, now
     bool asked_again; // a PUT, since there is this attempt
     bool has_needs, has_alternatives; // some order of this visitor had
+    unsigned ordered_cards; // bits of enum told_card: what orders said they would be paid with
     bool known; // there is an order, and `state` says what was last told of it
     enum order_state state;
-    uint64_t quantity, print;
+    uint64_t quantity, amount, print;
+    char currency[4];
     uint64_t tier; // fingerprint of its name
     uint32_t seat_count, groups; // as in struct told_order
     uint64_t seats;
@@ -41,6 +43,8 @@ struct check_order {
     int64_t stands_by_us; // when it was first told to stand by, in UTC; TOLD_NO_TIME: never
     int64_t first_pay_until_us, pay_until_us; // TOLD_NO_TIME: none was told
     int64_t paid_us; // at the desk, in UTC; TOLD_NO_TIME: not yet
+    unsigned cards; // bits of enum told_card: given in the hold, before it ran out
+    bool answered_yes; // when the bank asked
     struct check_version told; // the newest of all
     struct check_version framed; // the newest on a stream
     struct check_version stream_floor, answer_floor; // what was known when the stream, the answer was asked for
@@ -51,6 +55,9 @@ struct check_order {
     bool forgot; // more wishes than there is room for: what the order says cannot be judged any more
     struct check_wish wishes[CHECK_WISHES_MAX];
 };
+
+// Whether the visitor has done what the bank wants to see before it pays.
+bool check_order_has_paid_by_card(const struct check_order *order);
 
 // Takes a line about the order, or one that ends a stream or a request. Returns the rule that it breaks, with the reason
 // in `why`, or CHECK_RULE_COUNT. `utc_us` is when; TOLD_NO_TIME: the record does not say.

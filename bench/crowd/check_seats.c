@@ -51,7 +51,9 @@ static bool has_it(const struct check_seat *seat)
 // Nobody else may have the seat of somebody who is confirmed, or may still pay and has not given it back.
 static bool may_have_lost_it(const struct check_order *order, int64_t utc_us)
 {
-    bool has_run_out = order_may_lapse(order->state) && utc_us != TOLD_NO_TIME && order->pay_until_us <= utc_us;
+    // While somebody pays the hold does not run out; but the bank may have said no by now, and then it has.
+    bool may_run_out = order_may_lapse(order->state) || order->state == ORDER_PAYING;
+    bool has_run_out = may_run_out && utc_us != TOLD_NO_TIME && order->pay_until_us <= utc_us;
     return order->state != ORDER_CONFIRMED && (has_run_out || order->gives_back);
 }
 

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "bench/crowd/account.h"
 #include "bench/crowd/roles.h"
 #include "bench/crowd/scout.h"
 #include "bench/crowd/stage.h"
@@ -184,6 +185,7 @@ static int set_stage(struct crowd *crowd)
     (void)snprintf(stage->path, sizeof stage->path, "/v1/events/%s/line", options->slug);
     (void)snprintf(stage->order_path, sizeof stage->order_path, "/v1/events/%s/order", options->slug);
     (void)snprintf(stage->more_time_path, sizeof stage->more_time_path, "%s/more-time", stage->order_path);
+    (void)snprintf(stage->payment_path, sizeof stage->payment_path, "/v1/events/%s/payment", options->slug);
     (void)snprintf(stage->seats_path, sizeof stage->seats_path, "/v1/events/%s/seats", options->slug);
     stage->run = (uint64_t)clock_utc_us();
     if (allow_descriptors(stage->link_count + stage->slow_link_count) != 0 || open_tls(crowd) != 0)
@@ -210,6 +212,11 @@ static int set_stage(struct crowd *crowd)
     char problem[400];
     if (options->orders_percent > 0 && scout_menu(stage, crowd->links, problem, sizeof problem) != 0)
         return complain("what can be ordered", problem);
+    stage->by_card = stage->menu.takes_cards || options->pay_by_card;
+    stage->bank = (struct bank){
+        .loop = &stage->loop, .ca = options->ca, .insecure = options->insecure, .elsewhere = options->elsewhere};
+    if (stage->by_card && stage->desk)
+        return complain("--pay-to", "the event takes cards, and no money at a desk");
     return roles_give(stage, crowd->visitors) == 0 ? 0 : complain("the visitors", "out of memory");
 }
 
@@ -222,14 +229,17 @@ static void begin_record(struct stage *stage)
                         .faults = options->faults,
                         .patience_seconds = options->patience_seconds,
                         .has_desk = stage->desk != NULL,
+                        .has_cards = stage->by_card,
                         .hold_seconds = options->hold_seconds};
     stage->begun_ns = clock_monotonic_ns();
     told.began_us = clock_utc_us();
     (void)snprintf(data, sizeof data,
                    "{\"visitors\":%" PRIu32 ",\"faults\":%s,\"patience\":%" PRId64
-                   ",\"event\":\"%s\",\"began\":\"%s\",\"desk\":%s,\"hold\":%" PRId64 "}",
+                   ",\"event\":\"%s\",\"began\":\"%s\",\"desk\":%s,\"cards\":%s,\"hold\":%" PRId64 "}",
                    options->visitors, options->faults ? "true" : "false", options->patience_seconds, options->slug,
-                   clock_format_us(told.began_us, at), stage->desk ? "true" : "false", options->hold_seconds);
+                   clock_format_us(told.began_us, at), stage->desk ? "true" : "false",
+                   stage->by_card ? "true" : "false", options->hold_seconds);
+    memcpy(told.event, options->slug, sizeof told.event);
     stage_told(stage, &told, data);
 }
 
@@ -276,6 +286,10 @@ static void show_orders(const struct check_counts *counts)
             before = ",";
         }
     (void)printf("; %" PRIu64 " tickets sold\n", counts->sold);
+    if (counts->cards > 0 || counts->declined > 0)
+        (void)printf("%" PRIu64 " cards given in holds, %" PRIu64 " visitors declined, %" PRIu64
+                     " asked by the bank; %" PRIu64 " owed by those who are confirmed\n",
+                     counts->cards, counts->declined, counts->challenged, counts->owed);
     if (counts->seated > 0)
         (void)printf("%" PRIu64 " parties with seats, %" PRIu64 " of them not all side by side\n", counts->seated,
                      counts->split);
@@ -303,6 +317,8 @@ static void sum_up(struct crowd *crowd)
         show_latency("order answer", &stage->order_answer);
         show_latency("turn to outcome", &stage->turn_to_outcome);
         show_latency("order to outcome", &stage->order_to_outcome);
+        if (stage->by_card)
+            show_latency("card to outcome", &stage->card_to_outcome);
         show_latency("end to outcome", &stage->end_to_outcome);
     }
     uint64_t violations = check_violations(stage->check);
@@ -340,8 +356,10 @@ static bool end(struct crowd *crowd)
     stage_told(stage, &told, data);
     clear_line(crowd);
     check_end(stage->check);
+    bool good = !stage->options->ledger || account_settle(&stage->bank, stage->options->ledger,
+                                                          stage->options->patience_seconds, stage->check) == 0;
     sum_up(crowd);
-    bool good = check_violations(stage->check) == 0;
+    good = good && check_violations(stage->check) == 0;
     uv_close((uv_handle_t *)&crowd->look, NULL);
     uv_close((uv_handle_t *)&crowd->interrupt, NULL);
     uv_close((uv_handle_t *)&crowd->terminate, NULL);
@@ -371,6 +389,7 @@ static void let_go(struct crowd *crowd)
     latency_done(&stage->order_answer);
     latency_done(&stage->turn_to_outcome);
     latency_done(&stage->order_to_outcome);
+    latency_done(&stage->card_to_outcome);
     latency_done(&stage->end_to_outcome);
     SSL_CTX_free(crowd->tls);
     (void)uv_loop_close(&stage->loop);

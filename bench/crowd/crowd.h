@@ -9,6 +9,7 @@
 // The rooms must have been found. SIGINT and SIGTERM end it early.
 int crowd_run(const struct options *options);
 
-int crowd_check_file(const char *path);
+// options->check, and options->ledger if it is given.
+int crowd_check_file(const struct options *options);
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A crowd of simulated visitors for a waiting room.
+#include <curl/curl.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -12,6 +13,8 @@ int main(int argc, char **argv)
     char problem[400] = "";
     // A connection that was closed by the other side is an error to handle, not a reason to die.
     (void)signal(SIGPIPE, SIG_IGN);
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return 1;
     if (options_read(argc, argv, &options, problem, sizeof problem) != 0) {
         (void)fprintf(stderr, "crowd: %s\n", problem);
         return 2;
@@ -21,7 +24,7 @@ int main(int argc, char **argv)
         return 0;
     }
     if (options.check)
-        return crowd_check_file(options.check);
+        return crowd_check_file(&options);
     int error = options_find_rooms(&options, problem, sizeof problem);
     if (error != 0) {
         (void)fprintf(stderr, "crowd: %s\n", problem);

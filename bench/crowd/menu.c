@@ -70,6 +70,8 @@ int menu_read(const char *text, size_t bytes, const char *wanted, struct menu *r
     if (json_read_integer(document, "max_per_order", 1, QUANTITY_MAX, &max_per_order) != 0)
         return wrong(problem, problem_bytes, "max_per_order");
     menu.max_per_order = (uint64_t)max_per_order;
+    const char *payment = json_string_value(json_object_get(document, "payment"));
+    menu.takes_cards = payment && strcmp(payment, "card") == 0;
     const json_t *tiers = json_object_get(document, "tiers");
     for (size_t i = 0; i < json_array_size(tiers) && menu.tier_count < MENU_TIERS_MAX; i++) {
         const json_t *item = json_array_get(tiers, i);
@@ -148,8 +150,10 @@ static char *make_asked(const struct menu_order *order, const json_t *body)
             (void)json_object_set(item, "seats", json_object_get(body, "seats"));
         (void)json_array_append_new(choices, item);
     }
-    if (json_object_get(body, "needs"))
-        (void)json_object_set(asked, "needs", json_object_get(body, "needs"));
+    static const char *const as_they_are[] = {"needs", "payment_method"};
+    for (size_t i = 0; i < sizeof as_they_are / sizeof *as_they_are; i++)
+        if (json_object_get(body, as_they_are[i]))
+            (void)json_object_set(asked, as_they_are[i], json_object_get(body, as_they_are[i]));
     return json_dumps(asked, JSON_COMPACT);
 }
 
@@ -174,7 +178,8 @@ int menu_choose(const struct menu *menu, const struct menu_wish *wish, struct me
         if (json_object_set_new(body, "alternatives", others) != 0)
             return ERROR_MEMORY;
     }
-    if (json_object_set_new(body, "email", json_string(wish->email)) != 0)
+    if (json_object_set_new(body, "email", json_string(wish->email)) != 0 ||
+        (wish->payment_method && json_object_set_new(body, "payment_method", json_string(wish->payment_method)) != 0))
         return ERROR_MEMORY;
     order.body = json_dumps(body, JSON_COMPACT);
     order.asked = make_asked(&order, body);

@@ -32,6 +32,7 @@ struct menu {
     size_t tier_count; // 0: nothing can be ordered
     struct menu_tier tiers[MENU_TIERS_MAX];
     bool has_seats; // in some tier
+    bool takes_cards;
     uint64_t max_per_order;
 };
 
@@ -56,6 +57,7 @@ struct menu_wish {
     size_t seat_tier;
     const char (*seats)[SEAT_NAME_BYTES];
     const char *email;
+    const char *payment_method; // NULL: not said
     uint64_t random; // decides on tiers, prices, and how it is put
 };
 

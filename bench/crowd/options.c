@@ -23,7 +23,7 @@ void options_help(void)
 {
     (void)fputs(
         "Usage: crowd [OPTION]… https://HOST:PORT/e/SLUG…\n"
-        "       crowd --check FILE\n\n"
+        "       crowd --check FILE [--ledger URL]\n\n"
         "Plays many visitors who join the line, open the stream, order, follow it until they are let in and told what\n"
         "became of the order, and go. Several addresses are several waiting rooms of one event. Ends with 0 when everybody\n"
         "was told what is right, 1 when not, 2 for wrong arguments.\n\n"
@@ -49,6 +49,11 @@ void options_help(void)
         "What they do about a hold:\n"
         "  --pay-to FILE         the seller's desk: the reference of what is paid for is written there, one a line.\n"
         "                        Without it nobody pays. With it nothing may be confirmed but what was paid for in time\n"
+        "  --pay-by-card         they pay by card even if the event's document does not say that cards are taken\n"
+        "  --declines N%         show a card first that is declined; most have another (0%)\n"
+        "  --challenges N%       show a card about which the bank asks; most answer with yes, some with no or never (0%)\n"
+        "  --time-outs N%        show a card with which the bank is slow, silent or broken at first (0%)\n"
+        "  --card-with-order N%  of those who pay by card: name it in the order already (40%)\n"
         "  --pay-within N        they decide within so many seconds (2)\n"
         "  --never-pay N%        let it run out (0%)\n"
         "  --pay-late N%         pay when it has run out (0%)\n"
@@ -60,6 +65,8 @@ void options_help(void)
         "  --patience N          nobody waits longer for an outcome, in seconds (30; up to 1000000)\n"
         "  --faults              interruptions are part of the test: visitors come again, and that is no fault\n"
         "  --seed N              who does what and when (1)\n"
+        "  --ledger URL          the sandbox bank's ledger (or a file with it), with which what visitors were told is compared\n"
+        "                        in the end, when nothing is under way any more: http://127.0.0.1:PORT/_sandbox/ledger\n"
         "  --record FILE         writes what each visitor was told, in order, as JSON lines\n"
         "  --ca FILE             PEM file with who must have signed the certificate\n"
         "  --insecure            takes any certificate\n"
@@ -183,7 +190,7 @@ static const char *contradiction(const struct options *options, int argc)
     if (options->help)
         return NULL;
     if (options->check)
-        return argc == 3 ? NULL : "--check goes alone";
+        return argc == (options->ledger ? 5 : 3) ? NULL : "--check goes alone, or with --ledger";
     if (options->room_count == 0)
         return "no address; see --help";
     if (options->leave_percent + options->reconnect_percent + options->slow_percent > 100)
@@ -192,8 +199,12 @@ static const char *contradiction(const struct options *options, int argc)
         return "--change, --take-back and --in-turn are more than 100% together";
     if (options->named_percent + options->wheelchair_percent > 100)
         return "--named and --wheelchair are more than 100% together";
-    if (options->never_pay_percent + options->pay_late_percent + options->cancel_percent > 100)
-        return "--never-pay, --pay-late and --cancel are more than 100% together";
+    if (options->never_pay_percent + options->pay_late_percent + options->cancel_percent + options->declines_percent +
+            options->challenges_percent + options->time_outs_percent >
+        100)
+        return "--never-pay, --pay-late, --cancel, --declines, --challenges and --time-outs are more than 100% together";
+    if (options->pay_by_card && options->pay_to)
+        return "--pay-by-card and --pay-to exclude each other";
     if (options->insecure && options->ca)
         return "--insecure and --ca exclude each other";
     return NULL;
@@ -205,7 +216,7 @@ int options_read(int argc, char **argv, struct options *ret, char *problem, size
     uint64_t visitors = 100, rate = 0, per_connection = 20, leave = 0, reconnect = 0, slow = 0, seconds = 120, seed = 1;
     uint64_t orders = 100, change = 0, take_back = 0, in_turn = 0, alternatives = 0, again = 0, same = 0, tickets = 4;
     uint64_t within = 5, patience = 30, named = 0, wheelchair = 0, never_pay = 0, pay_late = 0, cancel = 0;
-    uint64_t more_time = 0, pay_within = 2, hold = 0;
+    uint64_t more_time = 0, pay_within = 2, hold = 0, declines = 0, challenges = 0, time_outs = 0, with_order = 40;
     const char *party = NULL;
     const struct option table[] = {
         {.name = "--visitors", .number = &visitors, .min = 1, .max = TOLD_VISITORS_MAX},
@@ -231,6 +242,11 @@ int options_read(int argc, char **argv, struct options *ret, char *problem, size
         {.name = "--cancel", .number = &cancel, .max = 100, .percent = true},
         {.name = "--more-time", .number = &more_time, .max = 100, .percent = true},
         {.name = "--pay-to", .text = &options.pay_to},
+        {.name = "--pay-by-card", .flag = &options.pay_by_card},
+        {.name = "--declines", .number = &declines, .max = 100, .percent = true},
+        {.name = "--challenges", .number = &challenges, .max = 100, .percent = true},
+        {.name = "--time-outs", .number = &time_outs, .max = 100, .percent = true},
+        {.name = "--card-with-order", .number = &with_order, .max = 100, .percent = true},
         {.name = "--pay-within", .number = &pay_within, .max = 100000},
         {.name = "--hold", .number = &hold, .max = TOLD_HOLD_MAX},
         {.name = "--per-connection", .number = &per_connection, .min = 1, .max = PER_CONNECTION_MAX},
@@ -239,6 +255,7 @@ int options_read(int argc, char **argv, struct options *ret, char *problem, size
         {.name = "--seed", .number = &seed, .max = UINT32_MAX},
         {.name = "--record", .text = &options.record},
         {.name = "--check", .text = &options.check},
+        {.name = "--ledger", .text = &options.ledger},
         {.name = "--ca", .text = &options.ca},
         {.name = "--insecure", .flag = &options.insecure},
         {.name = "--elsewhere", .flag = &options.elsewhere},
@@ -271,6 +288,10 @@ int options_read(int argc, char **argv, struct options *ret, char *problem, size
     options.pay_late_percent = (uint32_t)pay_late;
     options.cancel_percent = (uint32_t)cancel;
     options.more_time_percent = (uint32_t)more_time;
+    options.declines_percent = (uint32_t)declines;
+    options.challenges_percent = (uint32_t)challenges;
+    options.time_outs_percent = (uint32_t)time_outs;
+    options.with_order_percent = (uint32_t)with_order;
     options.pay_seconds = (int64_t)pay_within;
     options.hold_seconds = (int64_t)hold;
     options.order_seconds = (int64_t)within;

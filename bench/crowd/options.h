@@ -34,6 +34,8 @@ struct options {
     uint32_t alternatives_percent, again_percent, same_customer_percent; // of those who order
     uint32_t named_percent, wheelchair_percent; // of those who order
     uint32_t never_pay_percent, pay_late_percent, cancel_percent, more_time_percent; // of those who order
+    uint32_t declines_percent, challenges_percent, time_outs_percent; // of those who order
+    uint32_t with_order_percent; // of those who order and pay by card
     size_t party_count;
     uint16_t parties[OPTIONS_PARTIES_MAX]; // tickets in an order, each as often as the others
     int64_t order_seconds; // within which who waits gives the order
@@ -43,8 +45,8 @@ struct options {
     const char *tiers; // NULL: the first
     int64_t seconds;
     uint64_t seed;
-    const char *ca, *record, *check, *pay_to; // NULL: not given; borrowed from argv
-    bool insecure, elsewhere, faults, help;
+    const char *ca, *record, *check, *pay_to, *ledger; // NULL: not given; borrowed from argv
+    bool pay_by_card, insecure, elsewhere, faults, help;
 };
 
 // `problem` says what is wrong. ERROR_INVALID.

@@ -3,6 +3,8 @@
 #include "bench/crowd/order_internal.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "bench/crowd/visitor.h"
 #include "common/clock.h"
@@ -16,7 +18,7 @@
 
 static const enum told_verb once[] = {TOLD_PUT}, twice[] = {TOLD_PUT, TOLD_PUT},
                             back[] = {TOLD_PUT, TOLD_DELETE, TOLD_PUT}, look[] = {TOLD_GET},
-                            more_time[] = {TOLD_MORE_TIME}, give_back[] = {TOLD_DELETE};
+                            more_time[] = {TOLD_MORE_TIME}, give_back[] = {TOLD_DELETE}, give_card[] = {TOLD_PAY};
 
 static void on_timer(uv_timer_t *timer);
 
@@ -78,7 +80,8 @@ static void take_final(struct order *order, bool was_asked_for)
 static uint64_t think_ms(const struct order *order)
 {
     struct stage *stage = order->visitor->stage;
-    if (order->act != HOLD_PAY || order->plan.hold.holding != HOLDING_PAYS_LATE)
+    bool pays = order->act == HOLD_PAY || order->act == HOLD_GIVE_CARD;
+    if (!pays || order->plan.hold.holding != HOLDING_PAYS_LATE)
         return stage_random(stage, (uint64_t)stage->options->pay_seconds * 1000 + 1);
     int64_t left_us = order->newest.pay_until_us - clock_utc_us();
     return (left_us > 0 ? (uint64_t)left_us / 1000 : 0) + LATE_MS_MIN + stage_random(stage, LATE_MS_MORE);
@@ -92,18 +95,36 @@ static bool take_hold(struct order *order)
         act = hold_next(&order->plan.hold, &order->newest);
     if (act == HOLD_WAIT)
         return false;
-    set_script(order, act == HOLD_ASK_FOR_TIME ? more_time : give_back, act == HOLD_PAY ? 0 : 1);
+    if (act == HOLD_PAY || act == HOLD_ANSWER)
+        set_script(order, NULL, 0);
+    else
+        set_script(order, act == HOLD_ASK_FOR_TIME ? more_time : act == HOLD_GIVE_CARD ? give_card : give_back, 1);
     order->act = act;
     order->step = ORDER_PLANS;
     order_after(order, think_ms(order));
     return true;
 }
 
+static bool is_news(const struct order *order, const struct told_order *told)
+{
+    const struct told_order *known = &order->newest;
+    return !order->known || told->attempt > known->attempt ||
+           (told->attempt == known->attempt && told->revision > known->revision);
+}
+
+void order_note_action(struct order *order, const struct told_order *told, const json_t *data)
+{
+    const char *url = json_string_value(json_object_get(data, "action_url"));
+    if (!url || !is_news(order, told))
+        return;
+    free(order->action_url);
+    order->action_url = strdup(url);
+}
+
 bool order_keep(struct order *order, const struct told_order *told)
 {
     const struct told_order *known = &order->newest;
-    if (order->known &&
-        (told->attempt < known->attempt || (told->attempt == known->attempt && told->revision <= known->revision)))
+    if (!is_news(order, told))
         return false;
     if (!order->known || told->attempt > known->attempt)
         order->heard_outcome = false;
@@ -139,6 +160,11 @@ void order_heard(struct order *order, const struct told_order *told, int64_t at_
     if (!order->heard_outcome && told->state != ORDER_CANCELLED)
         measure(order, at_us);
     order->heard_outcome = true;
+    if (order->card_us > 0 && told->state != ORDER_PAYING) {
+        if (told->state == ORDER_CONFIRMED || told->state == ORDER_DECLINED || told->state == ORDER_ACTION_REQUIRED)
+            latency_note(&order->visitor->stage->card_to_outcome, at_us - order->card_us);
+        order->card_us = 0;
+    }
     if (order->step == ORDER_ASKS)
         return;
     if (order_is_final(told->state))
@@ -192,6 +218,41 @@ static void pay(struct order *order)
         wait_on(order);
 }
 
+// The bank
+
+static void on_bank_answered(void *context, int error, int status)
+{
+    struct order *order = context;
+    if (order->step == ORDER_SETTLED)
+        return;
+    if (error == ERROR_PERMANENT) {
+        visitor_fail(order->visitor, "bank", status, "an answer of the bank that should not have come");
+    } else if (error == ERROR_TRANSIENT) {
+        // Nobody knows whether it heard the answer: it is given again, if it is still asked for.
+        order->plan.hold.answered = 0;
+        if (order->step == ORDER_WAITS)
+            (void)take_hold(order);
+    }
+}
+
+static void answer_bank(struct order *order)
+{
+    struct visitor *visitor = order->visitor;
+    struct stage *stage = visitor->stage;
+    bool yes = order->plan.hold.purse.answers == ANSWERS_YES;
+    order->act = HOLD_WAIT;
+    if (order->newest.state == ORDER_ACTION_REQUIRED && order->action_url) {
+        struct told told = {.kind = TOLD_ANSWERS, .visitor = visitor->number, .says_yes = yes};
+        stage_told(stage, &told, yes ? "{\"answer\":\"yes\"}" : "{\"answer\":\"no\"}");
+        if (bank_answer(&stage->bank, order->action_url, yes, on_bank_answered, order) != 0) {
+            visitor_fail(visitor, "bank", 0, "the bank cannot be asked");
+            return;
+        }
+    }
+    if (!take_hold(order))
+        wait_on(order);
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     struct order *order = timer->data;
@@ -201,6 +262,10 @@ static void on_timer(uv_timer_t *timer)
     }
     if (order->step == ORDER_PLANS && order->act == HOLD_PAY) {
         pay(order);
+        return;
+    }
+    if (order->step == ORDER_PLANS && order->act == HOLD_ANSWER) {
+        answer_bank(order);
         return;
     }
     order->unsent = order->unsent || order->step == ORDER_PLANS;
@@ -296,6 +361,8 @@ void order_close(struct order *order)
 
 void order_done(struct order *order)
 {
+    free(order->action_url);
+    free(order->card);
     buffer_done(&order->body);
     menu_order_done(&order->put);
 }

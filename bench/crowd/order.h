@@ -55,8 +55,11 @@ struct order {
     bool chose; // seats by name, once
     bool ever_put, put_refused, did_again, heard_outcome, known;
     struct told_order newest; // when known
+    char *action_url; // where the bank asks, as far as it was told; owned
+    char *card; // the body with which a card is given; owned
     uint64_t shift; // connections further than the visitor's, after some broke
     int64_t asked_us; // when it was last asked for something
+    int64_t card_us; // when a card was given of which nothing was heard since; 0: none was
     int64_t put_us; // when the PUT was sent that was acknowledged last; 0: none was
 };
 
@@ -69,6 +72,9 @@ void order_done(struct order *order);
 void order_begin(struct order *order);
 void order_let_in(struct order *order);
 void order_too_late(struct order *order);
+
+// The stream or an answer told this, and `data` is all of it: keeps the address where the bank asks. Before the next two.
+void order_note_action(struct order *order, const struct told_order *told, const json_t *data);
 
 // The stream told this.
 void order_heard(struct order *order, const struct told_order *told, int64_t at_us);

@@ -35,8 +35,10 @@ static void told_order(struct order *order, enum told_kind kind, json_t *data)
     told.visitor = visitor->number;
     stage_told(visitor->stage, &told, text);
     free(text);
-    if (kind == TOLD_ORDER_ANSWER)
-        (void)order_keep(order, &told.order);
+    if (kind != TOLD_ORDER_ANSWER)
+        return;
+    order_note_action(order, &told.order, data);
+    (void)order_keep(order, &told.order);
 }
 
 static void take_answer(struct order *order)
@@ -75,6 +77,8 @@ static void take_refusal(struct order *order)
     if (order->step != ORDER_ASKS)
         return;
     backoff_reset(&order->backoff);
+    if (order->verb == TOLD_PAY)
+        order->card_us = 0;
     // Too late is a reason; anything else must be because of an order.
     order->put_refused = order->put_refused || (order->verb == TOLD_PUT && order->exchange.status == 409);
     if (order->verb != TOLD_GET)
@@ -172,7 +176,7 @@ static void on_end(struct exchange *exchange, enum exchange_end end)
         take_seats(order);
     else if (order->chooses)
         visitor_fail(order->visitor, "order", status, "an answer about the seats that should not have come");
-    else if (status == (order->verb == TOLD_PUT ? 202 : 200))
+    else if (status == (order->verb == TOLD_PUT || order->verb == TOLD_PAY ? 202 : 200))
         take_answer(order);
     else if (status == 422 && order->verb == TOLD_PUT && order->put.has_needs)
         do_without_needs(order);
@@ -208,6 +212,7 @@ static int make_up(struct order *order, const struct seats *seats, uint64_t quan
         .seats = seats ? seats->names : NULL,
         .alternatives = order->plan.alternatives,
         .email = email,
+        .payment_method = order->plan.hold.purse.with_order ? order->plan.hold.purse.cards[0] : NULL,
         .random = stage_random(stage, UINT64_MAX),
     };
     menu_order_done(&order->put);
@@ -217,12 +222,17 @@ static int make_up(struct order *order, const struct seats *seats, uint64_t quan
 static void told_asked(struct order *order)
 {
     struct told told = {.kind = TOLD_ORDER_ASKED, .visitor = order->visitor->number, .verb = order->verb};
-    char data[40];
+    char data[200];
     (void)snprintf(data, sizeof data, "{\"method\":\"%s\"}", told_verb_name(order->verb));
     if (order->verb == TOLD_PUT) {
         told.choice_count = order->put.choice_count;
         memcpy(told.choices, order->put.choices, sizeof told.choices);
         told.has_needs = order->put.has_needs;
+        told.card = order->plan.hold.purse.with_order ? told_card_of(order->plan.hold.purse.cards[0]) : TOLD_NO_CARD;
+    } else if (order->verb == TOLD_PAY) {
+        told.card = told_card_of(hold_card(&order->plan.hold));
+        (void)snprintf(data, sizeof data, "{\"method\":\"%s\",\"payment_method\":\"%s\"}", told_verb_name(order->verb),
+                       hold_card(&order->plan.hold));
     }
     stage_told(order->visitor->stage, &told, order->verb == TOLD_PUT ? order->put.asked : data);
 }
@@ -244,14 +254,21 @@ static void send_it(struct order *order)
     const struct stage *stage = visitor->stage;
     order->unsent = order->chooses = false;
     order->ever_put = order->ever_put || order->verb == TOLD_PUT;
+    const bool pays = order->verb == TOLD_PAY;
     const struct request request = {
-        .method = told_verb_name(order->verb),
-        .path = order->verb == TOLD_MORE_TIME ? stage->more_time_path : stage->order_path,
+        .method = pays ? "POST" : told_verb_name(order->verb),
+        .path = pays                            ? stage->payment_path
+                : order->verb == TOLD_MORE_TIME ? stage->more_time_path
+                                                : stage->order_path,
         .accept = "application/json",
         .token = visitor->token,
-        .body = order->verb == TOLD_PUT ? order->put.body : NULL,
+        .body = pays                      ? order->card
+                : order->verb == TOLD_PUT ? order->put.body
+                                          : NULL,
     };
     order->asked_us = stage_now_us(stage);
+    if (pays)
+        order->card_us = order->asked_us;
     told_asked(order);
     send_request(order, &request);
 }
@@ -266,6 +283,14 @@ static void ask_for_seats(struct order *order)
     send_request(order, &request);
 }
 
+static int show_card(struct order *order)
+{
+    json_t *body CLEANUP(json_cleanup) = json_pack("{s:s}", "payment_method", hold_card(&order->plan.hold));
+    free(order->card);
+    order->card = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    return order->card ? 0 : ERROR_MEMORY;
+}
+
 void order_ask(struct order *order)
 {
     struct stage *stage = order->visitor->stage;
@@ -276,7 +301,8 @@ void order_ask(struct order *order)
             ask_for_seats(order);
             return;
         }
-        if (order->verb == TOLD_PUT && make_up(order, NULL, draw_party(stage)) != 0) {
+        if ((order->verb == TOLD_PUT && make_up(order, NULL, draw_party(stage)) != 0) ||
+            (order->verb == TOLD_PAY && show_card(order) != 0)) {
             visitor_fail(order->visitor, "order", 0, "out of memory");
             return;
         }

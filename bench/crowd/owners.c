@@ -20,12 +20,24 @@ void owners_done(struct owners *owners)
     *owners = (struct owners){0};
 }
 
-uint32_t owners_take(struct owners *owners, uint64_t number, uint32_t visitor)
+// The slot of the number, or the empty one where it belongs.
+static struct owner *find(const struct owners *owners, uint64_t number)
 {
     size_t at = (size_t)(number * UINT64_C(0x9E3779B97F4A7C15) >> 20) & owners->mask;
     while (owners->slots[at].number != 0 && owners->slots[at].number != number)
         at = (at + 1) & owners->mask;
-    if (owners->slots[at].number == 0)
-        owners->slots[at] = (struct owner){number, visitor};
-    return owners->slots[at].visitor;
+    return &owners->slots[at];
+}
+
+uint32_t owners_find(const struct owners *owners, uint64_t number)
+{
+    return find(owners, number)->visitor;
+}
+
+uint32_t owners_take(struct owners *owners, uint64_t number, uint32_t visitor)
+{
+    struct owner *slot = find(owners, number);
+    if (slot->number == 0)
+        *slot = (struct owner){number, visitor};
+    return slot->visitor;
 }

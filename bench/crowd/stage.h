@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <uv.h>
 
+#include "bench/crowd/bank.h"
 #include "bench/crowd/check.h"
 #include "bench/crowd/latency.h"
 #include "bench/crowd/link.h"
@@ -20,7 +21,9 @@ struct stage {
     int64_t begun_ns;
     struct check *check;
     FILE *record; // NULL: nobody wants it
-    FILE *desk; // where references are written that are paid for; NULL: nobody pays
+    FILE *desk; // where references are written that are paid for; NULL: nobody pays there
+    bool by_card; // who pays does so by card
+    struct bank bank;
     uint64_t random;
     struct link **links, **slow_links;
     size_t link_count, slow_link_count;
@@ -30,6 +33,7 @@ struct stage {
     struct latency order_answer; // from PUT to 202
     struct latency turn_to_outcome; // from being let in, or from PUT in the turn, to the outcome on the stream
     struct latency order_to_outcome; // from PUT to the outcome on the stream, waiting included
+    struct latency card_to_outcome; // from giving a card to hearing what the bank says, on the stream
     struct latency end_to_outcome; // of those who were not let in: from the first news that nothing is left
     int64_t news_us; // when something last happened that moves somebody on
     uint64_t answered; // visitors who joined, or never will
@@ -38,6 +42,7 @@ struct stage {
     char path[128]; // /v1/events/SLUG/line
     char order_path[128]; // /v1/events/SLUG/order
     char more_time_path[144]; // /v1/events/SLUG/order/more-time
+    char payment_path[128]; // /v1/events/SLUG/payment
     char seats_path[128]; // /v1/events/SLUG/seats
     char problem[200]; // the last answer that should not have come; "" if none
 };

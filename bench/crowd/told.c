@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/json.h"
+#include "common/payment.h"
 
 static const char *const kinds[] = {
     [TOLD_BEGIN] = "begin",
@@ -31,11 +32,12 @@ static const char *const kinds[] = {
     [TOLD_ORDER_ANSWER] = "order_answer",
     [TOLD_ORDER_REFUSED] = "order_refused",
     [TOLD_PAYS] = "pays",
+    [TOLD_ANSWERS] = "answers",
     [TOLD_END] = "end",
 };
 
 static const char *const verbs[] = {
-    [TOLD_PUT] = "PUT", [TOLD_DELETE] = "DELETE", [TOLD_GET] = "GET", [TOLD_MORE_TIME] = "POST"};
+    [TOLD_PUT] = "PUT", [TOLD_DELETE] = "DELETE", [TOLD_GET] = "GET", [TOLD_MORE_TIME] = "POST", [TOLD_PAY] = "PAY"};
 
 static const char *const lines[] = {
     [TOLD_LINE_NONE] = "", [TOLD_LOBBY] = "lobby", [TOLD_WAITING] = "waiting",
@@ -50,6 +52,15 @@ const char *told_kind_name(enum told_kind kind)
 const char *told_verb_name(enum told_verb verb)
 {
     return verbs[verb];
+}
+
+enum told_card told_card_of(const char *payment_method)
+{
+    if (strncmp(payment_method, "pm_card_chargeDeclined", sizeof "pm_card_chargeDeclined" - 1) == 0)
+        return TOLD_CARD_DECLINED;
+    if (strcmp(payment_method, "pm_sandbox_challenge") == 0)
+        return TOLD_CARD_CHALLENGED;
+    return strncmp(payment_method, "pm_sandbox_", sizeof "pm_sandbox_" - 1) == 0 ? TOLD_CARD_UNSURE : TOLD_CARD_GOOD;
 }
 
 enum told_kind told_kind_of_frame(const char *event)
@@ -118,6 +129,16 @@ static int read_flag(const json_t *data, const char *key, bool *ret)
     return error == ERROR_NOT_FOUND ? 0 : error;
 }
 
+// A text that may be missing: then it stays as it is.
+static int read_text(const json_t *data, const char *key, size_t bytes_max, char *ret)
+{
+    const char *text;
+    int error = json_read_string(data, key, bytes_max - 1, &text);
+    if (error == 0)
+        memcpy(ret, text, strlen(text) + 1);
+    return error == ERROR_NOT_FOUND ? 0 : error;
+}
+
 static int read_time(const json_t *data, const char *key, int64_t *ret)
 {
     const char *text;
@@ -134,8 +155,12 @@ static int read_begin(const json_t *data, struct told *ret, char *problem, size_
     uint64_t hold_seconds = 0;
     if (read_time(data, "began", &ret->began_us) != 0)
         return wrong(problem, problem_bytes, "began");
+    if (read_text(data, "event", sizeof ret->event, ret->event) != 0)
+        return wrong(problem, problem_bytes, "event");
     if (read_flag(data, "desk", &ret->has_desk) != 0)
         return wrong(problem, problem_bytes, "desk");
+    if (read_flag(data, "cards", &ret->has_cards) != 0)
+        return wrong(problem, problem_bytes, "cards");
     if (read_number(data, "hold", false, 0, &there, &hold_seconds) != 0 || hold_seconds > TOLD_HOLD_MAX)
         return wrong(problem, problem_bytes, "hold");
     ret->hold_seconds = (int64_t)hold_seconds;
@@ -153,7 +178,7 @@ static int read_verb(const json_t *data, struct told *ret, char *problem, size_t
     const char *name;
     if (json_read_string(data, "method", 8, &name) != 0)
         return wrong(problem, problem_bytes, "method");
-    for (enum told_verb verb = TOLD_PUT; verb <= TOLD_MORE_TIME; verb++)
+    for (enum told_verb verb = TOLD_PUT; verb <= TOLD_PAY; verb++)
         if (strcmp(verbs[verb], name) == 0) {
             ret->verb = verb;
             return 0;
@@ -219,16 +244,6 @@ static int read_seats(const json_t *list, const char *tier, uint64_t *ret_prints
     return 0;
 }
 
-// A text that may be missing: then it stays as it is.
-static int read_text(const json_t *data, const char *key, size_t bytes_max, char *ret)
-{
-    const char *text;
-    int error = json_read_string(data, key, bytes_max - 1, &text);
-    if (error == 0)
-        memcpy(ret, text, strlen(text) + 1);
-    return error == ERROR_NOT_FOUND ? 0 : error;
-}
-
 static int read_choices(const json_t *data, struct told *ret, char *problem, size_t problem_bytes)
 {
     const json_t *choices = json_object_get(data, "choices");
@@ -253,6 +268,34 @@ static int read_choices(const json_t *data, struct told *ret, char *problem, siz
     }
     ret->choice_count = count;
     ret->has_needs = json_object_get(data, "needs") != NULL;
+    return 0;
+}
+
+// What of the order is about paying for it.
+static int read_money(const json_t *data, struct told_order *ret, char *problem, size_t problem_bytes)
+{
+    const char *text;
+    if (read_text(data, "currency", sizeof ret->currency, ret->currency) != 0)
+        return wrong(problem, problem_bytes, "currency");
+    int error = json_read_string(data, "reason", 64, &text);
+    if (error != ERROR_NOT_FOUND && (error != 0 || order_reason_parse(text, &ret->reason) != 0))
+        return wrong(problem, problem_bytes, "reason");
+    error = json_read_string(data, "action_url", TOLD_URL_BYTES - 1, &text);
+    if (error != ERROR_NOT_FOUND && (error != 0 || !*text))
+        return wrong(problem, problem_bytes, "action_url");
+    ret->has_action_url = error == 0;
+    return 0;
+}
+
+// What the visitor would pay with; none need be said.
+static int read_card(const json_t *data, struct told *ret, char *problem, size_t problem_bytes)
+{
+    const char *method;
+    int error = json_read_string(data, "payment_method", PAYMENT_METHOD_BYTES - 1, &method);
+    if (error == 0)
+        ret->card = told_card_of(method);
+    else if (error != ERROR_NOT_FOUND || ret->verb == TOLD_PAY)
+        return wrong(problem, problem_bytes, "payment_method");
     return 0;
 }
 
@@ -290,7 +333,7 @@ static int read_order(const json_t *data, struct told *told, char *problem, size
         return wrong(problem, problem_bytes, "pay_until");
     if (read_flag(data, "more_time", &ret->may_have_more_time) != 0)
         return wrong(problem, problem_bytes, "more_time");
-    return 0;
+    return read_money(data, ret, problem, problem_bytes);
 }
 
 int told_read_data(enum told_kind kind, const json_t *data, struct told *ret, char *problem, size_t problem_bytes)
@@ -333,8 +376,16 @@ int told_read_data(enum told_kind kind, const json_t *data, struct told *ret, ch
             error = wrong(problem, problem_bytes, "status");
         if (error == 0 && kind == TOLD_ORDER_ASKED && told.verb == TOLD_PUT)
             error = read_choices(data, &told, problem, problem_bytes);
+        if (error == 0 && kind == TOLD_ORDER_ASKED && (told.verb == TOLD_PUT || told.verb == TOLD_PAY))
+            error = read_card(data, &told, problem, problem_bytes);
         if (error == 0 && kind == TOLD_ORDER_ANSWER)
             error = read_order(data, &told, problem, problem_bytes);
+        break;
+    case TOLD_ANSWERS:
+        if (json_read_string(data, "answer", 16, &reason) != 0)
+            error = wrong(problem, problem_bytes, "answer");
+        else
+            told.says_yes = strcmp(reason, "yes") == 0;
         break;
     case TOLD_TURNED_AWAY:
     case TOLD_FAILED:

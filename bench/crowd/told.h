@@ -35,17 +35,26 @@ enum told_kind {
     TOLD_LEFT, // gave the place up
     TOLD_FAILED, // an answer that should not have come
     TOLD_TURNED_AWAY, // joining came too late: 410
-    TOLD_ORDER_ASKED, // sent PUT, DELETE or GET of the order, or asked for more time
+    TOLD_ORDER_ASKED, // sent PUT, DELETE or GET of the order, asked for more time, or gave a card to pay with
     TOLD_ORDER_ANSWER, // the answer to it, with the order
     TOLD_ORDER_REFUSED, // 404, 409, 410: there is no order, or it is too late for that
     TOLD_PAYS, // gave the money to the seller's desk
+    TOLD_ANSWERS, // the bank's question
     TOLD_END, // the last line: why it ended
     TOLD_KIND_COUNT,
 };
 
 enum told_line { TOLD_LINE_NONE, TOLD_LOBBY, TOLD_WAITING, TOLD_TURN, TOLD_OVER, TOLD_HAS_LEFT };
 
-enum told_verb { TOLD_PUT, TOLD_DELETE, TOLD_GET, TOLD_MORE_TIME };
+enum told_verb { TOLD_PUT, TOLD_DELETE, TOLD_GET, TOLD_MORE_TIME, TOLD_PAY };
+
+enum told_card { // what the sandbox bank does about it
+    TOLD_NO_CARD,
+    TOLD_CARD_GOOD,
+    TOLD_CARD_DECLINED,
+    TOLD_CARD_CHALLENGED, // pays if the bank's question is answered with yes
+    TOLD_CARD_UNSURE, // pays in the end, but the bank is slow, silent or broken first
+};
 
 #define TOLD_CHOICES_MAX 4
 
@@ -63,6 +72,9 @@ struct told_order { // what a visitor is told of the order
     char reference[OUTCOME_REFERENCE_BYTES]; // "": none
     char tier[SLUG_BYTES]; // "": not said
     uint64_t quantity, amount; // 0: not said
+    char currency[4]; // "": not said
+    enum order_reason reason;
+    bool has_action_url;
     uint32_t seat_count; // seats that were given, or are asked for by name
     uint32_t groups; // into how many rows of neighbours they fall
     uint64_t seats; // fingerprint of all of them, in whatever order; 0: none
@@ -88,11 +100,15 @@ struct told {
     size_t choice_count; // order_asked, when it is a PUT: best first
     struct told_choice choices[TOLD_CHOICES_MAX];
     bool has_needs; // order_asked, when it is a PUT: a wheelchair place
+    enum told_card card; // order_asked, when it is a PUT or pays
+    bool says_yes; // answers
     struct told_order order; // order, order_answer
     uint64_t seats[SEATS_IN_ORDER_MAX]; // order, order_answer: fingerprints of its seats, order.seat_count of them
     int64_t visitors; // begin
     int64_t began_us; // begin: UTC; TOLD_NO_TIME: not said
+    char event[SLUG_BYTES]; // begin; "": not said
     bool has_desk; // begin: nothing is confirmed but what was paid for
+    bool has_cards; // begin: the same, by card
     int64_t hold_seconds; // begin: how long a hold is; 0: not said
     bool faults; // begin: interruptions are part of the test
     int64_t patience_seconds; // begin: how long somebody may be kept waiting for an outcome
@@ -101,11 +117,13 @@ struct told {
 
 #define TOLD_LINE_BYTES_MAX 65536
 #define TOLD_VISITORS_MAX 1000000
+#define TOLD_URL_BYTES 2001 // of action_url, with NUL
 #define TOLD_PATIENCE_MAX 1000000 // seconds
 #define TOLD_HOLD_MAX 1000000 // seconds
 
 const char *told_kind_name(enum told_kind kind); // "put_off"
 const char *told_verb_name(enum told_verb verb); // "PUT"
+enum told_card told_card_of(const char *payment_method);
 enum told_kind told_kind_of_frame(const char *event); // TOLD_OTHER for a name that is unknown
 
 // The fingerprint of a seat; of several it is their sum. Never 0.

@@ -236,6 +236,8 @@ static bool on_frame(void *owner, const char *event, const char *text, size_t by
         begin_stream(visitor);
     stage_told(stage, &told, again ? again : text);
     free(again);
+    if (kind == TOLD_ORDER)
+        order_note_action(&visitor->order, &told.order, data);
     take_frame(visitor, &told);
     return decide(visitor);
 }

@@ -79,8 +79,10 @@ static inline void note(void *data, const char *text)
     (void)snprintf(data, 300, "%s", text);
 }
 
-// The rule that the record breaks, and only that one; CHECK_RULE_COUNT when it is sound.
-static inline enum check_rule broken_by(const char *const *lines, size_t count, struct check_counts *ret_counts)
+// The rule that the record, together with the bank's ledger (NULL: nobody asks for it), breaks, and only that one; CHECK_RULE_COUNT when all
+// is sound.
+static inline enum check_rule broken_with(const char *ledger, const char *const *lines, size_t count,
+                                          struct check_counts *ret_counts)
 {
     char text[300] = "", problem[160];
     struct check *check = check_new(note, text);
@@ -92,6 +94,13 @@ static inline enum check_rule broken_by(const char *const *lines, size_t count, 
         check_take(check, &told);
     }
     check_end(check);
+    if (ledger) {
+        struct ledger read = {0};
+        if (ledger_read(ledger, strlen(ledger), check_event(check), &read, problem, sizeof problem) != 0)
+            fail_msg("%s: %s", ledger, problem);
+        check_ledger(check, &read);
+        ledger_done(&read);
+    }
     enum check_rule broken = CHECK_RULE_COUNT;
     for (enum check_rule rule = 0; rule < CHECK_RULE_COUNT; rule++)
         if (check_violations_of(check, rule) > 0) {
@@ -106,6 +115,11 @@ static inline enum check_rule broken_by(const char *const *lines, size_t count, 
         check_count(check, ret_counts);
     check_free(check);
     return broken;
+}
+
+static inline enum check_rule broken_by(const char *const *lines, size_t count, struct check_counts *ret_counts)
+{
+    return broken_with(NULL, lines, count, ret_counts);
 }
 
 #define BROKEN_BY(...) \

@@ -58,6 +58,18 @@ static enum page_line page_line(enum line line)
     return PAGE_LINE_NONE;
 }
 
+static enum page_payment page_payment(const struct room_config *config)
+{
+    switch (config->common.payment_provider) {
+    case PAYMENT_MANUAL:
+        return PAGE_PAYS_SELLER;
+    case PAYMENT_STRIPE:
+        return PAGE_PAYS_CARD;
+    default:
+        return PAGE_PAYS_DOOR;
+    }
+}
+
 static void fill_visitor(struct page_view *page, const struct visit *visit, const struct line_state *state)
 {
     page->line = page_line(state->line);
@@ -128,7 +140,7 @@ static void render(struct visit *visit)
                              .opens_text = time_text(event->opens_at_us, opens),
                              .notice = event->notice,
                              .choosing = asked->choosing,
-                             .pays_seller = visit->loop->room->config->common.payment_provider == PAYMENT_MANUAL,
+                             .payment = page_payment(visit->loop->room->config),
                              .field = asked->field,
                              .field_text = asked->field_text,
                              .in_line = view->line.last > view->line.served ? view->line.last - view->line.served : 0};

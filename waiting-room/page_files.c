@@ -30,6 +30,7 @@ BUILT_IN(js, "waiting-room/page/onsale.js");
 BUILT_IN(order_js, "waiting-room/page/order.js");
 BUILT_IN(seats_js, "waiting-room/page/seats.js");
 BUILT_IN(hold_js, "waiting-room/page/hold.js");
+BUILT_IN(pay_js, "waiting-room/page/pay.js");
 BUILT_IN(icon, "waiting-room/page/icon.svg");
 
 static const struct {
@@ -41,6 +42,7 @@ static const struct {
     [PAGE_ORDER_JS] = {"order.js", "text/javascript; charset=utf-8", page_order_js, page_order_js_end},
     [PAGE_SEATS_JS] = {"seats.js", "text/javascript; charset=utf-8", page_seats_js, page_seats_js_end},
     [PAGE_HOLD_JS] = {"hold.js", "text/javascript; charset=utf-8", page_hold_js, page_hold_js_end},
+    [PAGE_PAY_JS] = {"pay.js", "text/javascript; charset=utf-8", page_pay_js, page_pay_js_end},
     [PAGE_ICON] = {"icon.svg", "image/svg+xml", page_icon, page_icon_end},
 };
 

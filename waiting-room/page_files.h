@@ -15,6 +15,7 @@ enum page_file_name {
     PAGE_ORDER_JS,
     PAGE_SEATS_JS,
     PAGE_HOLD_JS,
+    PAGE_PAY_JS,
     PAGE_ICON,
     PAGE_FILE_COUNT
 };

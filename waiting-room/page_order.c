@@ -6,6 +6,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "waiting-room/page_pay.h"
+
 static bool is_set(const char *text)
 {
     return text && *text;
@@ -39,15 +41,11 @@ const char *page_outcome(const struct page_view *view)
     case ORDER_HELD:
     case ORDER_DECLINED: // the places are kept all the same
         return order_state_name(ORDER_HELD);
-    case ORDER_STANDBY:
-    case ORDER_RELEASED:
-    case ORDER_CONFIRMED:
-    case ORDER_SOLD_OUT:
-    case ORDER_EXPIRED:
     case ORDER_FAILED:
-        return order_state_name(order->state);
+        return order->reason == ORDER_PAYMENT_FAILED ? order_reason_name(order->reason)
+                                                     : order_state_name(order->state);
     default:
-        return "progress";
+        return order_state_name(order->state);
     }
 }
 
@@ -59,7 +57,7 @@ bool page_outcome_stands_alone(const struct page_view *view)
 bool page_order_is_moving(const struct page_view *view)
 {
     const char *outcome = page_outcome(view);
-    return outcome && (strcmp(outcome, "released") == 0 || strcmp(outcome, "progress") == 0);
+    return outcome && (strcmp(outcome, "released") == 0 || strcmp(outcome, "paying") == 0);
 }
 
 // What the section about the order shows.
@@ -120,12 +118,13 @@ static bool outcome_part(const struct page_view *view, const char *panel, const 
 
 bool page_order_part(const struct page_view *view, const char *panel, const char *name, bool *ret_shown)
 {
-    if (outcome_part(view, panel, name, ret_shown))
+    if (outcome_part(view, panel, name, ret_shown) || page_pay_part(view, name, ret_shown))
         return true;
     const struct page_order *order = view->order;
     enum section section = section_of(view, panel);
     bool costs = order && is_set(order->amount_text);
-    bool is_paid = costs && view->pays_seller && order->state == ORDER_CONFIRMED;
+    bool is_paid = costs && view->payment != PAGE_PAYS_DOOR && order->state == ORDER_CONFIRMED;
+    bool later = page_pay_is_later(view);
     const struct {
         const char *name;
         bool shown;
@@ -146,7 +145,8 @@ bool page_order_part(const struct page_view *view, const char *panel, const char
         {"order_others", order && order->alternative_count > 0},
         {"order", section != SECTION_NONE},
         {"order_placed", section == SECTION_PLACED},
-        {"order_later", !is_turn_of(view, panel)},
+        {"order_later", !is_turn_of(view, panel) && !later},
+        {"order_later_pay", !is_turn_of(view, panel) && later},
         {"order_soon", is_turn_of(view, panel)},
         {"order_note", order && order->state == ORDER_CANCELLED && !page_outcome(view)},
         {"order_form", section == SECTION_FORM && view->choosing},
@@ -402,8 +402,6 @@ static bool append_hold_part(struct buffer *html, const struct page_view *view, 
         append_ahead(html, view->order);
     } else if (strcmp(name, "hold_length") == 0) {
         append_hold(html, view->hold_seconds);
-    } else if (strcmp(name, "payment") == 0) {
-        buffer_text(html, view->pays_seller ? "seller" : "door");
     } else if (strcmp(name, "needs") == 0) {
         append_need(html, "wheelchair", "For a wheelchair", view->form_wheelchair, view->max_per_order);
         append_need(html, "companion", "For who comes with them", view->form_companion, view->max_per_order);
@@ -418,7 +416,7 @@ static bool append_hold_part(struct buffer *html, const struct page_view *view, 
 
 bool page_order_append(struct buffer *html, const struct page_view *view, const char *panel, const char *name)
 {
-    if (append_text(html, view, panel, name) || append_hold_part(html, view, name))
+    if (append_text(html, view, panel, name) || append_hold_part(html, view, name) || page_pay_append(html, view, name))
         return true;
     if (strcmp(name, "order_spelled") == 0) {
         append_spelled(html, view->order ? view->order->reference : NULL);

@@ -171,6 +171,17 @@ static void append_json(struct buffer *html, const char *json)
     }
 }
 
+static void append_outcome_title(struct buffer *html, const char *outcome)
+{
+    static const struct {
+        const char *outcome, *title;
+    } titles[] = {
+        {"held", "Now pay"}, {"paying", "Paying"}, {"action_required", "Your bank asks"}, {"confirmed", "Booked"}};
+    for (size_t i = 0; i < sizeof titles / sizeof *titles; i++)
+        if (strcmp(outcome, titles[i].outcome) == 0)
+            buffer_format(html, "%s · ", titles[i].title);
+}
+
 static void append_title(struct buffer *html, const struct page *page)
 {
     const struct page_view *view = page->view;
@@ -184,10 +195,8 @@ static void append_title(struct buffer *html, const struct page *page)
         buffer_text(html, " · ");
     } else if (strcmp(page->panel, "turn") == 0) {
         buffer_text(html, view->tier_count > 0 ? "Your turn · " : "You are in · ");
-    } else if (strcmp(page->panel, "outcome") == 0 && strcmp(page_outcome(view), "held") == 0) {
-        buffer_text(html, "Now pay · ");
-    } else if (strcmp(page->panel, "outcome") == 0 && view->order->state == ORDER_CONFIRMED) {
-        buffer_text(html, "Booked · ");
+    } else if (strcmp(page->panel, "outcome") == 0) {
+        append_outcome_title(html, page_outcome(view));
     }
     buffer_html(html, view->name);
 }

@@ -25,6 +25,13 @@ enum page_line {
     PAGE_LINE_LEFT,
 };
 
+// Where what costs something is paid: at the door; or before it is confirmed, to the seller or with a card.
+enum page_payment {
+    PAGE_PAYS_DOOR,
+    PAGE_PAYS_SELLER,
+    PAGE_PAYS_CARD,
+};
+
 struct page_price {
     const char *name; // "Adult"
     const char *price_text; // "€75.00": see page_price_text()
@@ -60,6 +67,9 @@ struct page_order {
     bool may_have_more_time;
     int64_t ahead; // in standby: how many before this one; -1: not known
     const char *refund; // "pending", "done" or "failed"
+    bool has_card; // one is kept to pay with
+    const char *card_label; // "visa 4242"; NULL or "": not known
+    const char *action_url; // where the bank asks
     bool other_choice; // booked is not what was wanted first
     const char *const *alternatives; // each as tickets_text
     size_t alternative_count;
@@ -99,7 +109,9 @@ struct page_view {
     const char *form_email, *form_name; // to begin with
     bool asks_needs; // the event has places for wheelchairs or companions
     uint32_t form_wheelchair, form_companion; // to begin with
-    bool pays_seller; // what costs something is paid to the seller before it is confirmed; else at the door
+    enum page_payment payment;
+    const char *card_url; // where the visitor may leave a card now, without a script; NULL: nowhere
+    const char *card_note; // what has just become of that; a whole sentence
     uint32_t hold_seconds;
     const char *other_tiers[PAGE_OTHERS_MAX]; // codes, to begin with
 

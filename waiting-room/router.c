@@ -38,6 +38,7 @@ static const struct {
     {"/assets/order.js", ROUTE_ORDER_JS, CAN_GET, "GET, HEAD"},
     {"/assets/seats.js", ROUTE_SEATS_JS, CAN_GET, "GET, HEAD"},
     {"/assets/hold.js", ROUTE_HOLD_JS, CAN_GET, "GET, HEAD"},
+    {"/assets/pay.js", ROUTE_PAY_JS, CAN_GET, "GET, HEAD"},
     {"/assets/onsale.js", ROUTE_JS, CAN_GET, "GET, HEAD"},
     {"/assets/icon.svg", ROUTE_ICON, CAN_GET, "GET, HEAD"},
     {"/favicon.ico", ROUTE_ICON, CAN_GET, "GET, HEAD"},
@@ -202,6 +203,8 @@ void router_request(struct http_exchange *exchange, const struct http_request *r
         handle_page_file(exchange, request, PAGE_SEATS_JS);
     else if (match.route == ROUTE_HOLD_JS)
         handle_page_file(exchange, request, PAGE_HOLD_JS);
+    else if (match.route == ROUTE_PAY_JS)
+        handle_page_file(exchange, request, PAGE_PAY_JS);
     else if (match.route == ROUTE_ICON)
         handle_page_file(exchange, request, PAGE_ICON);
     else

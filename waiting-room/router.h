@@ -24,6 +24,7 @@ enum route {
     ROUTE_ORDER_JS,
     ROUTE_SEATS_JS,
     ROUTE_HOLD_JS,
+    ROUTE_PAY_JS,
     ROUTE_ICON,
 };
 

@@ -295,7 +295,7 @@ def test_booked_is_told_so_that_nobody_can_miss_it(module_stack, browser, ordere
     notifier.tell(slug, "confirmed", reference="K7QM-4WDP")
     told = outcome(browser, "confirmed")
     for words in ("Booked. You have your tickets.", "K7QM-4WDP", "2 × Floor", "To pay at the door", "€90.00", MAIL,
-                  "Keep the reference", "Give it at the door, and pay €90.00 there."):
+                  "Open your ticket for the door", "Show it there, and pay €90.00."):
         assert words in told, told
     assert "first choice" not in told
     assert browser.title == "Booked · Gala"
@@ -574,12 +574,14 @@ def test_the_outcome_s_rule_is_the_server_s(module_stack, browser, event):
     """The same cases as in tests/unit/test_page_render.c."""
     slug = event()
     browser.get(address(module_stack, slug))
-    cases = {"placed": None, "released": "released", "held": "held", "declined": "held", "paying": "progress", "action_required": "progress",
+    cases = {"placed": None, "released": "released", "held": "held", "declined": "held", "paying": "paying",
+             "action_required": "action_required",
              "standby": "standby", "confirmed": "confirmed",
              "sold_out": "sold_out", "expired": "expired", "failed": "failed", "cancelled": None, "refused": "refused"}
     assert rules(browser, f"return {json.dumps(list(cases))}.map(state => page.outcomeOf({{state}}))") == list(cases.values())
     assert rules(browser, "return page.outcomeOf({state: 'refused', reason: 'seats_taken'})") == "seats_taken"
     assert rules(browser, "return page.outcomeOf({state: 'cancelled', reference: 'K7QM-4WDP'})") == "cancelled"
+    assert rules(browser, "return page.outcomeOf({state: 'failed', reason: 'payment_failed'})") == "payment_failed"
     assert rules(browser, "return page.outcomeOf(null)") is None
     assert rules(browser, "return page.outcomeOf({state: 'placed'}, 'turn', 'paused')") == "released"
     assert rules(browser, "return page.outcomeOf({state: 'placed'}, 'turn', 'stopped')") is None

@@ -451,9 +451,10 @@ static void prices_in_the_currency_s_own_unit(void **state)
 // Exactly this outcome is told; "": none.
 static void assert_outcome(const char *html, const char *outcome)
 {
-    static const char *const outcomes[] = {"released", "progress",       "held",        "standby",      "confirmed",
-                                           "sold_out", "customer_limit", "tier_closed", "event_closed", "seats_taken",
-                                           "refused",  "failed",         "expired",     "cancelled"};
+    static const char *const outcomes[] = {"released",       "paying",      "action_required", "held",
+                                           "standby",        "confirmed",   "payment_failed",  "sold_out",
+                                           "customer_limit", "tier_closed", "event_closed",    "seats_taken",
+                                           "refused",        "failed",      "expired",         "cancelled"};
     for (size_t i = 0; i < sizeof outcomes / sizeof outcomes[0]; i++) {
         char begin[64];
         snprintf(begin, sizeof begin, "data-outcome=\"%s\"", outcomes[i]);
@@ -611,8 +612,8 @@ static void every_end_is_told(void **state)
         {ORDER_RELEASED, ORDER_NO_REASON, "released", "outcome", "outcome"},
         {ORDER_HELD, ORDER_NO_REASON, "held", "outcome", "outcome"},
         {ORDER_DECLINED, ORDER_NO_REASON, "held", "outcome", "outcome"},
-        {ORDER_PAYING, ORDER_NO_REASON, "progress", "outcome", "outcome"},
-        {ORDER_ACTION_REQUIRED, ORDER_NO_REASON, "progress", "outcome", "outcome"},
+        {ORDER_PAYING, ORDER_NO_REASON, "paying", "outcome", "outcome"},
+        {ORDER_ACTION_REQUIRED, ORDER_NO_REASON, "action_required", "outcome", "outcome"},
         {ORDER_STANDBY, ORDER_NO_REASON, "standby", "outcome", "outcome"},
         {ORDER_CONFIRMED, ORDER_NO_REASON, "confirmed", "outcome", "outcome"},
         {ORDER_SOLD_OUT, ORDER_NO_REASON, "sold_out", "turn", "outcome"},
@@ -623,6 +624,7 @@ static void every_end_is_told(void **state)
         {ORDER_REFUSED, ORDER_NO_REASON, "refused", "turn", "outcome"},
         {ORDER_EXPIRED, ORDER_NO_REASON, "expired", "turn", "outcome"},
         {ORDER_FAILED, ORDER_BROKEN, "failed", "turn", "outcome"},
+        {ORDER_FAILED, ORDER_PAYMENT_FAILED, "payment_failed", "turn", "outcome"},
         {ORDER_CANCELLED, ORDER_NO_REASON, "", "turn", "sold_out"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -650,12 +652,13 @@ static void a_hold_says_until_when_and_how_to_pay(void **state)
     order.may_have_more_time = true;
     struct page_view view = waiting_view(&order);
     view.hold_seconds = 600;
-    view.pays_seller = true;
+    view.payment = PAGE_PAYS_SELLER;
     char *html = render(&view);
     assert_outcome(html, "held");
     assert_has(html, "<title>Now pay · Spring Gala</title>");
     assert_has(html, "data-payment=\"seller\"");
-    assert_has(html, "id=\"hold-until\">Pay until <time id=\"pay-until\">1 May 2031, 19:30 UTC</time>");
+    assert_has(html,
+               "id=\"hold-until\">Pay until <time class=\"pay-until\" id=\"pay-until\">1 May 2031, 19:30 UTC</time>");
     assert_has(html, "<dd class=\"order-seats\">Row A, seats 12 and 13</dd>");
     assert_has(html, "action=\"/e/gala/more-time\">");
     assert_has(html, "You get 10 minutes more, once.");
@@ -685,7 +688,7 @@ static void what_was_paid_is_not_due_at_the_door(void **state)
     assert_has(html, "<div class=\"order-paid\" hidden>");
     assert_has(html, "<div class=\"order-due\"><dt>To pay at the door");
     free(html);
-    view.pays_seller = true;
+    view.payment = PAGE_PAYS_SELLER;
     html = render(&view);
     assert_has(html, "<div class=\"order-paid\"><dt>Paid</dt><dd class=\"order-amount\">€90.00</dd>");
     assert_has(html, "<div class=\"order-due\" hidden>");

@@ -35,6 +35,7 @@ static void test_routes(void **unused)
     assert_route(HTTP_GET, "/assets/order.js", ROUTE_ORDER_JS, "");
     assert_route(HTTP_GET, "/assets/seats.js", ROUTE_SEATS_JS, "");
     assert_route(HTTP_GET, "/assets/hold.js", ROUTE_HOLD_JS, "");
+    assert_route(HTTP_GET, "/assets/pay.js", ROUTE_PAY_JS, "");
     assert_route(HTTP_POST, "/e/gala/order", ROUTE_PAGE_ORDER, "gala");
     assert_route(HTTP_POST, "/e/gala/more-time", ROUTE_PAGE_MORE_TIME, "gala");
     assert_route(HTTP_DELETE, "/v1/events/a/order", ROUTE_ORDER, "a");

@@ -32,6 +32,9 @@ function show(element, isShown) {
     if (element.hidden === isShown) element.hidden = !isShown;
 }
 
+// What is shown alike wherever something is kept: in the hold, and while the bank asks.
+const alike = (name, act) => document.querySelectorAll(`.${name}`).forEach(act);
+
 // `page` is what onsale.js lends to order.js; `hear` takes an order over.
 export class Hold {
     #page;
@@ -54,12 +57,12 @@ export class Hold {
     render(order) {
         this.#order = order;
         const isHeld = Boolean(order.pay_until), isStill = this.#page.known.event.state === 'stopped';
-        show($('hold-until'), isHeld && !isStill);
-        show($('hold-still'), isStill);
+        alike('hold-until', element => show(element, isHeld && !isStill));
+        alike('hold-still', element => show(element, isStill));
         show($('more-time'), isHeld && order.more_time === true && !isStill);
         show($('standby-ahead'), order.state === 'standby' && typeof order.ahead === 'number');
         if (typeof order.ahead === 'number') setText($('standby-ahead'), words.ahead(order.ahead));
-        if (isHeld) this.#page.showTime($('pay-until'), order.pay_until, false);
+        if (isHeld) alike('pay-until', element => this.#page.showTime(element, order.pay_until, false));
         if (isHeld && order.pay_until !== this.#payUntil) this.#begin(order.pay_until);
         this.#drawMine();
         this.tick();
@@ -80,11 +83,13 @@ export class Hold {
     tick() {
         const isStill = this.#page.known.event.state === 'stopped';
         const left = this.#order?.pay_until && !isStill ? this.#left(this.#order.pay_until) : null;
-        show($('hold-clock'), left !== null);
+        alike('hold-clock', clock => show(clock, left !== null));
         if (left === null) return;
-        setText($('hold-clock'), left > 0 ? words.left(this.#page.clockText(left)) : words.over);
-        $('hold-clock').classList.toggle('last', left <= 60);
-        $('hold-clock').classList.toggle('over', left <= 0);
+        alike('hold-clock', clock => {
+            setText(clock, left > 0 ? words.left(this.#page.clockText(left)) : words.over);
+            clock.classList.toggle('last', left <= 60);
+            clock.classList.toggle('over', left <= 0);
+        });
         const minutes = minutesToSay(left, this.#said);
         if (minutes !== null) {
             for (const each of SAY_AT_MINUTES) if (each >= minutes) this.#said.add(each);

@@ -27,6 +27,8 @@ const words = {
     youAreIn: 'You are in',
     titleBooked: 'Booked',
     titleHeld: 'Now pay',
+    titlePaying: 'Paying',
+    titleAsked: 'Your bank asks',
     peopleAre: (n, count) => `${count} ${n === 1 ? 'person is' : 'people are'}`,
     inLobby: people => people ? `${people} in the lobby now.` : 'Nobody is in the lobby yet.',
     inLine: people => people ? `${people} waiting now.` : 'Nobody is waiting now.',
@@ -297,7 +299,7 @@ function render() {
     const {event, mine, problem, lost} = known;
     const panel = panelOf(event.state, mine?.line, isGate, ordering.order);
     const hasPlace = ['lobby', 'waiting', 'turn'].includes(panel);
-    const isMoving = ['released', 'progress'].includes(ordering.outcome);
+    const isMoving = ['released', 'paying'].includes(ordering.outcome);
     if (document.documentElement.dataset.panel !== panel) changePanel(panel);
     document.title = titleText(panel);
 
@@ -340,8 +342,8 @@ function changePanel(panel) {
 function titleText(panel) {
     const {name} = known.event;
     if (panel === 'turn') return `${isGate ? words.youAreIn : words.titleTurn} · ${name}`;
-    if (panel === 'outcome' && ordering.outcome === 'held') return `${words.titleHeld} · ${name}`;
-    if (panel === 'outcome' && ordering.order.state === 'confirmed') return `${words.titleBooked} · ${name}`;
+    const titles = {held: words.titleHeld, paying: words.titlePaying, action_required: words.titleAsked, confirmed: words.titleBooked};
+    if (panel === 'outcome' && titles[ordering.outcome]) return `${titles[ordering.outcome]} · ${name}`;
     if (panel !== 'waiting') return name;
     return `${known.ahead > 0 ? words.titleAhead(number(known.ahead)) : words.next} · ${name}`;
 }

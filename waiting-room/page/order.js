@@ -4,6 +4,7 @@
 // what is shown. onsale.js makes one Ordering and tells it what it hears.
 
 import {Hold} from './hold.js';
+import {Pay} from './pay.js';
 import {namesIn, SeatChoice, seatsText} from './seats.js';
 
 const words = {
@@ -112,20 +113,16 @@ export function outcomeOf(order, line, eventState) {
     case 'held':
     case 'declined': // the places are kept all the same
         return 'held';
-    case 'standby':
-    case 'released':
-    case 'confirmed':
-    case 'sold_out':
-    case 'expired':
     case 'failed':
-        return order.state;
+        return order.reason === 'payment_failed' ? order.reason : order.state;
     default:
-        return 'progress';
+        return order.state;
     }
 }
 
 // Whether nothing but the outcome is to be shown.
-export const standsAlone = outcome => ['released', 'progress', 'held', 'standby', 'confirmed'].includes(outcome);
+export const standsAlone = outcome =>
+    ['released', 'held', 'paying', 'action_required', 'standby', 'confirmed'].includes(outcome);
 
 // Attempts and, within one, revisions only grow; what is not higher was known before.
 export const isNews = (known, order) => !known || order.attempt > known.attempt ||
@@ -400,6 +397,7 @@ export class Ordering {
     #draftKey;
     #fields;
     #hold;
+    #pay;
     #order = null; // the visitor's newest, as in GET order
     #isEditing = false;
     #sending = null; // {body, attempt, timer}: an order on its way
@@ -420,11 +418,16 @@ export class Ordering {
         this.#shown = this.outcome;
         this.#fields = new Fields(() => page.known.event, () => this.#onEdit(), (text, isUrgent) => page.say(text, isUrgent));
         this.#hold = new Hold(page, this.#url, reply => this.hear(reply));
+        this.#pay = new Pay(page, slug, {
+            order: () => this.#order,
+            amount: order => amountText(order.amount, order.currency),
+            hear: reply => this.hear(reply),
+            look: () => this.#look(),
+        });
         this.#fields.form.addEventListener('submit', submit => this.#onSubmit(submit));
         $('order-change').addEventListener('click', click => this.#edit(click, true));
         $('order-unchanged').addEventListener('click', click => this.#edit(click, false));
         for (const form of all('#take-back form, .give-back form')) form.addEventListener('submit', submit => this.#onTakeBack(submit));
-        $('print').addEventListener('click', () => print());
         this.#recallDraft();
     }
 
@@ -500,7 +503,9 @@ export class Ordering {
         show($('order-placed'), section === 'placed');
         show($('order-form'), section === 'form');
         setText($('order-title'), section === 'placed' ? words.titlePlaced : isPlaced ? words.titleChange : words.titleNew);
-        show($('order-later'), !isTurn);
+        const isPaidLater = this.#pay.isPaidLater;
+        show($('order-later'), !isTurn && !isPaidLater);
+        show($('order-later-pay'), !isTurn && isPaidLater);
         show($('order-soon'), isTurn);
         show($('order-why'), !isTurn);
         show($('order-keep-old'), isPlaced);
@@ -530,7 +535,7 @@ export class Ordering {
         if (order.tier) fill('.order-tickets', this.#text(order));
         fill('.order-noun', words.noun(order.quantity ?? countOf(order.tickets ?? {})));
         fill('.order-amount', amount);
-        const isPaid = order.amount > 0 && order.state === 'confirmed' && document.documentElement.dataset.payment === 'seller';
+        const isPaid = order.amount > 0 && order.state === 'confirmed' && document.documentElement.dataset.payment !== 'door';
         for (const element of all('.order-due')) show(element, order.amount > 0 && !isPaid);
         show(document.querySelector('.order-paid'), isPaid);
         const seats = seatsText(order.seats), gone = seatsText(order.gone);
@@ -551,6 +556,7 @@ export class Ordering {
         show(document.querySelector('.other-choice'), order.state === 'confirmed' && this.#isOther);
         setText($('refund'), words.refund[order.refund] ?? '');
         this.#hold.render(order);
+        this.#pay.render();
     }
 
     #renderSum() {
@@ -577,7 +583,7 @@ export class Ordering {
         // Nobody may miss it: it is said at once, and it is where one is.
         const element = document.querySelector(`.outcome[data-outcome="${outcome}"]`);
         this.#page.say([...element.querySelectorAll('h2, .lead')].filter(each => !each.hidden)
-            .map(each => each.textContent.trim()).join(' '), true);
+            .map(each => each.innerText.trim()).join(' '), true);
         element.focus({preventScroll: true});
         element.scrollIntoView({block: 'start'});
     }
@@ -727,11 +733,12 @@ export class Ordering {
         this.#page.restart(); // the line, the event or the order are not what this page took them for
     }
 
-    // What became of it meanwhile. No answer is no harm: the stream says it too.
+    // What became of it meanwhile. No answer is no harm: the stream says it too. False: there was none.
     async #look() {
         const answer = await fetch(this.#url, {cache: 'no-store'}).catch(() => null);
         const order = answer?.ok ? await answer.json().catch(() => null) : null;
         if (order && this.hear(order)) this.#page.render();
+        return order !== null;
     }
 
     async #onTakeBack(submit) {

@@ -65,7 +65,7 @@ def rows(prepared, request):
     for place, was in ((4, "held"), (9, "standby"), (10, "confirmed")):
         rows.run(f"UPDATE bookings SET state = 'cancelled', revision = revision + 1, pay_until = NULL, standby_tier = NULL, "
                  f"standby_quantity = 0 WHERE event_id = {{e}} AND place = {place}",
-                 f"INSERT INTO freeings VALUES ({{e}}, {place}, 1, '{was}', 0, UTC_TIMESTAMP(6))")
+                 f"INSERT INTO freeings VALUES ({{e}}, {place}, 1, '{was}', 0, UTC_TIMESTAMP(6), 0)")
     report = prepared.onsale_json("audit", slug)
     check("audit", report)
     assert report["ok"] and report["open"] == {
@@ -119,10 +119,10 @@ CASES = {
     "declined and run out": (5, BOOKING.format("pay_until = UTC_TIMESTAMP(6) - INTERVAL 61 SECOND", 7), "place 7: the hold"),
     "never freed": (5, "UPDATE freeings SET ended_at = ended_at - INTERVAL 61 SECOND WHERE event_id = {e} AND place = 4",
                     "place 4: the booking has ended, and its places are not free yet"),
-    "freeing of nothing": (5, "INSERT INTO freeings VALUES ({e}, 99, 1, 'held', 0, UTC_TIMESTAMP(6))", "place 99 is to be freed"),
-    "freeing of who has it": (5, "INSERT INTO freeings VALUES ({e}, 6, 1, 'held', 0, UTC_TIMESTAMP(6))",
+    "freeing of nothing": (5, "INSERT INTO freeings VALUES ({e}, 99, 1, 'held', 0, UTC_TIMESTAMP(6), 0)", "place 99 is to be freed"),
+    "freeing of who has it": (5, "INSERT INTO freeings VALUES ({e}, 6, 1, 'held', 0, UTC_TIMESTAMP(6), 0)",
                               "place 6 is to be freed from held, and its booking is held"),
-    "freed from what has nothing": (5, "INSERT INTO freeings VALUES ({e}, 11, 1, 'sold_out', 0, UTC_TIMESTAMP(6))",
+    "freed from what has nothing": (5, "INSERT INTO freeings VALUES ({e}, 11, 1, 'sold_out', 0, UTC_TIMESTAMP(6), 0)",
                                     "place 11 is to be freed from sold_out"),
 }
 

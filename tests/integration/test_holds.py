@@ -520,7 +520,7 @@ def test_a_freeing_that_is_not_committed_is_not_waited_for(booth):
     booth.wait_states({1: "held", 2: "held"})
     with booth.stack.db() as connection, connection.cursor() as cursor:
         cursor.execute("BEGIN")
-        cursor.execute("INSERT INTO freeings VALUES (%s, 1, 1, 'held', 0, UTC_TIMESTAMP(6))", (booth.event_id,))
+        cursor.execute("INSERT INTO freeings VALUES (%s, 1, 1, 'held', 0, UTC_TIMESTAMP(6), 0)", (booth.event_id,))
         booth.book(3)
         booth.end(2)
         booth.wait_states({3: "held"})

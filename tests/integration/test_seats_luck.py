@@ -100,7 +100,7 @@ def test_not_sold_out_while_something_comes_back(booth_factory):
         freeing.execute("BEGIN")
         booth.book(2)
         booth.wait_states({2: "confirmed"})
-        freeing.execute("INSERT INTO freeings VALUES (%s, 1, 1, 'confirmed', 1, UTC_TIMESTAMP(6))", (booth.event_id,))
+        freeing.execute("INSERT INTO freeings VALUES (%s, 1, 1, 'confirmed', 1, UTC_TIMESTAMP(6), 0)", (booth.event_id,))
         freeing.execute("UPDATE bookings SET state = 'cancelled', revision = revision + 1 WHERE event_id = %s AND place = 1",
                         (booth.event_id,))
         freeing.execute("COMMIT")

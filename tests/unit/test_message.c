@@ -216,6 +216,40 @@ static void those_of_orders_go_there_and_back(void **state)
     }
 }
 
+static void the_bell_goes_there_and_back(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "{\"v\":1,\"type\":\"pay\",\"slug\":\"gala\",\"place\":4211}",
+        "{\"v\":1,\"type\":\"pay\",\"slug\":\"gala\",\"place\":0}",
+        "{\"v\":1,\"type\":\"pay\",\"slug\":\"gala\",\"place\":9223372036854775807}",
+    };
+    static const uint64_t places[] = {4211, 0, INT64_MAX};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct message message;
+        assert_int_equal(read_text(texts[i], &message), 0);
+        assert_int_equal(message.type, MESSAGE_PAY);
+        assert_string_equal(message.pay.slug, "gala");
+        assert_true(message.pay.place == places[i]);
+        assert_written(&message, texts[i]);
+    }
+    assert_string_equal(message_type_name(MESSAGE_PAY), "pay");
+    static const char *const wrong[][2] = {
+        {"\"place\":1", "slug"},
+        {"\"slug\":\"A\",\"place\":1", "slug"},
+        {"\"slug\":\"a\"", "place"},
+        {"\"slug\":\"a\",\"place\":null", "place"},
+        {"\"slug\":\"a\",\"place\":-1", "place"},
+        {"\"slug\":\"a\",\"place\":1.0", "place"},
+        {"\"slug\":\"a\",\"place\":\"1\"", "place"},
+    };
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        char text[256];
+        snprintf(text, sizeof(text), "{\"v\":1,\"type\":\"pay\",%s}", wrong[i][0]);
+        assert_refused(text, wrong[i][1]);
+    }
+}
+
 static void stock_of_a_notifier_that_knows_no_standby_is_read(void **state)
 {
     (void)state;
@@ -317,6 +351,7 @@ int main(void)
         cmocka_unit_test(garbage_in_an_event_is_refused),
         cmocka_unit_test(too_much_is_refused),
         cmocka_unit_test(those_of_orders_go_there_and_back),
+        cmocka_unit_test(the_bell_goes_there_and_back),
         cmocka_unit_test(stock_of_a_notifier_that_knows_no_standby_is_read),
         cmocka_unit_test(garbage_about_orders_is_refused),
         cmocka_unit_test(too_many_numbers_and_tiers_are_refused),

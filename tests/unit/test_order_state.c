@@ -155,6 +155,51 @@ static void names(void **state)
     assert_null(order_reason_name(ORDER_REASON_COUNT));
 }
 
+// The reasons in the row of docs/states.md about a state: the words in backquotes between "reason" and the end that are reasons.
+static unsigned reasons_said(const char *state_name, bool said[static ORDER_REASON_COUNT])
+{
+    char line[2048], begin[48];
+    unsigned count = 0;
+    (void)snprintf(begin, sizeof(begin), "| `%s` |", state_name);
+    FILE *file = fopen("docs/states.md", "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file)) {
+        if (strncmp(line, begin, strlen(begin)) != 0)
+            continue;
+        for (unsigned i = ORDER_NO_REASON + 1; i < ORDER_REASON_COUNT; i++) {
+            char word[48];
+            (void)snprintf(word, sizeof(word), "`%s`", order_reason_name((enum order_reason)i));
+            said[i] = strstr(line, word) != NULL;
+            count += said[i];
+        }
+    }
+    assert_int_equal(fclose(file), 0);
+    return count;
+}
+
+// Each reason is told of one state, the one that it belongs to.
+static void every_reason_is_told(void **state)
+{
+    (void)state;
+    static const struct {
+        enum order_state state;
+        unsigned count;
+    } rows[] = {{ORDER_REFUSED, 4}, {ORDER_DECLINED, 5}, {ORDER_PAYING, 1}, {ORDER_FAILED, 3}};
+    bool told[ORDER_REASON_COUNT] = {true};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        bool said[ORDER_REASON_COUNT] = {false};
+        assert_int_equal(reasons_said(order_state_name(rows[i].state), said), rows[i].count);
+        for (unsigned j = 0; j < ORDER_REASON_COUNT; j++) {
+            assert_false(said[j] && told[j]);
+            told[j] = told[j] || said[j];
+        }
+    }
+    for (unsigned j = 0; j < ORDER_REASON_COUNT; j++) {
+        if (!told[j])
+            fail_msg("docs/states.md does not tell: %s", order_reason_name((enum order_reason)j));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +207,7 @@ int main(void)
         cmocka_unit_test(what_is_no_state_leads_nowhere),
         cmocka_unit_test(kinds),
         cmocka_unit_test(names),
+        cmocka_unit_test(every_reason_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

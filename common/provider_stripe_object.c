@@ -252,9 +252,9 @@ int stripe_read_intent(const json_t *object, enum stripe_view view, struct provi
     if (json_read_integer(object, "created", 0, TIME_MAX, &intent.created_at))
         return refuse("created", wrong);
     read_owner(object, &intent);
-    bool is_foreign = view == STRIPE_LISTED && !*intent.slug;
-    if (read_content(object, view, &intent, wrong) && !is_foreign)
-        return ERROR_INVALID;
+    const char *wrong_inside = NULL;
+    if (read_content(object, view, &intent, &wrong_inside) && (view != STRIPE_LISTED || *intent.slug))
+        return refuse(wrong_inside, wrong); // of others' intents in a list, what could be read is enough
     *ret = intent;
     return 0;
 }

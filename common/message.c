@@ -260,8 +260,8 @@ static void write_stock(const struct message *message, struct buffer *text)
         const struct message_stock_tier *tier = &message->stock.tiers[i];
         buffer_text(text, i ? ",{\"code\":" : "{\"code\":");
         buffer_json_string(text, tier->code);
-        buffer_format(text, ",\"left\":%" PRIu64 ",\"asked\":%" PRIu64 ",\"standby\":%" PRIu64 "}", tier->left, tier->asked,
-                      tier->standby);
+        buffer_format(text, ",\"left\":%" PRIu64 ",\"asked\":%" PRIu64 ",\"standby\":%" PRIu64 "}", tier->left,
+                      tier->asked, tier->standby);
     }
     buffer_text(text, "]");
 }
@@ -308,7 +308,10 @@ static void write_pay(const struct message *message, struct buffer *text)
 
 static int read_pay(const json_t *object, struct message *ret, char *problem, size_t problem_bytes)
 {
-    if (read_slug(object, ret->pay.slug))
+    const char *slug;
+    bool is_empty = json_read_string(object, "slug", 0, &slug) == 0;
+    ret->pay.slug[0] = '\0';
+    if (!is_empty && read_slug(object, ret->pay.slug))
         return refuse(problem, problem_bytes, "slug");
     if (read_count(object, "place", 0, &ret->pay.place))
         return refuse(problem, problem_bytes, "place");

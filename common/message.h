@@ -88,7 +88,8 @@ struct message {
             struct message_stock_tier tiers[MESSAGE_TIERS_MAX];
         } stock;
         struct {
-            char slug[SLUG_BYTES]; // for logs, as `place` is: what is to be done stands in MySQL
+            char slug
+                [SLUG_BYTES]; // for logs, as `place` is: what is to be done stands in MySQL. "": of no event, or of several
             uint64_t place; // 0: of no place, or of many
         } pay;
     };

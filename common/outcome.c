@@ -88,6 +88,14 @@ void outcomes_add(struct buffer *text, const struct outcome *outcome)
         if (outcome->had_more_time)
             buffer_text(text, ",\"had_more_time\":true");
     }
+    if (outcome->action_url) {
+        buffer_text(text, ",\"action_url\":");
+        buffer_json_string(text, outcome->action_url);
+    }
+    if (outcome->refund[0]) {
+        buffer_text(text, ",\"refund\":");
+        buffer_json_string(text, outcome->refund);
+    }
     buffer_text(text, "}");
 }
 
@@ -201,6 +209,34 @@ static int read_hold(const json_t *object, struct outcome *ret)
     return 0;
 }
 
+// Browsers are sent there, so nothing but an address of the web will do.
+static bool is_address(const char *url)
+{
+    if (strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0)
+        return false;
+    for (const char *c = url; *c; c++)
+        if (*c <= ' ' || *c > '~')
+            return false;
+    return true;
+}
+
+static int read_money(const json_t *object, struct outcome *ret)
+{
+    static const char *const refunds[] = {"", "pending", "done", "failed"};
+    const char *url = NULL;
+    int found = json_read_string(object, "action_url", OUTCOME_URL_BYTES - 1, &url);
+    if (found == ERROR_INVALID || (found == 0 && !is_address(url)) ||
+        read_text(object, "refund", sizeof(ret->refund), ret->refund))
+        return ERROR_INVALID;
+    bool is_known = false;
+    for (size_t i = 0; i < sizeof(refunds) / sizeof(refunds[0]); i++)
+        is_known = is_known || strcmp(ret->refund, refunds[i]) == 0;
+    if (!is_known)
+        return ERROR_INVALID;
+    ret->action_url = found == 0 ? strdup(url) : NULL;
+    return ret->action_url || found != 0 ? 0 : ERROR_MEMORY;
+}
+
 static int read_outcome(const json_t *object, struct outcome *ret)
 {
     int64_t place, attempt, revision, quantity, amount;
@@ -228,7 +264,9 @@ static int read_outcome(const json_t *object, struct outcome *ret)
         result = read_seats(object, "seats", &ret->seats);
     if (result == 0)
         result = read_seats(object, "gone", &ret->gone);
-    return result ? result : read_hold(object, ret);
+    if (result == 0)
+        result = read_hold(object, ret);
+    return result ? result : read_money(object, ret);
 }
 
 void outcomes_done(struct outcomes *outcomes)
@@ -239,6 +277,7 @@ void outcomes_done(struct outcomes *outcomes)
         free((void *)(uintptr_t)outcomes->items[i].tickets); // json_dumps() gave them
         free((void *)(uintptr_t)outcomes->items[i].seats);
         free((void *)(uintptr_t)outcomes->items[i].gone);
+        free((void *)(uintptr_t)outcomes->items[i].action_url);
     }
     free(outcomes->items);
     *outcomes = (struct outcomes){0};

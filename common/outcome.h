@@ -19,6 +19,8 @@
 #define OUTCOME_REFERENCE_BYTES 10 // "K7QM-4WDP" and NUL
 #define OUTCOME_TICKETS_BYTES 2048 // of JSON, with NUL
 #define OUTCOME_SEATS_BYTES 2048 // of a JSON array of SEATS_IN_ORDER_MAX names, with NUL
+#define OUTCOME_URL_BYTES 2001 // with NUL
+#define OUTCOME_REFUND_BYTES 9 // "pending", "done", "failed", with NUL
 #define OUTCOME_NO_TIME INT64_MIN
 #define OUTCOME_SENDER_BYTES 33
 
@@ -37,8 +39,12 @@ struct outcome {
         *tickets; // JSON object {CODE: n, …}; NULL: none. Borrowed when writing; the struct outcomes owns it when read
     const char *seats; // JSON array of the seats that were given; NULL: none. Owned as tickets are
     const char *gone; // JSON array of the seats that others have (ORDER_SEATS_TAKEN); NULL: none. Owned as tickets are
-    int64_t pay_until_us; // when the hold runs out by the event's clock (UTC minus the time it stood still); OUTCOME_NO_TIME: it cannot
+    int64_t
+        pay_until_us; // when the hold runs out by the event's clock (UTC minus the time it stood still); OUTCOME_NO_TIME: it cannot
     bool had_more_time; // the visitor had the hold prolonged, which is done once
+    const char
+        *action_url; // ORDER_ACTION_REQUIRED: where the bank asks, http or https; NULL: nowhere. Owned as tickets are
+    char refund[OUTCOME_REFUND_BYTES]; // ORDER_CANCELLED, after it was paid; "": nothing goes back
 };
 
 // Builds one message. Between begin and end come at most OUTCOMES_MAX outcomes. Check text->failed after the end.

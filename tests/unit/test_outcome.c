@@ -120,6 +120,55 @@ static void seats_have_a_bound(void **state)
     }
 }
 
+#define MONEY                                                                                                              \
+    "{\"v\":1,\"type\":\"outcomes\",\"slug\":\"gala\",\"currency\":\"EUR\",\"outcomes\":[{\"place\":1,\"attempt\":1,"      \
+    "\"revision\":4,\"visitor\":\"00112233445566778899aabbccddeeff\",\"state\":\"action_required\",\"tier\":\"floor\","    \
+    "\"quantity\":2,\"amount\":9000,\"pay_until_us\":1795470000000000,\"action_url\":\"https://bank.example/a?b=c%20d\"}," \
+    "{\"place\":2,\"attempt\":1,\"revision\":7,\"visitor\":\"ffffffffffffffffffffffffffffffff\",\"state\":\"cancelled\","  \
+    "\"refund\":\"pending\"}]}"
+
+static void what_is_asked_and_given_back_goes_there_and_back(void **state)
+{
+    (void)state;
+    struct outcomes outcomes;
+    struct buffer text = BUFFER_INIT;
+    assert_int_equal(outcomes_read(MONEY, strlen(MONEY), &outcomes, NULL, 0), 0);
+    assert_string_equal(outcomes.items[0].action_url, "https://bank.example/a?b=c%20d");
+    assert_string_equal(outcomes.items[0].refund, "");
+    assert_null(outcomes.items[1].action_url);
+    assert_string_equal(outcomes.items[1].refund, "pending");
+    write(&outcomes, &text);
+    assert_string_equal(text.data, MONEY);
+    buffer_done(&text);
+    outcomes_done(&outcomes);
+}
+
+// An address of as many bytes, which is read or not.
+static void assert_address(size_t bytes, int result)
+{
+    char url[OUTCOME_URL_BYTES + 2];
+    struct outcomes outcomes = {0};
+    struct buffer text = BUFFER_INIT;
+    struct outcome outcome = {
+        .place = 1, .attempt = 1, .revision = 1, .state = ORDER_ACTION_REQUIRED, .action_url = url};
+    memset(url, 'a', sizeof(url));
+    memcpy(url, "https://", 8);
+    url[bytes] = '\0';
+    outcomes_begin(&text, "a", "EUR", NULL, 0);
+    outcomes_add(&text, &outcome);
+    outcomes_end(&text);
+    assert_int_equal(outcomes_read(text.data, text.bytes, &outcomes, NULL, 0), result);
+    outcomes_done(&outcomes);
+    buffer_done(&text);
+}
+
+static void an_address_has_a_bound(void **state)
+{
+    (void)state;
+    assert_address(OUTCOME_URL_BYTES - 1, 0);
+    assert_address(OUTCOME_URL_BYTES, ERROR_INVALID);
+}
+
 static void build(struct buffer *text, size_t count)
 {
     const struct outcome outcome = {.place = INT64_MAX, .attempt = 1, .revision = 1, .state = ORDER_SOLD_OUT};
@@ -189,6 +238,26 @@ static void garbage_about_seats_and_holds_is_refused(void **state)
         assert_refused_in(HELD, cases[i][0], cases[i][1]);
 }
 
+static void garbage_about_money_is_refused(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"https://bank.example/a", "javascript:alert(1)//"},
+        {"https://bank.example/a", "ftp://bank.example/a"},
+        {"https://bank.example/a", "//bank.example/a"},
+        {"https://bank.example/a", ""},
+        {"https://bank.example/a", "https://bank.example/ a"},
+        {"https://bank.example/a", "https://bank.example/\\n"},
+        {"https://bank.example/a", "https://bank.example/\xc3\xa4"},
+        {"\"https://bank.example/a?b=c%20d\"", "17"},
+        {"\"pending\"", "\"perhaps\""},
+        {"\"pending\"", "\"pendingly\""},
+        {"\"pending\"", "true"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_refused_in(MONEY, cases[i][0], cases[i][1]);
+}
+
 static void garbage_is_refused(void **state)
 {
     (void)state;
@@ -231,6 +300,9 @@ int main(void)
         cmocka_unit_test(they_go_there_and_back),
         cmocka_unit_test(seats_and_holds_go_there_and_back),
         cmocka_unit_test(seats_have_a_bound),
+        cmocka_unit_test(what_is_asked_and_given_back_goes_there_and_back),
+        cmocka_unit_test(an_address_has_a_bound),
+        cmocka_unit_test(garbage_about_money_is_refused),
         cmocka_unit_test(garbage_about_seats_and_holds_is_refused),
         cmocka_unit_test(the_most_fits_and_one_more_does_not),
         cmocka_unit_test(garbage_is_refused),

@@ -21,9 +21,9 @@ GRANT SELECT, INSERT ON turns;
 GRANT SELECT, INSERT, UPDATE, DELETE ON presence;
 -- Orders are given, changed and taken back here, and what became of them is told.
 GRANT SELECT, INSERT, UPDATE ON orders;
--- Visitors give back what they hold or wait for, and ask for more time to pay; nothing else of a booking is theirs to change. Their places
+-- Visitors give back what they hold or wait for, ask for more time to pay, and pay; nothing else of a booking is theirs to change. Their places
 -- are freed by a booking worker.
-GRANT SELECT, UPDATE (state, revision, pay_until, more_time, standby_tier, standby_quantity, changed_at) ON bookings;
+GRANT SELECT, UPDATE (state, reason, revision, pay_until, more_time, standby_tier, standby_quantity, changed_at) ON bookings;
 GRANT INSERT ON freeings;
 GRANT INSERT ON order_log;
 -- A visitor pays: an attempt is begun here, and its money is no longer wanted when the booking is given up. The rest is the payer's.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The feed's thread: connect, bind, then read MySQL once, then listen; publish who left and who ordered in between.
+// The feed's thread: connect, bind, then read MySQL once, then listen; publish who left, who ordered and who pays in between.
 #include "waiting-room/feed.h"
 
 #include <inttypes.h>
@@ -40,6 +40,9 @@ struct feed {
     struct left_news *left[LEFT_MAX];
     size_t left_count;
     struct ordered_queue ordered;
+    bool is_bell_due;
+    char bell_slug[SLUG_BYTES]; // "": for several, or for nobody knows whom
+    uint64_t bell_number;
 
     // The thread's own.
     struct bus *bus;
@@ -344,6 +347,49 @@ static int64_t publish_ordered(struct feed *feed)
     return wait_ns;
 }
 
+static bool take_bell(struct feed *feed, struct message *ret)
+{
+    pthread_mutex_lock(&feed->lock);
+    bool is_due = feed->is_bell_due;
+    feed->is_bell_due = false;
+    memcpy(ret->pay.slug, feed->bell_slug, sizeof ret->pay.slug);
+    ret->pay.place = feed->bell_number;
+    pthread_mutex_unlock(&feed->lock);
+    return is_due;
+}
+
+// Returns whether it did not ring yet.
+static bool keep_bell(struct feed *feed, const char *slug, uint64_t number)
+{
+    pthread_mutex_lock(&feed->lock);
+    bool is_first = !feed->is_bell_due;
+    feed->is_bell_due = true;
+    snprintf(feed->bell_slug, sizeof feed->bell_slug, "%s", is_first ? slug : "");
+    feed->bell_number = is_first ? number : 0;
+    pthread_mutex_unlock(&feed->lock);
+    return is_first;
+}
+
+static void publish_bell(struct feed *feed)
+{
+    struct buffer body CLEANUP(buffer_done) = BUFFER_INIT;
+    static _Thread_local struct message message = {.type = MESSAGE_PAY};
+    if (!take_bell(feed, &message))
+        return;
+    message_write(&message, &body);
+    if (body.failed)
+        return;
+    int error = bus_publish(feed->bus,
+                            &(struct bus_message){.exchange = "",
+                                                  .routing_key = TOPOLOGY_PAYMENTS,
+                                                  .body = body.data,
+                                                  .body_bytes = body.bytes,
+                                                  .type = message_type_name(MESSAGE_PAY)},
+                            NULL);
+    if (error < 0) // with the next turn
+        keep_bell(feed, message.pay.slug, message.pay.place);
+}
+
 static int wait_ms(int64_t ordered_wait_ns)
 {
     int64_t ms = ordered_wait_ns < 0 ? WAIT_MS : ordered_wait_ns / 1000000 + 1;
@@ -364,6 +410,7 @@ static void listen_once(struct feed *feed)
 {
     struct bus_delivery delivery;
     publish_left(feed);
+    publish_bell(feed);
     int64_t ordered_wait_ns = publish_ordered(feed);
     int error = bus_receive(feed->bus, 0, &delivery);
     if (error == 0) {
@@ -460,6 +507,12 @@ void feed_publish_left(struct feed *feed, const char *slug, uint64_t number)
 void feed_publish_ordered(struct feed *feed, const char *slug, uint64_t number, bool due)
 {
     if (keep_ordered(feed, slug, number, due))
+        wake(feed);
+}
+
+void feed_ring(struct feed *feed, const char *slug, uint64_t number)
+{
+    if (keep_bell(feed, slug, number))
         wake(feed);
 }
 

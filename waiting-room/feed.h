@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The waiting room's thread for RabbitMQ: hears how far the lines are, who left, what became of orders, what is left and which
-// events changed, and tells others who left or ordered here. Away, it tries again with a back-off while the store reads MySQL instead.
+// events changed, tells others who left or ordered here, and rings the payers' bell. Away, it tries again with a back-off while the store reads MySQL instead.
 #ifndef WAITING_ROOM_FEED_H
 #define WAITING_ROOM_FEED_H
 
@@ -64,6 +64,10 @@ void feed_publish_left(struct feed *feed, const char *slug, uint64_t number);
 // Tells the other waiting rooms and admission of a committed order; `due`: its visitor is in their turn. Several travel together
 // after a few milliseconds. Never blocks; with 10,000 waiting it is forgotten. Any thread.
 void feed_publish_ordered(struct feed *feed, const char *slug, uint64_t number, bool due);
+
+// Rings the payers' bell: something was committed that they have to do for that place; slug "", number 0: for nobody knows whom. What rings together
+// rings once. Never blocks; with RabbitMQ away it rings when that is back, and meanwhile payers look by themselves. Any thread.
+void feed_ring(struct feed *feed, const char *slug, uint64_t number);
 
 bool feed_is_connected(const struct feed *feed); // any thread
 

@@ -59,7 +59,16 @@ static void add_tier(struct buffer *text, const struct snapshot_tier *tier)
                   tier->left, tier->asked);
 }
 
-void frames_public(struct buffer *text, const struct snapshot *event, const struct frames_line *line, int64_t now_us)
+// How visitors pay, whoever the provider is.
+static const char *payment_word(enum payment_provider provider)
+{
+    if (provider == PAYMENT_STRIPE)
+        return "card";
+    return provider == PAYMENT_MANUAL ? "manual" : "none";
+}
+
+void frames_public(struct buffer *text, const struct snapshot *event, const struct frames_line *line,
+                   enum payment_provider payment, int64_t now_us)
 {
     buffer_format(text, "{\"slug\":\"%s\",\"name\":", event->slug);
     buffer_json_string(text, event->name);
@@ -85,7 +94,7 @@ void frames_public(struct buffer *text, const struct snapshot *event, const stru
         frames_notice(text, event);
     else
         buffer_text(text, "null");
-    buffer_text(text, ",\"draw\":null}");
+    buffer_format(text, ",\"payment\":\"%s\",\"draw\":null}", payment_word(payment));
 }
 
 void frames_line(struct buffer *text, const struct line_state *state, uint64_t seat, const char *token, int64_t now_us)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "common/buffer.h"
+#include "common/config.h"
 #include "waiting-room/line_state.h"
 #include "waiting-room/snapshot.h"
 
@@ -17,7 +18,8 @@ struct frames_line {
 };
 
 // Each appends one JSON object.
-void frames_public(struct buffer *text, const struct snapshot *event, const struct frames_line *line, int64_t now_us);
+void frames_public(struct buffer *text, const struct snapshot *event, const struct frames_line *line,
+                   enum payment_provider payment, int64_t now_us);
 // `token` NULL: left out. The seat is the arrival's number, shown while there is no place.
 void frames_line(struct buffer *text, const struct line_state *state, uint64_t seat, const char *token, int64_t now_us);
 void frames_event(struct buffer *text, const struct snapshot *event);

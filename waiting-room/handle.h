@@ -27,6 +27,9 @@ void handle_order_take_back(struct http_exchange *exchange, const struct http_re
 void handle_order_more_time(struct http_exchange *exchange, const struct http_request *request,
                             struct event_view *view);
 
+// handle_payment.c: paying for what is held.
+void handle_payment(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
+
 // handle_page.c: the page, its forms, its files.
 void handle_page(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
 void handle_page_join(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);

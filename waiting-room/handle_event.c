@@ -20,7 +20,8 @@ void handle_event(struct http_exchange *exchange, const struct http_request *req
         return;
     }
     room_loop_note_read(view);
-    frames_public(&text, view->event, &view->line, room_loop_now_us(loop));
+    frames_public(&text, view->event, &view->line, (enum payment_provider)loop->room->config->common.payment_provider,
+                  room_loop_now_us(loop));
     if (text.failed)
         problem_respond(exchange, &PROBLEM_UNAVAILABLE, &(struct problem_more){.retry_after_seconds = 1});
     else

@@ -4,15 +4,6 @@
 #include "waiting-room/handle.h"
 #include "waiting-room/ordering.h"
 
-static void respond(struct visit *visit, int status, const struct order_facts *order)
-{
-    struct buffer text CLEANUP(buffer_done) = BUFFER_INIT, cookie CLEANUP(buffer_done) = BUFFER_INIT;
-    int64_t now_us = room_loop_now_us(visit->loop);
-    order_facts_write(&text, order, event_view_stopped_us(visit->view, now_us), now_us);
-    visit_renew(visit, &cookie);
-    visit_respond(visit, status, &text, &cookie);
-}
-
 static void answer_get(struct visit *visit)
 {
     const struct visitor *visitor = visit->visitor;
@@ -24,7 +15,7 @@ static void answer_get(struct visit *visit)
     else if (!visitor->order)
         visit_refuse(visit, &PROBLEM_NO_ORDER, (struct problem_more){0});
     else
-        respond(visit, 200, visitor->order);
+        visit_respond_order(visit, 200, visitor->order);
 }
 
 void handle_order_get(struct http_exchange *exchange, const struct http_request *request, struct event_view *view)
@@ -45,22 +36,7 @@ static void answer_put(struct visit *visit)
     if (problem)
         visit_refuse(visit, problem, more);
     else
-        respond(visit, 202, visit->order);
-}
-
-static void refuse_form(struct visit *visit, int error, const struct order_form_problems *problems)
-{
-    struct problem_field fields[ORDER_FORM_PROBLEMS_MAX];
-    struct problem_more more = {.fields = fields, .field_count = problems->count};
-    for (size_t i = 0; i < problems->count; i++)
-        fields[i] = (struct problem_field){problems->items[i].field, problems->items[i].detail};
-    if (error == ERROR_CONFLICT)
-        visit_refuse(visit, &PROBLEM_INVALID, more);
-    else if (error == ERROR_INVALID)
-        visit_refuse(visit, &PROBLEM_MALFORMED,
-                     (struct problem_more){.detail = problems->malformed[0] ? problems->malformed : NULL});
-    else
-        visit_refuse(visit, &PROBLEM_UNAVAILABLE, (struct problem_more){0});
+        visit_respond_order(visit, 202, visit->order);
 }
 
 void handle_order_put(struct http_exchange *exchange, const struct http_request *request, struct event_view *view)
@@ -75,7 +51,7 @@ void handle_order_put(struct http_exchange *exchange, const struct http_request 
         return;
     int error = order_form_read(request->body, request->body_bytes, view->event, &visit->form, &problems);
     if (error < 0)
-        refuse_form(visit, error, &problems);
+        visit_refuse_form(visit, error, &problems);
     else
         ordering_begin(visit, answer_put);
 }
@@ -88,7 +64,7 @@ static void answer_changed(struct visit *visit)
     if (problem)
         visit_refuse(visit, problem, more);
     else
-        respond(visit, 200, visit->order);
+        visit_respond_order(visit, 200, visit->order);
 }
 
 void handle_order_take_back(struct http_exchange *exchange, const struct http_request *request, struct event_view *view)

@@ -167,7 +167,8 @@ static void render(struct visit *visit)
     bool is_true = !asked->field && is_so_for(visit->problem, told ? &state : NULL, order); // a field's is told there
     add_problem(&problem, failed ? failed : is_true ? visit->problem : NULL);
     page.problem_text = problem.data;
-    frames_public(&document, event, &view->line, now_us);
+    frames_public(&document, event, &view->line,
+                  (enum payment_provider)visit->loop->room->config->common.payment_provider, now_us);
     page.document_json = document.data;
     page_render(template->data, template->bytes, &page, &html);
     respond_page(visit, &html, &cookie);

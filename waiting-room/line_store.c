@@ -173,6 +173,7 @@ static enum line_store_kind kind_of_work(const struct line_store_request *reques
     case LINE_STORE_LEAVE:
     case LINE_STORE_TAKE_BACK:
     case LINE_STORE_MORE_TIME:
+    case LINE_STORE_PAY:
         return LINE_STORE_ORDER;
     default:
         return request->kind;

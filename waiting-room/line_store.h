@@ -32,6 +32,7 @@ enum line_store_kind {
     LINE_STORE_ORDER, // gives or changes an order
     LINE_STORE_TAKE_BACK, // takes it back, or what is held for it
     LINE_STORE_MORE_TIME, // asks for more time to pay
+    LINE_STORE_PAY, // begins to pay
     LINE_STORE_AHEAD, // how many stand by before some visitors
     LINE_STORE_SEATS, // which seats of the event's halls are taken
 };
@@ -51,6 +52,7 @@ struct line_store_request {
     uint8_t visitor[TOKEN_VISITOR_BYTES]; // who; for joins the random id to write
     char address[HTTP_ADDRESS_BYTES]; // joins: whose allowance it takes
     const struct order_form *form; // orders: what is wanted; the asker's, until the answer
+    const char *payment_method; // paying: with what; the asker's, until the answer. NULL: with the card that was left
     struct line_store_ahead *aheads; // ahead: whose; the asker's, filled with the answer
     size_t ahead_count;
 
@@ -65,6 +67,7 @@ struct line_store_request {
     struct line_facts facts;
     enum order_verdict order_verdict; // orders
     bool order_changed; // leaving: an order went with it
+    bool is_bell_due; // payers have something to do
     bool has_order_answer; // `order` was read with the answer
     struct order_facts *order; // the visitor's newest, with a reference for the asker; NULL: none
     bool has_line; // the members below were read with the answer

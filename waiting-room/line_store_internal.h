@@ -56,7 +56,7 @@ struct line_store {
     struct store_seats *seats; // of events whose plan somebody has looked at
 };
 
-#define STORE_VALUES_PER_ROW_MAX 15
+#define STORE_VALUES_PER_ROW_MAX 16
 
 // Answers requests, each on its loop.
 void store_answer(struct line_store *store, struct line_store_request **requests, size_t count);
@@ -80,6 +80,14 @@ int store_read_ahead(struct line_store *store, uint32_t event_id, struct line_st
 void store_ahead(struct line_store *store, struct line_store_request **requests, size_t count);
 // The numbers of requests that are sorted by number, each once, as a JSON array.
 size_t store_numbers(struct line_store_request **requests, size_t count, struct buffer *ret);
+// Whether visitors pay here, by card.
+bool store_takes_cards(const struct line_store *store);
+// The newest card that was kept of each of these places (a JSON array), sorted by place. 0 or the class of the failure.
+int store_read_cards(struct line_store *store, uint32_t event_id, const char *numbers, size_t count,
+                     struct db_rows **ret) MUST_USE;
+enum { STORE_CARD_PLACE, STORE_CARD_CUSTOMER, STORE_CARD_METHOD, STORE_CARD_LABEL };
+// Notes a row of them in what visitors are told.
+void store_take_card(struct order_facts *facts, const struct db_rows *cards, size_t row);
 // Sets the answer of requests that failed, and says so in the log.
 void store_fail(struct line_store *store, struct line_store_request **requests, size_t count, const char *what,
                 int error);

@@ -2,6 +2,8 @@
 // See order_decide.h.
 #include "waiting-room/order_decide.h"
 
+#include "common/payment.h"
+
 static struct order_decision answer(enum order_verdict verdict)
 {
     return (struct order_decision){.verdict = verdict};
@@ -100,15 +102,62 @@ struct order_decision order_decide_more_time(const struct order_rows *rows)
     return rows->is_lapsed ? answer(ORDER_LAPSED) : write_booking(rows, state);
 }
 
+struct order_decision order_decide_pay(enum lifecycle_state event, const struct order_rows *rows, bool has_means)
+{
+    if (!rows->arrived)
+        return answer(ORDER_NO_ARRIVAL);
+    if (rows->attempt == 0)
+        return answer(ORDER_NONE);
+    enum order_state state = state_of(rows);
+    if (state == ORDER_CONFIRMED)
+        return answer(ORDER_HAS_TICKETS);
+    if (rows->booked && (state == ORDER_PAYING || state == ORDER_ACTION_REQUIRED))
+        return answer(ORDER_IS_PAYING);
+    if (!rows->booked || (state != ORDER_HELD && state != ORDER_DECLINED))
+        return answer(ORDER_NO_HOLD);
+    if (rows->is_payment_open)
+        return answer(ORDER_IS_PAYING);
+    if (rows->is_lapsed)
+        return answer(ORDER_LAPSED);
+    if (!rows->is_amount_due)
+        return answer(ORDER_NOTHING_DUE);
+    if (rows->payment_count >= PAYMENT_TRIES_MAX)
+        return answer(ORDER_TOO_MANY_TRIES);
+    if (event == LIFECYCLE_STOPPED)
+        return answer(ORDER_STOPPED);
+    return has_means ? write_booking(rows, ORDER_PAYING) : answer(ORDER_NO_MEANS);
+}
+
+enum order_verdict order_decide_card(enum lifecycle_state event, const struct order_rows *rows, bool is_turn_over)
+{
+    if (!rows->arrived)
+        return ORDER_NO_ARRIVAL;
+    enum order_state state = state_of(rows);
+    if (rows->attempt > 0 && state == ORDER_CONFIRMED)
+        return ORDER_HAS_TICKETS;
+    if (event == LIFECYCLE_STOPPED)
+        return ORDER_STOPPED;
+    if (rows->attempt > 0 && !order_is_final(state))
+        return ORDER_WRITE;
+    if (rows->left)
+        return ORDER_LEFT;
+    enum order_verdict verdict = verdict_of_event(event);
+    return verdict == ORDER_WRITE && is_turn_over ? ORDER_TURN_OVER : verdict;
+}
+
 void order_rows_after(struct order_rows *rows, const struct order_decision *decision)
 {
     if (decision->verdict != ORDER_WRITE)
         return;
-    if (decision->attempt != rows->attempt)
-        rows->booked = false;
+    if (decision->attempt != rows->attempt) {
+        rows->booked = rows->is_payment_open = false;
+        rows->payment_count = 0;
+    }
     rows->attempt = decision->attempt;
     if (decision->of_booking) {
-        rows->had_more_time = decision->state != ORDER_CANCELLED;
+        rows->had_more_time |= decision->state == rows->booking_state; // what stays as it is was prolonged
+        rows->payment_count += decision->state == ORDER_PAYING;
+        rows->is_payment_open |= decision->state == ORDER_PAYING;
         rows->booking_revision = decision->revision;
         rows->booking_state = decision->state;
     } else {

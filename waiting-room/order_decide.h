@@ -26,6 +26,10 @@ struct order_rows {
     uint32_t booking_revision;
     bool had_more_time;
     bool is_lapsed; // its time is over by the event's clock, whether somebody has swept it or not
+    // Known only if somebody wants to pay.
+    uint32_t payment_count; // payments of the booking so far
+    bool is_payment_open; // one of them is not at its end
+    bool is_amount_due; // it costs something
 };
 
 enum order_verdict {
@@ -45,6 +49,11 @@ enum order_verdict {
     ORDER_NO_HOLD, // nothing is held that could run out
     ORDER_HAD_MORE_TIME, // once already
     ORDER_LAPSED, // the time is over
+    ORDER_IS_PAYING, // a payment is under way, or the bank asks
+    ORDER_TOO_MANY_TRIES, // as many payments as a booking may have
+    ORDER_NO_MEANS, // nothing to pay with
+    ORDER_NOTHING_DUE,
+    ORDER_TURN_OVER,
 };
 
 struct order_decision {
@@ -63,6 +72,11 @@ struct order_decision order_decide_take_back(const struct order_rows *rows);
 struct order_decision order_decide_leave(const struct order_rows *rows);
 // The visitor asks for more time to pay, which is given once, before the time is over.
 struct order_decision order_decide_more_time(const struct order_rows *rows);
+// The visitor pays for what is held; `has_means`: with something. What was declined may be tried again, PAYMENT_TRIES_MAX times in all.
+struct order_decision order_decide_pay(enum lifecycle_state event, const struct order_rows *rows, bool has_means);
+// Whether a card may be left: ORDER_WRITE, or why not. Who has an order under way may, whatever the event's state, for it will have to be
+// paid; others if they could order.
+enum order_verdict order_decide_card(enum lifecycle_state event, const struct order_rows *rows, bool is_turn_over);
 // The rows after the decision was carried out.
 void order_rows_after(struct order_rows *rows, const struct order_decision *decision);
 

@@ -34,6 +34,7 @@ static void free_facts(struct order_facts *facts)
     free(facts->name);
     free(facts->seats);
     free(facts->gone);
+    free(facts->action_url);
     free(facts);
 }
 
@@ -65,6 +66,9 @@ static bool keep_known(struct order_facts *facts, const struct order_facts *know
         return false;
     facts->wheelchair = known->wheelchair;
     facts->companion = known->companion;
+    facts->has_payment_method = known->has_payment_method;
+    facts->has_card = known->has_card;
+    memcpy(facts->card_label, known->card_label, sizeof facts->card_label);
     if (outcome->tier[0])
         return true;
     memcpy(facts->tier, known->tier, sizeof facts->tier);
@@ -90,11 +94,12 @@ struct order_facts *order_facts_after(const struct order_facts *known, const str
     facts->amount = outcome->amount;
     facts->pay_until_us = outcome->pay_until_us;
     facts->had_more_time = outcome->had_more_time;
+    memcpy(facts->refund, outcome->refund, sizeof facts->refund);
     memcpy(facts->currency, currency, strnlen(currency, sizeof facts->currency - 1));
     bool whole = !known || known->attempt != outcome->attempt || keep_known(facts, known, outcome);
     if (whole && outcome->tier[0])
         whole = copy_text(&facts->tickets, outcome->tickets) && copy_text(&facts->seats, outcome->seats);
-    if (whole && copy_text(&facts->gone, outcome->gone))
+    if (whole && copy_text(&facts->gone, outcome->gone) && copy_text(&facts->action_url, outcome->action_url))
         return facts;
     free_facts(facts);
     return NULL;
@@ -157,10 +162,12 @@ static struct order_facts *copy(const struct order_facts *facts)
         return NULL;
     *copied = *facts;
     copied->references = 1;
-    copied->tickets = copied->alternatives = copied->email = copied->name = copied->seats = copied->gone = NULL;
+    copied->tickets = copied->alternatives = copied->email = copied->name = copied->seats = copied->gone =
+        copied->action_url = NULL;
     if (copy_text(&copied->tickets, facts->tickets) && copy_text(&copied->alternatives, facts->alternatives) &&
         copy_text(&copied->email, facts->email) && copy_text(&copied->name, facts->name) &&
-        copy_text(&copied->seats, facts->seats) && copy_text(&copied->gone, facts->gone))
+        copy_text(&copied->seats, facts->seats) && copy_text(&copied->gone, facts->gone) &&
+        copy_text(&copied->action_url, facts->action_url))
         return copied;
     free_facts(copied);
     return NULL;
@@ -187,6 +194,17 @@ struct order_facts *order_facts_prolonged(const struct order_facts *facts, int64
     prolonged->pay_until_us += by_us;
     prolonged->had_more_time = true;
     return prolonged;
+}
+
+struct order_facts *order_facts_paying(const struct order_facts *facts, uint32_t revision)
+{
+    struct order_facts *paying = copy(facts);
+    if (!paying)
+        return NULL;
+    paying->state = ORDER_PAYING;
+    paying->reason = ORDER_NO_REASON; // of the last decline
+    paying->revision = revision;
+    return paying;
 }
 
 struct order_facts *order_facts_behind(const struct order_facts *facts, int64_t ahead)
@@ -266,6 +284,18 @@ static void write_waiting(struct buffer *text, const struct order_facts *facts, 
         write_number(text, "ahead", (uint64_t)facts->ahead);
 }
 
+// What it is, or will be, paid with; never the provider's ids.
+static void write_means(struct buffer *text, const struct order_facts *facts)
+{
+    if (facts->has_payment_method)
+        write_json(text, "has_payment_method", "true");
+    if (facts->has_card) {
+        buffer_text(text, ",\"card\":{\"label\":");
+        buffer_json_string(text, facts->card_label);
+        buffer_text(text, "}");
+    }
+}
+
 void order_facts_write(struct buffer *text, const struct order_facts *facts, int64_t stopped_us, int64_t now_us)
 {
     char now[CLOCK_TEXT_BYTES];
@@ -289,6 +319,9 @@ void order_facts_write(struct buffer *text, const struct order_facts *facts, int
         (facts->state == ORDER_PLACED || facts->state == ORDER_RELEASED)) // later they no longer matter
         write_json(text, "alternatives", facts->alternatives);
     write_waiting(text, facts, stopped_us);
+    if (facts->state == ORDER_ACTION_REQUIRED && facts->action_url)
+        write_text(text, "action_url", facts->action_url);
+    write_means(text, facts);
     if (facts->email)
         write_text(text, "email", facts->email);
     if (facts->name)

@@ -11,6 +11,7 @@
 #include "common/error.h"
 #include "common/order_state.h"
 #include "common/outcome.h"
+#include "common/provider.h"
 #include "common/slug.h"
 
 struct order_facts {
@@ -28,12 +29,16 @@ struct order_facts {
     char *tickets; // JSON object {CODE: n, …}; NULL: none
     char *alternatives; // JSON array of the other choices as they were given; NULL: none
     char *email, *name; // NULL: not known (only an outcome was heard)
-    char refund[9]; // "": none
+    char refund[OUTCOME_REFUND_BYTES]; // "": none
     uint32_t wheelchair, companion; // places that the order needs
     char *seats; // JSON array of the seats that were given, or are asked for by name; NULL: none
     char *gone; // JSON array of the seats that others have; NULL: none
     int64_t pay_until_us; // when the hold runs out, by the event's clock; OUTCOME_NO_TIME: it cannot
     bool had_more_time; // more time was asked for already
+    char *action_url; // ORDER_ACTION_REQUIRED: where the bank asks; NULL: nowhere
+    bool has_payment_method; // the order says what to pay with
+    bool has_card; // a card was left for this place
+    char card_label[PROVIDER_LABEL_BYTES]; // what its owner knows it by; "": not known
     int64_t ahead; // ORDER_STANDBY: how many stand by before this one; -1: not known (only an outcome was heard)
 };
 
@@ -45,7 +50,7 @@ void order_facts_unref(struct order_facts *facts); // accepts NULL
 // Whether (attempt, revision) of `news` is higher than that of `known` (NULL: nothing is known, so it is).
 bool order_facts_is_news(const struct order_facts *known, uint32_t attempt, uint32_t revision);
 
-// What is known after an outcome was heard: a new one with one reference. E-mail, name, alternatives and needs are kept from `known` if it
+// What is known after an outcome was heard: a new one with one reference. E-mail, name, alternatives, needs and means of payment are kept from `known` if it
 // is the same attempt, and what was wanted too unless the outcome says what was given. NULL when out of memory.
 struct order_facts *order_facts_after(const struct order_facts *known, const struct outcome *outcome,
                                       const char *currency);
@@ -57,8 +62,9 @@ int order_facts_take_choices(struct order_facts *facts, const char *choices, uns
 // A copy with that final state and that revision, with one reference. NULL when out of memory.
 struct order_facts *order_facts_ended(const struct order_facts *facts, enum order_state state, uint32_t revision);
 
-// The same for a hold that runs out later by that much, and for one in standby behind that many.
+// The same for a hold that runs out later by that much, for one that is being paid, and for one in standby behind that many.
 struct order_facts *order_facts_prolonged(const struct order_facts *facts, int64_t by_us, uint32_t revision);
+struct order_facts *order_facts_paying(const struct order_facts *facts, uint32_t revision);
 struct order_facts *order_facts_behind(const struct order_facts *facts, int64_t ahead);
 
 // When the hold runs out, as it stands now: `stopped_us` is how long the event's clock has stood still, a stop that goes on included.

@@ -13,6 +13,7 @@
 #include "common/seat.h"
 #include "waiting-room/http.h"
 #include "waiting-room/order_choice.h"
+#include "waiting-room/payment_form.h"
 
 #define EMAIL_LOCAL_BYTES_MAX 64 // RFC 5321, 4.5.3.1.1
 
@@ -173,9 +174,23 @@ static bool is_language(const char *lang)
     return strspn(lang, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") == strlen(lang);
 }
 
+static int read_payment_method(struct order_reading *reading, const json_t *body, struct order_form *form)
+{
+    const char *method;
+    int found = json_read_string(body, "payment_method", HTTP_BODY_BYTES_MAX, &method);
+    if (found == ERROR_NOT_FOUND)
+        return 0;
+    const char *problem = found < 0 ? "It is text." : payment_method_problem(method);
+    if (problem) {
+        order_note(reading, "", "payment_method", problem);
+        return 0;
+    }
+    form->payment_method = strdup(method);
+    return form->payment_method ? 0 : ERROR_MEMORY;
+}
+
 static int read_person(struct order_reading *reading, const json_t *body, struct order_form *form)
 {
-    char *method = NULL;
     int error = read_email(reading, body, form);
     if (error == 0)
         error = read_optional(reading, body, "name", ORDER_FORM_NAME_BYTES_MAX, &form->name);
@@ -183,9 +198,6 @@ static int read_person(struct order_reading *reading, const json_t *body, struct
         error = read_optional(reading, body, "lang", ORDER_FORM_LANG_BYTES_MAX, &form->lang);
     if (error == 0 && form->lang && !is_language(form->lang))
         order_note(reading, "", "lang", "It is a language tag such as en or pt-BR.");
-    if (error == 0)
-        error = read_optional(reading, body, "payment_method", 200, &method); // nobody is charged through it yet
-    free(method);
     return error;
 }
 
@@ -243,6 +255,8 @@ static int read_body(struct order_reading *reading, const json_t *body, struct o
     if (reading->wheelchair + reading->companion > 0 && reading->problems->count == 0 && !has_seated(choices, count))
         order_note(reading, "", "needs", "Places are kept for these needs in tiers with seats only.");
     int error = read_person(reading, body, form);
+    if (error == 0)
+        error = read_payment_method(reading, body, form);
     if (error == 0 && reading->problems->count > 0)
         error = ERROR_CONFLICT;
     if (error == 0)
@@ -285,5 +299,6 @@ void order_form_done(struct order_form *form)
     free(form->email);
     free(form->name);
     free(form->lang);
+    free(form->payment_method);
     *form = (struct order_form){0};
 }

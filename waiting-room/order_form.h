@@ -29,6 +29,7 @@ struct order_form {
     char *seats; // JSON array of the seats that the first choice names, as the hall spells them; NULL: any
     uint32_t wheelchair, companion; // what is needed in each seated tier
     char *email, *name, *lang; // name, lang NULL: not given
+    char *payment_method; // what it is to be paid with, in the provider's words; NULL: not given
     uint8_t customer[CUSTOMER_BYTES]; // who, by e-mail
 };
 

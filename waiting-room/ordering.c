@@ -44,9 +44,53 @@ void ordering_more_time(struct visit *visit, void (*then)(struct visit *visit))
     visit_more_time(visit, then);
 }
 
+void ordering_pay(struct visit *visit, void (*then)(struct visit *visit))
+{
+    visit->joined = then;
+    if (visit->loop->room->config->common.payment_provider == PAYMENT_STRIPE) {
+        visit_pay(visit, then);
+        return;
+    }
+    visit->problem = &PROBLEM_NO_PAYMENT;
+    then(visit);
+}
+
+// What a verdict means to somebody who wants to pay, where it is not what it means to others.
+static const struct problem *problem_of_payment(const struct visit *visit, struct problem_more *more)
+{
+    switch (visit->request.order_verdict) {
+    case ORDER_NO_HOLD:
+        more->detail = "Only what is held can be paid.";
+        return &PROBLEM_NO_HOLD;
+    case ORDER_LAPSED:
+        more->detail = "The hold has run out, so it cannot be paid any more.";
+        return &PROBLEM_HOLD_OVER;
+    case ORDER_STOPPED:
+        more->detail = "Nothing can be paid until it goes on. What is held stays held.";
+        more->retry_after_seconds = visit->request.retry_after_seconds;
+        return &PROBLEM_STOPPED;
+    case ORDER_IS_PAYING:
+        return &PROBLEM_PAYING;
+    case ORDER_TOO_MANY_TRIES:
+        return &PROBLEM_TOO_MANY_TRIES;
+    case ORDER_NO_MEANS:
+        more->field = "payment_method";
+        more->field_detail = "Say what to pay with, or leave a card first.";
+        return &PROBLEM_INVALID;
+    case ORDER_NOTHING_DUE:
+        more->detail = "Nothing is due.";
+        return &PROBLEM_NO_PAYMENT;
+    default:
+        return NULL;
+    }
+}
+
 static const struct problem *problem_of_verdict(const struct visit *visit, struct problem_more *more)
 {
     const struct line_store_request *request = &visit->request;
+    const struct problem *problem = request->kind == LINE_STORE_PAY ? problem_of_payment(visit, more) : NULL;
+    if (problem)
+        return problem;
     switch (request->order_verdict) {
     case ORDER_LEFT:
         return &PROBLEM_LEFT;

@@ -13,8 +13,10 @@ void ordering_begin(struct visit *visit, void (*then)(struct visit *visit));
 void ordering_take_back(struct visit *visit, void (*then)(struct visit *visit));
 // Asks for more time to pay.
 void ordering_more_time(struct visit *visit, void (*then)(struct visit *visit));
+// Begins to pay for what is held, as visit->payment says.
+void ordering_pay(struct visit *visit, void (*then)(struct visit *visit));
 
-// Why the order was not given, taken back or prolonged, and what to add. NULL: it was; visit->order says what it is.
+// Why the order was not given, taken back, prolonged or paid, and what to add. NULL: it was; visit->order says what it is.
 const struct problem *ordering_problem(const struct visit *visit, struct problem_more *ret_more);
 
 #endif

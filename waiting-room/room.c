@@ -210,6 +210,11 @@ void room_tell_ordered(struct room *room, const char *slug, uint64_t number, boo
     feed_publish_ordered(room->feed, slug, number, due);
 }
 
+void room_ring(struct room *room, const char *slug, uint64_t number)
+{
+    feed_ring(room->feed, slug, number);
+}
+
 bool room_is_ready(void *argument, struct buffer *missing)
 {
     struct room *room = argument;

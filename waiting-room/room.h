@@ -49,6 +49,9 @@ void room_tell_left(struct room *room, const char *slug, uint64_t number);
 // (already committed). `due`: the visitor is in their turn. A loop's thread.
 void room_tell_ordered(struct room *room, const char *slug, uint64_t number, bool due);
 
+// Tells payers that there is something to do for that place; slug "": for nobody knows whom. It is committed already. Any thread.
+void room_ring(struct room *room, const char *slug, uint64_t number);
+
 // For the operators' port.
 bool room_is_ready(void *room, struct buffer *missing);
 

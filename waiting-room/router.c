@@ -34,6 +34,7 @@ static const struct {
     {"/v1/events/*/line", ROUTE_LINE, CAN_GET | CAN_POST | CAN_DELETE, "GET, HEAD, POST, DELETE"},
     {"/v1/events/*/order", ROUTE_ORDER, CAN_GET | CAN_PUT | CAN_DELETE, "GET, HEAD, PUT, DELETE"},
     {"/v1/events/*/order/more-time", ROUTE_MORE_TIME, CAN_POST, "POST"},
+    {"/v1/events/*/payment", ROUTE_PAYMENT, CAN_POST, "POST"},
     {"/assets/onsale.css", ROUTE_CSS, CAN_GET, "GET, HEAD"},
     {"/assets/order.js", ROUTE_ORDER_JS, CAN_GET, "GET, HEAD"},
     {"/assets/seats.js", ROUTE_SEATS_JS, CAN_GET, "GET, HEAD"},
@@ -174,6 +175,9 @@ static void handle_event_route(struct http_exchange *exchange, const struct http
         break;
     case ROUTE_MORE_TIME:
         handle_order_more_time(exchange, request, view);
+        break;
+    case ROUTE_PAYMENT:
+        handle_payment(exchange, request, view);
         break;
     default:
         handle_line(exchange, request, view);

@@ -19,6 +19,7 @@ enum route {
     ROUTE_LINE,
     ROUTE_ORDER,
     ROUTE_MORE_TIME,
+    ROUTE_PAYMENT,
     ROUTE_CSS,
     ROUTE_JS,
     ROUTE_ORDER_JS,

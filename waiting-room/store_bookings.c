@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What visitors do to bookings: they give back what is held for them, or no longer stand by, and they ask for more time. Only the booking's
+// What visitors do to bookings: they give back what is held for them, or no longer stand by, they ask for more time, and they pay
+// (store_payments.c). Only the booking's
 // row is written, and a row that asks a booking worker to free the places: tiers, seats and customers are the workers' alone. The
 // row's lock decides between a visitor and whoever else ends or confirms the booking at the same moment.
 #include "waiting-room/store_orders_internal.h"
 
-#define BOOKING_COLUMN_STATE 10 // the first of STORE_BOOKING_COLUMNS
+#define BOOKING_COLUMN_STATE 11 // the first of STORE_BOOKING_COLUMNS
 
 static size_t wanted_numbers(const struct order_batch *batch, struct buffer *ret)
 {
@@ -37,6 +38,7 @@ static int take_row(struct order_batch *batch, const struct db_rows *rows, size_
     place->rows.booking_state = facts->state;
     place->rows.booking_revision = facts->revision;
     place->rows.had_more_time = facts->had_more_time;
+    place->rows.is_amount_due = facts->amount > 0;
     place->rows.is_lapsed = facts->pay_until_us != OUTCOME_NO_TIME &&
                             order_facts_pay_until_us(facts, line_stopped_us(&batch->event, now_us)) <= now_us;
     return 0;
@@ -65,12 +67,17 @@ struct order_facts *store_booking_facts(const struct order_batch *batch, const s
 {
     if (decision->state == ORDER_CANCELLED)
         return order_facts_ended(place->facts, decision->state, decision->revision);
+    if (decision->state == ORDER_PAYING)
+        return order_facts_paying(place->facts, decision->revision);
     return order_facts_prolonged(place->facts, batch->hold_us, decision->revision);
 }
 
+// A payment whose question the bank still asks may come through any moment. Its places are free once the payer has the provider's word that
+// nothing is authorised.
 static int write_given_back(struct order_batch *batch, const struct order_decision *decision,
                             const struct order_facts *facts, enum order_state before)
 {
+    bool is_payment_open = false;
     int error = db_write(batch->store->db,
                          "UPDATE bookings SET state = ?, revision = ?, pay_until = NULL, standby_tier = NULL,"
                          " standby_quantity = 0, changed_at = UTC_TIMESTAMP(6)"
@@ -78,14 +85,16 @@ static int write_given_back(struct order_batch *batch, const struct order_decisi
                          (struct db_value[]){db_text(order_state_name(decision->state)), DB_U(decision->revision),
                                              DB_U(batch->event_id), DB_U(facts->place), DB_U(decision->attempt)},
                          5, NULL);
+    if (error == 0 && before == ORDER_ACTION_REQUIRED)
+        error = store_give_payment_back(batch, facts->place, decision->attempt, &is_payment_open);
     if (error < 0)
         return error;
     return db_write(batch->store->db,
-                    "INSERT INTO freeings (event_id, place, attempt, was, told, ended_at)"
-                    " VALUES (?, ?, ?, ?, 0, UTC_TIMESTAMP(6))",
+                    "INSERT INTO freeings (event_id, place, attempt, was, told, ended_at, payment_open)"
+                    " VALUES (?, ?, ?, ?, 0, UTC_TIMESTAMP(6), ?)",
                     (struct db_value[]){DB_U(batch->event_id), DB_U(facts->place), DB_U(decision->attempt),
-                                        db_text(order_state_name(before))},
-                    4, NULL);
+                                        db_text(order_state_name(before)), DB_U(is_payment_open)},
+                    5, NULL);
 }
 
 int store_write_booking(struct order_batch *batch, const struct order_decision *decision,

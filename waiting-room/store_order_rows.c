@@ -5,7 +5,7 @@
 
 #include "waiting-room/store_orders_internal.h"
 
-enum { PLACE, ATTEMPT, VISITOR, STATE, REASON, REVISION, CURRENCY, CHOICES, EMAIL, NAME, BOOKING };
+enum { PLACE, ATTEMPT, VISITOR, STATE, REASON, REVISION, CURRENCY, CHOICES, EMAIL, NAME, HAS_METHOD, BOOKING };
 
 static bool copy_column(char **ret, const struct db_rows *rows, size_t row, size_t column)
 {
@@ -39,7 +39,8 @@ static int take_booking(struct order_facts *facts, const struct db_rows *rows, s
         B_SEATS,
         B_GONE,
         B_PAY_UNTIL,
-        B_MORE_TIME
+        B_MORE_TIME,
+        B_ACTION_URL
     };
     if (db_is_null(rows, row, B_STATE))
         return order_facts_take_choices(facts, db_string(rows, row, CHOICES), 0);
@@ -49,7 +50,8 @@ static int take_booking(struct order_facts *facts, const struct db_rows *rows, s
     if (order_state_parse(db_string(rows, row, B_STATE), &facts->state) < 0 ||
         order_reason_parse(db_string(rows, row, B_REASON), &facts->reason) < 0)
         return ERROR_BUG;
-    if (!copy_column(&facts->seats, rows, row, B_SEATS) || !copy_column(&facts->gone, rows, row, B_GONE))
+    if (!copy_column(&facts->seats, rows, row, B_SEATS) || !copy_column(&facts->gone, rows, row, B_GONE) ||
+        !copy_column(&facts->action_url, rows, row, B_ACTION_URL))
         return ERROR_MEMORY;
     if (!db_is_null(rows, row, B_PAY_UNTIL))
         facts->pay_until_us = db_time_us(rows, row, B_PAY_UNTIL);
@@ -74,6 +76,7 @@ int store_order_facts(const struct db_rows *rows, size_t row, bool with_booking,
     facts->attempt = (uint32_t)db_u64(rows, row, ATTEMPT);
     facts->revision = (uint32_t)db_u64(rows, row, REVISION);
     copy_code(facts->currency, sizeof facts->currency, rows, row, CURRENCY);
+    facts->has_payment_method = db_u64(rows, row, HAS_METHOD) != 0;
     int error = 0;
     if (order_state_parse(db_string(rows, row, STATE), &facts->state) < 0 ||
         order_reason_parse(db_string(rows, row, REASON), &facts->reason) < 0)
@@ -151,6 +154,23 @@ static int read_ahead(struct line_store *store, struct line_store_request **requ
     return error;
 }
 
+// Which card each of those with an order has left. What was read is nobody else's yet.
+static int read_cards(struct line_store *store, struct line_store_request **requests, size_t count, const char *numbers)
+{
+    struct db_rows *cards CLEANUP(db_rows_cleanup) = NULL;
+    if (!store_takes_cards(store))
+        return 0;
+    int error = store_read_cards(store, requests[0]->event_id, numbers, count, &cards);
+    size_t row = 0, row_count = error == 0 ? db_rows_count(cards) : 0;
+    for (size_t i = 0; i < count && error == 0; i++) {
+        while (row < row_count && db_u64(cards, row, STORE_CARD_PLACE) < requests[i]->number)
+            row++;
+        if (row < row_count && requests[i]->order && db_u64(cards, row, STORE_CARD_PLACE) == requests[i]->number)
+            store_take_card(requests[i]->order, cards, row);
+    }
+    return error;
+}
+
 int store_read_orders(struct line_store *store, struct line_store_request **requests, size_t count)
 {
     struct buffer numbers CLEANUP(buffer_done) = BUFFER_INIT;
@@ -172,5 +192,7 @@ int store_read_orders(struct line_store *store, struct line_store_request **requ
             is_visitors(rows, row, VISITOR, request->visitor))
             error = store_order_facts(rows, row, true, &request->order);
     }
+    if (error == 0)
+        error = read_cards(store, requests, count, numbers.data);
     return error == 0 ? read_ahead(store, requests, count) : error;
 }

@@ -10,6 +10,7 @@
 #include "common/metrics.h"
 #include "waiting-room/store_orders_internal.h"
 
+#define ORDER_VALUES 16
 #define ATTEMPTS 3 // a deadlock or lock time-out undid everything: the same batch once more
 
 static struct metric given = METRIC_COUNTER("onsale_orders_total", "Orders given or changed.");
@@ -18,6 +19,7 @@ static struct metric taken_back =
                    "Orders taken back, also by giving the place up, and what was held for them given back.");
 static struct metric prolonged =
     METRIC_COUNTER("onsale_holds_prolonged_total", "Holds whose visitors asked for more time.");
+static struct metric paying = METRIC_COUNTER("onsale_payments_begun_total", "Payments that visitors began.");
 static struct metric too_late =
     METRIC_COUNTER("onsale_orders_too_late_total",
                    "Changes of orders that came after the release, or that the event's state did not allow.");
@@ -30,6 +32,7 @@ void store_register_order_metrics(void)
     metrics_register(&given);
     metrics_register(&taken_back);
     metrics_register(&prolonged);
+    metrics_register(&paying);
     metrics_register(&too_late);
     metrics_register(&batches);
     metrics_register(&duration);
@@ -152,6 +155,8 @@ static int lock_all(struct order_batch *batch)
         error = read_bookings(batch, numbers.data);
     if (error == 0)
         error = store_lock_bookings(batch);
+    if (error == 0)
+        error = store_read_means(batch, numbers.data);
     return error;
 }
 
@@ -164,13 +169,20 @@ static bool copy_text(char **ret, const char *text)
     return *ret || !text;
 }
 
-static int facts_of_form(const struct order_form *form, uint64_t place, const struct order_decision *decision,
+// With a provider that takes no cards a payment method means nothing, and nothing is kept of it.
+static const char *method_of(const struct order_batch *batch, const struct order_form *form)
+{
+    return store_takes_cards(batch->store) ? form->payment_method : NULL;
+}
+
+static int facts_of_form(const struct order_batch *batch, const struct order_form *form,
+                         const struct order_place *place, const struct order_decision *decision,
                          struct order_facts **ret)
 {
     struct order_facts *facts = order_facts_new();
     if (!facts)
         return ERROR_MEMORY;
-    facts->place = place;
+    facts->place = place->number;
     facts->attempt = decision->attempt;
     facts->revision = decision->revision;
     facts->state = decision->state;
@@ -180,6 +192,9 @@ static int facts_of_form(const struct order_form *form, uint64_t place, const st
     memcpy(facts->currency, form->currency, sizeof facts->currency);
     facts->wheelchair = form->wheelchair;
     facts->companion = form->companion;
+    facts->has_payment_method = method_of(batch, form) != NULL;
+    if (place->has_card)
+        store_take_card(facts, batch->cards, place->card_row);
     if (copy_text(&facts->tickets, form->tickets) && copy_text(&facts->alternatives, form->alternatives) &&
         copy_text(&facts->seats, form->seats) && copy_text(&facts->email, form->email) &&
         copy_text(&facts->name, form->name)) {
@@ -199,7 +214,7 @@ static int update_facts(const struct order_batch *batch, struct order_place *pla
         return 0;
     int error = 0;
     if (request->kind == LINE_STORE_ORDER)
-        error = facts_of_form(request->form, place->number, decision, &facts);
+        error = facts_of_form(batch, request->form, place, decision, &facts);
     else if (decision->of_booking)
         facts = store_booking_facts(batch, place, decision);
     else
@@ -232,6 +247,7 @@ static void order_values(const struct order_batch *batch, const struct line_stor
     row[12] = DB_B(form->customer, sizeof form->customer);
     row[13] = db_text(form->name);
     row[14] = db_text(form->lang);
+    row[15] = db_text(method_of(batch, form));
 }
 
 static int write_orders(struct order_batch *batch, size_t first, size_t after)
@@ -239,19 +255,21 @@ static int write_orders(struct order_batch *batch, size_t first, size_t after)
     size_t count = 0;
     for (size_t i = first; i < after; i++)
         if (batch->requests[i]->kind == LINE_STORE_ORDER && batch->decisions[i].verdict == ORDER_WRITE)
-            order_values(batch, batch->requests[i], &batch->decisions[i], batch->store->values + 15 * count++);
+            order_values(batch, batch->requests[i], &batch->decisions[i],
+                         batch->store->values + ORDER_VALUES * count++);
     if (count == 0)
         return 0;
     return db_write_many(
         batch->store->db,
         "INSERT INTO orders (event_id, place, attempt, visitor, state, revision, tier, quantity, amount, currency, choices,"
-        " email, customer, name, lang, placed_at, changed_at) VALUES ",
-        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",
+        " email, customer, name, lang, payment_method, placed_at, changed_at) VALUES ",
+        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",
         " ON DUPLICATE KEY UPDATE state = VALUES(state), revision = VALUES(revision), tier = VALUES(tier),"
         " quantity = VALUES(quantity), amount = VALUES(amount), currency = VALUES(currency), choices = VALUES(choices),"
         " email = VALUES(email), customer = VALUES(customer), name = VALUES(name), lang = VALUES(lang),"
+        " payment_method = VALUES(payment_method),"
         " changed_at = VALUES(changed_at)",
-        batch->store->values, 15, count);
+        batch->store->values, ORDER_VALUES, count);
 }
 
 static int write_taken_back(struct order_batch *batch, const struct line_store_request *request,
@@ -280,6 +298,8 @@ static const char *detail_of(enum line_store_kind kind)
 {
     if (kind == LINE_STORE_LEAVE)
         return "gave the place up";
+    if (kind == LINE_STORE_PAY)
+        return "began to pay";
     return kind == LINE_STORE_MORE_TIME ? "asked for more time" : NULL;
 }
 
@@ -305,16 +325,19 @@ static int write_log(struct order_batch *batch, size_t first, size_t after)
                          "(?, ?, ?, ?, ?, UTC_TIMESTAMP(6), 'visitor', ?)", "", batch->store->values, 6, count);
 }
 
-static struct order_decision decide(const struct order_batch *batch, enum line_store_kind kind,
-                                    const struct order_rows *rows)
+static struct order_decision decide(const struct order_batch *batch, const struct line_store_request *request,
+                                    const struct order_place *place)
 {
-    switch (kind) {
+    const struct order_rows *rows = &place->rows;
+    switch (request->kind) {
     case LINE_STORE_ORDER:
         return order_decide_put(batch->event.state, rows);
     case LINE_STORE_LEAVE:
         return order_decide_leave(rows);
     case LINE_STORE_MORE_TIME:
         return order_decide_more_time(rows);
+    case LINE_STORE_PAY:
+        return order_decide_pay(batch->event.state, rows, request->payment_method || place->has_card);
     default:
         return order_decide_take_back(rows);
     }
@@ -326,8 +349,11 @@ static int work_on_request(struct order_batch *batch, struct line_store_request 
 {
     struct order_place *place = store_find_place(batch, request->number);
     place->rows.arrived = place->exists && memcmp(place->visitor, request->visitor, sizeof place->visitor) == 0;
-    *decision = decide(batch, request->kind, &place->rows);
+    *decision = decide(batch, request, place);
     enum order_state before = place->rows.booking_state;
+    request->is_bell_due =
+        decision->verdict == ORDER_WRITE &&
+        (request->kind == LINE_STORE_PAY || (request->kind == LINE_STORE_TAKE_BACK && before == ORDER_ACTION_REQUIRED));
     order_rows_after(&place->rows, decision);
     place->rows.left |= request->kind == LINE_STORE_LEAVE && place->rows.arrived;
     int error = update_facts(batch, place, request, decision);
@@ -335,6 +361,8 @@ static int work_on_request(struct order_batch *batch, struct line_store_request 
     request->order = place->rows.arrived ? order_facts_ref(place->facts) : NULL;
     if (error < 0 || request->kind == LINE_STORE_ORDER || decision->verdict != ORDER_WRITE)
         return error;
+    if (request->kind == LINE_STORE_PAY)
+        return store_write_payment(batch, request, place);
     return decision->of_booking ? store_write_booking(batch, decision, place->facts, before)
                                 : write_taken_back(batch, request, decision);
 }
@@ -383,8 +411,10 @@ static void begin_places(struct order_batch *batch)
         const struct line_store_request *request = batch->requests[i];
         if (i == 0 || batch->requests[i - 1]->number != request->number)
             batch->places[batch->place_count++] = (struct order_place){.number = request->number};
-        batch->places[batch->place_count - 1].is_booking_wanted |=
-            request->kind == LINE_STORE_TAKE_BACK || request->kind == LINE_STORE_MORE_TIME;
+        batch->places[batch->place_count - 1].is_booking_wanted |= request->kind == LINE_STORE_TAKE_BACK ||
+                                                                   request->kind == LINE_STORE_MORE_TIME ||
+                                                                   request->kind == LINE_STORE_PAY;
+        batch->is_paid |= request->kind == LINE_STORE_PAY;
     }
 }
 
@@ -393,6 +423,8 @@ static void end_places(struct order_batch *batch)
     for (size_t i = 0; i < batch->place_count; i++)
         order_facts_unref(batch->places[i].facts);
     batch->place_count = 0;
+    db_rows_free(batch->cards);
+    batch->cards = NULL;
 }
 
 static int try_once(struct order_batch *batch)
@@ -439,6 +471,8 @@ static struct metric *metric_of(enum line_store_kind kind)
 {
     if (kind == LINE_STORE_ORDER)
         return &given;
+    if (kind == LINE_STORE_PAY)
+        return &paying;
     return kind == LINE_STORE_MORE_TIME ? &prolonged : &taken_back;
 }
 

@@ -7,11 +7,12 @@
 #include "waiting-room/line_store_internal.h"
 
 // The columns that facts are made from, of the order `o` and its booking `b`.
-#define STORE_ORDER_COLUMNS \
-    "o.place, o.attempt, o.visitor, o.state, o.reason, o.revision, o.currency, o.choices, o.email, o.name"
+#define STORE_ORDER_COLUMNS                                                                                 \
+    "o.place, o.attempt, o.visitor, o.state, o.reason, o.revision, o.currency, o.choices, o.email, o.name," \
+    " o.payment_method IS NOT NULL"
 #define STORE_BOOKING_COLUMNS                                                                                          \
     ", b.state, b.reason, b.revision, b.choice, b.tier, b.quantity, b.amount, b.reference, b.refund, b.seats, b.gone," \
-    " b.pay_until, b.more_time"
+    " b.pay_until, b.more_time, b.action_url"
 // From the numbers to the rows and never the other way: in a small table the server would else begin with the event's orders,
 // and lock them all.
 #define STORE_NEWEST_ORDERS                                                                                      \
@@ -30,7 +31,9 @@ struct order_place {
     uint64_t number;
     bool exists;
     bool
-        is_booking_wanted; // somebody wants to give back what is held, or to have it longer: its booking is locked as well
+        is_booking_wanted; // somebody wants to give back what is held, to have it longer or to pay: its booking is locked as well
+    bool has_card; // one was left, which is that row of the batch's cards
+    size_t card_row;
     uint8_t visitor[TOKEN_VISITOR_BYTES];
     struct order_rows rows;
     struct order_facts *facts; // the newest order as it stands after what was decided so far; NULL: none
@@ -42,6 +45,8 @@ struct order_batch {
     struct line_event event; // its state and clock; the rest is not filled
     int64_t hold_us; // how much more time is
     uint64_t served, last;
+    bool is_paid; // somebody wants to pay
+    struct db_rows *cards; // of store_read_cards(); NULL: visitors pay elsewhere
     size_t place_count;
     struct order_place *places; // by number
     struct line_store_request **requests; // by number; for one number as they came
@@ -53,6 +58,14 @@ struct order_place *store_find_place(struct order_batch *batch, uint64_t number)
 
 // Locks the bookings of the places where is_booking_wanted, with their orders, and completes what is known of them.
 int store_lock_bookings(struct order_batch *batch) MUST_USE;
+// Reads what the places may pay with, and if somebody wants to pay what payments there are. Once the bookings are locked: who adds a payment
+// has its booking locked.
+int store_read_means(struct order_batch *batch, const char *numbers) MUST_USE;
+// Writes that the booking is being paid, and its payment. The place is as it is then.
+int store_write_payment(struct order_batch *batch, const struct line_store_request *request,
+                        const struct order_place *place) MUST_USE;
+// The money of the booking's open payment is no longer wanted. Tells whether there is one.
+int store_give_payment_back(struct order_batch *batch, uint64_t number, uint32_t attempt, bool *ret_open) MUST_USE;
 // What the place's order is once its booking was changed.
 struct order_facts *store_booking_facts(const struct order_batch *batch, const struct order_place *place,
                                         const struct order_decision *decision); // NULL when out of memory

@@ -191,6 +191,8 @@ static void tell_others(struct visit *visit)
 
 static const char *step_of(enum line_store_kind kind)
 {
+    if (kind == LINE_STORE_PAY)
+        return "payment_begun";
     if (kind == LINE_STORE_ORDER)
         return "ordered";
     return kind == LINE_STORE_MORE_TIME ? "more_time_given" : "order_taken_back";
@@ -205,6 +207,8 @@ static void take_ordered(struct visit *visit)
     log_info(step_of(request->kind), LOG_S("slug", visit->view->event->slug), LOG_U("place", visit->order->place),
              LOG_U("attempt", visit->order->attempt), LOG_U("revision", visit->order->revision));
     tell_others(visit);
+    if (request->is_bell_due)
+        room_ring(visit->loop->room, visit->view->event->slug, visit->order->place);
     if (visit->visitor->streams)
         stream_tell_visitor(visit->loop, visit->visitor);
 }
@@ -233,7 +237,8 @@ static void take_facts(struct visit *visit)
 
 static bool is_about_order(enum line_store_kind kind)
 {
-    return kind == LINE_STORE_ORDER || kind == LINE_STORE_TAKE_BACK || kind == LINE_STORE_MORE_TIME;
+    return kind == LINE_STORE_ORDER || kind == LINE_STORE_TAKE_BACK || kind == LINE_STORE_MORE_TIME ||
+           kind == LINE_STORE_PAY;
 }
 
 // What was learned is taken over whether its asker still waits or not.
@@ -264,6 +269,7 @@ static void ask(struct visit *visit, enum line_store_kind kind, void (*then)(str
     request->kind = kind;
     request->has_order_answer = false;
     request->form = &visit->form;
+    request->payment_method = visit->payment.method[0] ? visit->payment.method : NULL;
     request->loop = visit->loop->http;
     request->answered = on_answered;
     request->dropped = on_dropped;
@@ -353,6 +359,11 @@ void visit_take_back(struct visit *visit, void (*then)(struct visit *visit))
 void visit_more_time(struct visit *visit, void (*then)(struct visit *visit))
 {
     ask(visit, LINE_STORE_MORE_TIME, then);
+}
+
+void visit_pay(struct visit *visit, void (*then)(struct visit *visit))
+{
+    ask(visit, LINE_STORE_PAY, then);
 }
 
 // A join may know sooner than the view that the event was opened.
@@ -447,4 +458,28 @@ void visit_respond(struct visit *visit, int status, const struct buffer *text, c
         headers[count++] = (struct http_header){"set-cookie", set_cookie->data};
     http_respond(visit->exchange, status, headers, count, text->data, text->bytes);
     visit_free(visit);
+}
+
+void visit_respond_order(struct visit *visit, int status, const struct order_facts *order)
+{
+    struct buffer text CLEANUP(buffer_done) = BUFFER_INIT, cookie CLEANUP(buffer_done) = BUFFER_INIT;
+    int64_t now_us = room_loop_now_us(visit->loop);
+    order_facts_write(&text, order, event_view_stopped_us(visit->view, now_us), now_us);
+    visit_renew(visit, &cookie);
+    visit_respond(visit, status, &text, &cookie);
+}
+
+void visit_refuse_form(struct visit *visit, int error, const struct order_form_problems *problems)
+{
+    struct problem_field fields[ORDER_FORM_PROBLEMS_MAX];
+    struct problem_more more = {.fields = fields, .field_count = problems->count};
+    for (size_t i = 0; i < problems->count; i++)
+        fields[i] = (struct problem_field){problems->items[i].field, problems->items[i].detail};
+    if (error == ERROR_CONFLICT)
+        visit_refuse(visit, &PROBLEM_INVALID, more);
+    else if (error == ERROR_INVALID)
+        visit_refuse(visit, &PROBLEM_MALFORMED,
+                     (struct problem_more){.detail = problems->malformed[0] ? problems->malformed : NULL});
+    else
+        visit_refuse(visit, &PROBLEM_UNAVAILABLE, (struct problem_more){0});
 }

@@ -5,6 +5,7 @@
 #define WAITING_ROOM_VISIT_H
 
 #include "waiting-room/owner.h"
+#include "waiting-room/payment_form.h"
 #include "waiting-room/problem.h"
 #include "waiting-room/room_loop.h"
 #include "waiting-room/visitor.h"
@@ -31,6 +32,7 @@ struct visit {
     struct order_facts *order; // of the last answer about it; NULL: none
     uint32_t order_doubts; // the visitor's, when MySQL was asked
     struct order_form form; // what is wanted; freed with the visit
+    struct payment_form payment; // with what it is paid
     // Left to the handlers.
     void (*joined)(struct visit *visit);
     bool again, wants_stream;
@@ -58,7 +60,8 @@ void visit_read_order(struct visit *visit, void (*then)(struct visit *visit)); /
 // visit->order is the order as this request left it.
 void visit_order(struct visit *visit, void (*then)(struct visit *visit));
 void visit_take_back(struct visit *visit, void (*then)(struct visit *visit)); // the same for taking it back
-void visit_more_time(struct visit *visit, void (*then)(struct visit *visit)); // and for more time to pay
+void visit_more_time(struct visit *visit, void (*then)(struct visit *visit)); // for more time to pay
+void visit_pay(struct visit *visit, void (*then)(struct visit *visit)); // and for paying as visit->payment says
 
 // Where the visitor stands. False: MySQL is away and the token alone does not tell.
 bool visit_state(const struct visit *visit, struct line_state *ret, int64_t *ret_now_us);
@@ -70,6 +73,10 @@ void visit_renew(struct visit *visit, struct buffer *set_cookie);
 
 // Answers with a JSON document and ends the visit. `set_cookie` may be empty.
 void visit_respond(struct visit *visit, int status, const struct buffer *text, const struct buffer *set_cookie);
+// The same with the document of an order, and a renewed cookie.
+void visit_respond_order(struct visit *visit, int status, const struct order_facts *order);
+// Answers with what was wrong with a body that order_form_read() or payment_form_read() refused with this error, and ends the visit.
+void visit_refuse_form(struct visit *visit, int error, const struct order_form_problems *problems);
 // Answers with a problem and ends the visit. A cookie that did not verify is taken away with it.
 void visit_refuse(struct visit *visit, const struct problem *problem, struct problem_more more);
 // The problem of a failed question or of the token; NULL: there is none.

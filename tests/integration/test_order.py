@@ -102,7 +102,7 @@ BAD = [
     ({"email": "ada\u0007@example.org"}, ["email"]), ({"email": "ada@example.org\r\nBcc: x@y.z"}, ["email"]),
     ({"email": "ada@example.org\n"}, ["email"]), ({"email": None}, ["email"]), ({"email": 3}, ["email"]),
     ({"name": "A\nB"}, ["name"]), ({"name": "ä" * 101}, ["name"]), ({"lang": "x" * 36}, ["lang"]), ({"lang": "e n"}, ["lang"]),
-    ({"payment_method": "x" * 201}, ["payment_method"]), ({"colour": "red"}, ["colour"]),
+    ({"payment_method": "x" * 256}, ["payment_method"]), ({"colour": "red"}, ["colour"]),
     ({"alternatives": {}}, ["alternatives"]), ({"alternatives": [1]}, ["alternatives.0"]),
     ({"alternatives": [{"tier": "balcony", "quantity": 1}, {"tier": "x", "quantity": 1}]}, ["alternatives.1.tier"]),
     ({"alternatives": [{"tier": "floor", "quantity": 1}]}, ["alternatives.0.tier"]),

@@ -54,16 +54,24 @@ static void test_public_document(void **unused)
     struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
     struct frames_line line = {
         .served = 3, .last = 9, .has_wait = true, .us_per_place_low = 95000, .us_per_place_high = 1100000};
-    frames_public(&text, event, &line, NOW);
+    frames_public(&text, event, &line, PAYMENT_STRIPE, NOW);
     assert_string_equal(
         text.data, "{\"slug\":\"gala\",\"name\":\"The \\\"Gala\\\"\\n</script>\",\"state\":\"open\","
                    "\"now\":\"2026-11-23T20:20:59.123Z\",\"starts_at\":\"2026-11-23T20:20:59.123Z\",\"opens_at\":null,"
                    "\"timezone\":\"Europe/Berlin\",\"currency\":\"EUR\",\"served\":3,\"line\":9,\"pace\":\"10/s\","
                    "\"seconds_per_place\":[0.095000,1.100000],\"max_per_order\":6,\"tiers\":[{\"code\":\"floor\","
                    "\"name\":\"Floor\",\"prices\":[{\"code\":\"full\",\"name\":\"Full\",\"amount\":4500}],"
-                   "\"capacity\":100,\"left\":98,\"asked\":0}],\"notice\":null,\"draw\":null}");
+                   "\"capacity\":100,\"left\":98,\"asked\":0}],\"notice\":null,\"payment\":\"card\",\"draw\":null}");
     json_t *json CLEANUP(json_cleanup) = NULL;
     assert_int_equal(json_read_object(text.data, text.bytes, 10000, NULL, 0, &json), 0);
+    static const char *const words[] = {[PAYMENT_NONE] = "none", [PAYMENT_MANUAL] = "manual"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        json_t *other CLEANUP(json_cleanup) = NULL;
+        buffer_clear(&text);
+        frames_public(&text, event, &line, (enum payment_provider)i, NOW);
+        assert_int_equal(json_read_object(text.data, text.bytes, 10000, NULL, 0, &other), 0);
+        assert_string_equal(json_string_value(json_object_get(other, "payment")), words[i]);
+    }
     snapshot_unref(event);
 }
 

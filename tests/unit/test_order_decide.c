@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "common/payment.h"
 #include "waiting-room/order_decide.h"
 
 static const struct order_rows nothing = {.arrived = true};
@@ -163,6 +164,102 @@ static void only_a_hold_has_a_time(void **state)
             assert_int_equal(more_time(booked((enum order_state)i)), ORDER_NO_HOLD);
 }
 
+static struct order_rows payable(enum order_state state)
+{
+    struct order_rows rows = booked(state);
+    rows.is_amount_due = true;
+    return rows;
+}
+
+static enum order_verdict pay(struct order_rows rows)
+{
+    return order_decide_pay(LIFECYCLE_OPEN, &rows, true).verdict;
+}
+
+static void what_is_held_is_paid(void **state)
+{
+    (void)state;
+    static const enum order_state held[] = {ORDER_HELD, ORDER_DECLINED};
+    for (size_t i = 0; i < sizeof held / sizeof *held; i++) {
+        struct order_rows rows = payable(held[i]);
+        struct order_decision decision = order_decide_pay(LIFECYCLE_CLOSED, &rows, true); // its holds may finish
+        assert_writes(decision, 2, 6, ORDER_PAYING);
+        assert_true(decision.of_booking);
+        order_rows_after(&rows, &decision);
+        assert_int_equal(rows.payment_count, 1);
+        assert_false(rows.had_more_time);
+        assert_int_equal(pay(rows), ORDER_IS_PAYING); // the other tab
+        assert_int_equal(take_back(rows), ORDER_TOO_LATE);
+        assert_int_equal(more_time(rows), ORDER_NO_HOLD);
+    }
+}
+
+static void only_what_is_held_is_paid(void **state)
+{
+    (void)state;
+    struct order_rows foreign = payable(ORDER_HELD);
+    foreign.arrived = false;
+    assert_int_equal(pay(foreign), ORDER_NO_ARRIVAL);
+    assert_int_equal(pay(nothing), ORDER_NONE);
+    assert_int_equal(pay(placed), ORDER_NO_HOLD);
+    for (int i = 0; i < ORDER_STATE_COUNT; i++) {
+        enum order_verdict verdict = pay(payable((enum order_state)i));
+        if (i == ORDER_HELD || i == ORDER_DECLINED)
+            assert_int_equal(verdict, ORDER_WRITE);
+        else if (i == ORDER_PAYING || i == ORDER_ACTION_REQUIRED)
+            assert_int_equal(verdict, ORDER_IS_PAYING);
+        else
+            assert_int_equal(verdict, i == ORDER_CONFIRMED ? ORDER_HAS_TICKETS : ORDER_NO_HOLD);
+    }
+}
+
+static void paying_has_its_limits(void **state)
+{
+    (void)state;
+    struct order_rows rows = payable(ORDER_DECLINED), open = rows, lapsed = rows, free_of_charge = rows;
+    rows.payment_count = PAYMENT_TRIES_MAX - 1;
+    assert_int_equal(pay(rows), ORDER_WRITE);
+    assert_int_equal(order_decide_pay(LIFECYCLE_STOPPED, &rows, true).verdict, ORDER_STOPPED);
+    assert_int_equal(order_decide_pay(LIFECYCLE_OPEN, &rows, false).verdict, ORDER_NO_MEANS);
+    rows.payment_count++;
+    assert_int_equal(pay(rows), ORDER_TOO_MANY_TRIES);
+    open.is_payment_open = true; // money of an earlier one is still to go back
+    assert_int_equal(pay(open), ORDER_IS_PAYING);
+    lapsed.is_lapsed = true;
+    assert_int_equal(pay(lapsed), ORDER_LAPSED);
+    free_of_charge.is_amount_due = false;
+    assert_int_equal(pay(free_of_charge), ORDER_NOTHING_DUE);
+}
+
+static void a_card_is_for_who_orders_or_could(void **state)
+{
+    (void)state;
+    struct order_rows foreign = placed, left = placed, over = booked(ORDER_EXPIRED);
+    foreign.arrived = false;
+    left.left = true;
+    left.order_state = ORDER_CANCELLED;
+    assert_int_equal(order_decide_card(LIFECYCLE_OPEN, &foreign, false), ORDER_NO_ARRIVAL);
+    assert_int_equal(order_decide_card(LIFECYCLE_OPEN, &left, false), ORDER_LEFT);
+    assert_int_equal(order_decide_card(LIFECYCLE_OPEN, &nothing, false), ORDER_WRITE);
+    assert_int_equal(order_decide_card(LIFECYCLE_OPEN, &nothing, true), ORDER_TURN_OVER);
+    assert_int_equal(order_decide_card(LIFECYCLE_OPEN, &over, false), ORDER_WRITE);
+    assert_int_equal(order_decide_card(LIFECYCLE_OPEN, &over, true), ORDER_TURN_OVER);
+    for (int i = 0; i < ORDER_STATE_COUNT; i++) {
+        struct order_rows rows = booked((enum order_state)i);
+        rows.left = true;
+        if (order_is_final(rows.booking_state))
+            continue;
+        // What is under way has to be paid, whatever became of the turn and of the event.
+        assert_int_equal(order_decide_card(LIFECYCLE_CLOSED, &rows, true), ORDER_WRITE);
+        assert_int_equal(order_decide_card(LIFECYCLE_STOPPED, &rows, true), ORDER_STOPPED);
+    }
+    struct order_rows confirmed = booked(ORDER_CONFIRMED);
+    assert_int_equal(order_decide_card(LIFECYCLE_OPEN, &confirmed, false), ORDER_HAS_TICKETS);
+    assert_int_equal(order_decide_card(LIFECYCLE_SOLD_OUT, &nothing, false), ORDER_EVENT_SOLD_OUT);
+    assert_int_equal(order_decide_card(LIFECYCLE_CLOSED, &nothing, true), ORDER_EVENT_OVER);
+    assert_int_equal(order_decide_card(LIFECYCLE_DRAFT, &nothing, false), ORDER_NOT_YET);
+}
+
 static void an_end_without_tickets_allows_another_attempt(void **state)
 {
     (void)state;
@@ -233,6 +330,10 @@ static void the_table_of_states_is_kept(void **state)
         assert_true(back.verdict != ORDER_WRITE || back.of_booking);
         if (back.verdict == ORDER_WRITE)
             assert_true(order_may_become(rows.booking_state, back.state, ORDER_BY_SYSTEM));
+        rows.is_amount_due = true;
+        struct order_decision paid = order_decide_pay(LIFECYCLE_OPEN, &rows, true);
+        if (paid.verdict == ORDER_WRITE)
+            assert_true(order_may_become(rows.booking_state, paid.state, ORDER_BY_SYSTEM));
     }
 }
 
@@ -246,6 +347,10 @@ int main(void)
         cmocka_unit_test(what_is_held_is_given_back),
         cmocka_unit_test(more_time_is_given_once),
         cmocka_unit_test(only_a_hold_has_a_time),
+        cmocka_unit_test(what_is_held_is_paid),
+        cmocka_unit_test(only_what_is_held_is_paid),
+        cmocka_unit_test(paying_has_its_limits),
+        cmocka_unit_test(a_card_is_for_who_orders_or_could),
         cmocka_unit_test(an_end_without_tickets_allows_another_attempt),
         cmocka_unit_test(there_is_a_limit),
         cmocka_unit_test(several_go_one_after_another),

@@ -224,6 +224,84 @@ static void what_has_ended_waits_for_nothing(void **state)
     order_facts_unref(facts);
 }
 
+static struct order_facts *declined(void)
+{
+    struct order_facts *facts = placed();
+    facts->state = ORDER_DECLINED;
+    facts->reason = ORDER_CARD_DECLINED;
+    facts->pay_until_us = 60000000;
+    facts->has_payment_method = facts->has_card = true;
+    memcpy(facts->card_label, "visa 4242", 10);
+    return facts;
+}
+
+static void assert_has(const struct order_facts *facts, const char *piece, bool has)
+{
+    struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
+    order_facts_write(&text, facts, 0, 0);
+    if ((strstr(text.data, piece) != NULL) != has)
+        fail_msg("%s in %s", piece, text.data);
+}
+
+static void what_is_paid_with_is_said_but_not_its_id(void **state)
+{
+    (void)state;
+    struct order_facts *facts = declined(), *without = placed();
+    assert_has(facts, ",\"has_payment_method\":true,\"card\":{\"label\":\"visa 4242\"},", true);
+    assert_has(without, "has_payment_method", false);
+    assert_has(without, "card", false);
+    struct outcome outcome = {.attempt = 2, .revision = 4, .state = ORDER_CONFIRMED, .pay_until_us = OUTCOME_NO_TIME};
+    struct order_facts *after = order_facts_after(facts, &outcome, "EUR"); // which says nothing of it
+    assert_has(after, ",\"has_payment_method\":true,\"card\":{\"label\":\"visa 4242\"},", true);
+    order_facts_unref(after);
+    order_facts_unref(facts);
+    order_facts_unref(without);
+}
+
+// While it is paid nothing can lapse, and the last decline is no news any more.
+static void what_is_being_paid_has_no_end(void **state)
+{
+    (void)state;
+    struct order_facts *facts = declined(), *paying = order_facts_paying(facts, 4);
+    assert_has(facts, "\"reason\":\"card_declined\"", true);
+    assert_has(facts, "\"pay_until\":\"1970-01-01T00:01:00Z\"", true);
+    assert_has(paying, "\"state\":\"paying\",\"place\":7,\"attempt\":2,\"revision\":4,\"tier\"", true);
+    assert_has(paying, "pay_until", false);
+    assert_has(paying, "more_time", false);
+    assert_int_equal(paying->pay_until_us, 60000000); // it comes back with a decline
+    order_facts_unref(facts);
+    order_facts_unref(paying);
+}
+
+static void the_bank_s_question_has_an_address(void **state)
+{
+    (void)state;
+    struct order_facts *facts = declined();
+    struct outcome outcome = {.place = 7,
+                              .attempt = 2,
+                              .revision = 5,
+                              .state = ORDER_ACTION_REQUIRED,
+                              .pay_until_us = 60000000,
+                              .action_url = "https://bank.example/?a"};
+    struct order_facts *asked = order_facts_after(facts, &outcome, "EUR");
+    assert_has(asked, ",\"action_url\":\"https://bank.example/?a\",", true);
+    struct order_facts *behind = order_facts_behind(asked, 0), *ended = order_facts_ended(asked, ORDER_CANCELLED, 6);
+    assert_has(behind, "action_url", true);
+    assert_has(ended, "action_url", false);
+    outcome.state = ORDER_CANCELLED;
+    outcome.revision = 7;
+    outcome.action_url = NULL;
+    outcome.pay_until_us = OUTCOME_NO_TIME;
+    memcpy(outcome.refund, "done", 5);
+    struct order_facts *back = order_facts_after(ended, &outcome, "EUR");
+    assert_has(back, ",\"refund\":\"done\",", true);
+    order_facts_unref(facts);
+    order_facts_unref(asked);
+    order_facts_unref(behind);
+    order_facts_unref(ended);
+    order_facts_unref(back);
+}
+
 static void seats_and_needs_are_taken_from_the_choice(void **state)
 {
     (void)state;
@@ -314,6 +392,9 @@ int main(void)
         cmocka_unit_test(who_stands_by_hears_how_many_are_before),
         cmocka_unit_test(what_has_ended_waits_for_nothing),
         cmocka_unit_test(seats_and_needs_are_taken_from_the_choice),
+        cmocka_unit_test(what_is_paid_with_is_said_but_not_its_id),
+        cmocka_unit_test(what_is_being_paid_has_no_end),
+        cmocka_unit_test(the_bank_s_question_has_an_address),
         cmocka_unit_test(an_end_is_a_copy),
         cmocka_unit_test(the_choice_that_was_given_is_taken),
         cmocka_unit_test(choices_of_nobody_s),

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "common/payment.h"
 #include "common/seat.h"
 #include "waiting-room/order_form.h"
 
@@ -141,9 +142,43 @@ static void a_person_is_read(void **state)
     assert_string_equal(form.name, "Zoë");
     assert_string_equal(form.lang, "pt-BR");
     assert_null(form.alternatives);
+    assert_null(form.payment_method);
     order_form_done(&form);
     order_form_done(&form); // an empty one
     order_form_done(NULL);
+}
+
+static void a_payment_method_is_read(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"\"\"",        "\" pm_x\"", "\"pm_x \"", "\"pm-x\"", "\"pm_\\u00e4\"",
+                                        "\"pm_x\\n\"", "\"../v1\"", "17",        "{}",       "[\"pm_x\"]",
+                                        "true"};
+    char body[PAYMENT_METHOD_BYTES + 1024], method[1025];
+    struct order_form form;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        snprintf(body, sizeof body, "{\"tier\":\"floor\",\"quantity\":1,\"email\":\"a@b\",\"payment_method\":%s}",
+                 wrong[i]);
+        assert_wrong(body, "payment_method");
+    }
+    static const size_t lengths[] = {1, PAYMENT_METHOD_BYTES - 1, PAYMENT_METHOD_BYTES, 1024};
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        memset(method, 'x', sizeof method);
+        method[lengths[i]] = '\0';
+        snprintf(body, sizeof body, "{\"tier\":\"floor\",\"quantity\":1,\"email\":\"a@b\",\"payment_method\":\"%s\"}",
+                 method);
+        if (lengths[i] >= PAYMENT_METHOD_BYTES) {
+            assert_wrong(body, "payment_method");
+            continue;
+        }
+        assert_int_equal(read_form(body, &form), 0);
+        assert_string_equal(form.payment_method, method);
+        order_form_done(&form);
+    }
+    assert_int_equal(read_form("{\"tier\":\"floor\",\"quantity\":1,\"email\":\"a@b\",\"payment_method\":null}", &form),
+                     0);
+    assert_null(form.payment_method);
+    order_form_done(&form);
 }
 
 static void wrong_numbers_are_said(void **state)
@@ -356,6 +391,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tickets_are_priced),
         cmocka_unit_test(a_person_is_read),
+        cmocka_unit_test(a_payment_method_is_read),
         cmocka_unit_test(wrong_numbers_are_said),
         cmocka_unit_test(wrong_choices_are_said),
         cmocka_unit_test(seats_are_named),

@@ -40,6 +40,7 @@ static void test_routes(void **unused)
     assert_route(HTTP_POST, "/e/gala/more-time", ROUTE_PAGE_MORE_TIME, "gala");
     assert_route(HTTP_DELETE, "/v1/events/a/order", ROUTE_ORDER, "a");
     assert_route(HTTP_POST, "/v1/events/a/order/more-time", ROUTE_MORE_TIME, "a");
+    assert_route(HTTP_POST, "/v1/events/a/payment", ROUTE_PAYMENT, "a");
     assert_route(HTTP_GET, "/favicon.ico", ROUTE_ICON, "");
 }
 

@@ -78,6 +78,12 @@ def stack(stack_factory):
     return stack_factory().start()
 
 
+@pytest.fixture
+def paying_stack(stack_factory):
+    """A fresh stack that is paid through the sandbox bank (`.bank`): a waiting room, an admission, a booking worker, a notifier."""
+    return stack_factory(bank=True).start(workers=1, notifiers=1)
+
+
 @pytest.fixture(scope="module")
 def module_stack_factory(request, backends, certificate, tmp_path_factory):
     return _factory(request, backends, certificate, tmp_path_factory.mktemp("module"))

@@ -16,6 +16,7 @@ import httpx
 from processes import Failed, tail, wait_until
 
 from harness import logs
+from harness.bank import Bank, payment_config, reserve_port
 from harness.program import Program, Result
 from harness.proxy import Proxy
 from harness.streams import StreamPool
@@ -55,7 +56,7 @@ class Visitor:
 class Stack:
     """Use it by the fixtures `stack` or `stack_factory`; tests/README.md has an example."""
 
-    def __init__(self, backends, folder, certificate, config=None, proxied=False, program_users=True):
+    def __init__(self, backends, folder, certificate, config=None, proxied=False, program_users=True, bank=False):
         self.backends = backends
         self.folder = Path(folder)
         self.certificate = certificate
@@ -71,6 +72,10 @@ class Stack:
         self.amqp_proxy = Proxy(amqp["host"], amqp["port"]) if proxied else None
         self.config_path = self.folder / "onsale.ini"
         self.config = self._default_config(mysql, amqp)
+        # The first waiting room's address where it must be known beforehand: whoever comes back from the bank's pages comes there.
+        self.room_port = self._held_room_port = self.bank = None
+        if bank:
+            self._add_bank(bank if isinstance(bank, dict) else {})
         for section, keys in (config or {}).items():
             self.config.setdefault(section, {}).update(keys)
         self.write_config()
@@ -99,6 +104,13 @@ class Stack:
             config[program] |= {"mysql_user": user, "mysql_password": f"secret of {user}"}
         return config
 
+    def _add_bank(self, options):
+        self.room_port, self._held_room_port = reserve_port()
+        public = f"https://localhost:{self.room_port}"
+        options = {"webhook_url": f"{public}/v1/payments/webhook", "webhook_ca": self.certificate / "certificate.pem"} | options
+        self.bank = Bank(self.folder / "bank", **options)
+        self.config["payment"] = payment_config(self.bank, public)
+
     def write_config(self):
         """Writes self.config to the file; call it after changing it."""
         self.config_path.write_text("".join(
@@ -118,6 +130,8 @@ class Stack:
 
     def prepare(self):
         """The database, the programs' users, the first key. Needs MySQL."""
+        if self.bank is not None and not self.bank.alive():
+            self.bank.start()
         arguments = ["migrate"] + (["--users"] if self.program_users else [])
         for command in (arguments, ["keys", "rotate"]):
             self.onsale(*command, expect=0)
@@ -135,6 +149,9 @@ class Stack:
 
     def start_program(self, kind, wait=True, environment=None):
         number = sum(program.name.startswith(kind) for program in self.programs) + 1
+        if kind == "waiting-room" and number == 1 and self.room_port is not None:
+            environment = {"ONSALE_WAITING_ROOM_LISTEN": f"127.0.0.1:{self.room_port}"} | (environment or {})
+            self._held_room_port.close()
         program = Program(f"{kind}-{number}", [BIN / kind, "--config", self.config_path],
                           self.environment(**(environment or {})), self.folder / f"{kind}-{number}.log", self.folder)
         self.programs.append(program)
@@ -261,7 +278,8 @@ class Stack:
 
     def reports(self):
         """What to show when a test failed: the end of every log."""
-        return [(f"log of {program.name}", tail(program.log_path, 60)) for program in self.programs]
+        banks = [("log of the bank", tail(self.bank.log_path, 30))] if self.bank is not None else []
+        return [(f"log of {program.name}", tail(program.log_path, 60)) for program in self.programs] + banks
 
     def close(self):
         """Ends everything; fails when a program does not end as it should, or logged what must not be."""
@@ -292,6 +310,12 @@ class Stack:
         for proxy in (self.mysql_proxy, self.amqp_proxy):
             if proxy is not None:
                 proxy.close()
+        if self.bank is not None:
+            self._held_room_port.close()
+            try:
+                self.bank.stop()
+            except Failed as error:
+                wrong.append(str(error))
         self.backends.drop_database(self.name, self.users.values())
         self._give_back_vhost()
         if wrong:

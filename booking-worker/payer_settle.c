@@ -146,7 +146,11 @@ static struct store_booking *add_booking(struct settling *settling, size_t i, co
     tell_fill_tickets(&paid->standing);
     *booking = paid->standing.booking; // what it points to stays with the standing
     settling->booking_changes[at] = (struct store_paid_change){.booking = booking, .refund = refund};
-    settling->holds[at] = (struct tell_hold){.pay_until_us = OUTCOME_NO_TIME, .had_more_time = paid->had_more_time};
+    settling->holds[at] = (struct tell_hold){
+        .pay_until_us = OUTCOME_NO_TIME,
+        .had_more_time = paid->had_more_time,
+        .refund = refund,
+    };
     return booking;
 }
 

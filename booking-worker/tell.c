@@ -2,6 +2,7 @@
 // See tell.h.
 #include "booking-worker/tell.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "common/outcome.h"
@@ -23,9 +24,11 @@ void tell_add(struct buffer *text, const struct store_booking *booking, const st
         .gone = booking->gone,
         .pay_until_us = hold->pay_until_us,
         .had_more_time = hold->had_more_time,
+        .action_url = hold->action_url,
     };
     memcpy(outcome.visitor, booking->visitor, sizeof(outcome.visitor));
     memcpy(outcome.reference, booking->reference, sizeof(outcome.reference));
+    snprintf(outcome.refund, sizeof(outcome.refund), "%s", hold->refund ? hold->refund : "");
     memcpy(outcome.tier, stands_by ? booking->standby_tier : booking->tier, sizeof(outcome.tier));
     if (booking->tickets && booking->tickets_bytes < sizeof(tickets)) {
         memcpy(tickets, booking->tickets, booking->tickets_bytes);

@@ -14,6 +14,7 @@ struct tell_hold {
     int64_t pay_until_us; // by the event's clock; OUTCOME_NO_TIME: it cannot run out
     bool had_more_time;
     const char *action_url; // where the bank asks; NULL: it does not
+    const char *refund; // "done", "failed"; NULL: nothing goes back
 };
 
 // Adds the outcome to a message that outcomes_begin() began.

@@ -24,6 +24,8 @@ static const struct {
                            "in, out of order, or booked without"},
     [AUDIT_LINE] = {4, "served never goes back and never passes the last place; each place is given once"},
     [AUDIT_ENDS] = {5, "every order comes to one end, by the table of states"},
+    [AUDIT_PAYMENTS] = {6,
+                        "a booking is confirmed exactly when its money is authorised or captured, or nothing is due"},
     [AUDIT_PACE] = {7, "since the count began anew, let in is at most pace x elapsed + 1"},
     [AUDIT_LETTERS] = {8, "no dead letter is lost, and its visitor is told"},
 };
@@ -57,7 +59,7 @@ static const struct {
      "USING ascii), b.tier), IF(f.was IN ('standby', 'confirmed'), 0, b.quantity), IF(f.was = 'confirmed', b.quantity, "
      "0), f.was = 'standby' FROM freeings f JOIN bookings b ON b.event_id = f.event_id AND b.place = f.place AND "
      "b.attempt = f.attempt JOIN orders o ON o.event_id = f.event_id AND o.place = f.place AND o.attempt = f.attempt "
-     "WHERE f.event_id = ? AND b.state = 'cancelled' AND f.was IN " COUNTED
+     "WHERE f.event_id = ? AND b.state IN ('cancelled', 'expired', 'failed') AND f.was IN " COUNTED
      ") AS each_one GROUP BY tier) AS b ON b.tier = t.code WHERE t.event_id = ? AND "
      "(t.sold <> COALESCE(b.sold, 0) OR t.held <> COALESCE(b.held, 0) OR t.standby <> COALESCE(b.standby, 0))"},
     {AUDIT_STOCK, 1,
@@ -203,11 +205,11 @@ static int check_opened(struct audit *audit)
 static int find_event(struct audit *audit, const char *slug)
 {
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
-    int r = db_read(
-        audit->db,
-        "SELECT id, state IN ('closed', 'sold_out'), UTC_TIMESTAMP(6), state = 'stopped', stopped_us FROM events "
-        "WHERE slug = ?",
-        (struct db_value[]){db_text(slug)}, 1, 1, &rows);
+    int r =
+        db_read(audit->db,
+                "SELECT id, state IN ('closed', 'sold_out'), UTC_TIMESTAMP(6), state = 'stopped', stopped_us, (SELECT "
+                "MIN(created_at) FROM payments WHERE event_id = events.id) FROM events WHERE slug = ?",
+                (struct db_value[]){db_text(slug)}, 1, 1, &rows);
     if (r < 0 || db_rows_count(rows) == 0)
         return r < 0 ? r : ERROR_NOT_FOUND;
     audit->event_id = db_u64(rows, 0, 0);
@@ -215,6 +217,7 @@ static int find_event(struct audit *audit, const char *slug)
     audit->now_us = db_time_us(rows, 0, 2);
     audit->is_stopped = db_u64(rows, 0, 3) != 0;
     audit->stopped_us = db_i64(rows, 0, 4);
+    audit->first_payment_us = db_is_null(rows, 0, 5) ? INT64_MIN : db_time_us(rows, 0, 5);
     return 0;
 }
 

@@ -25,6 +25,7 @@ enum audit_index {
     AUDIT_RELEASES,
     AUDIT_LINE,
     AUDIT_ENDS,
+    AUDIT_PAYMENTS,
     AUDIT_PACE,
     AUDIT_LETTERS,
     AUDIT_COUNT
@@ -39,6 +40,7 @@ struct audit_check {
 
 struct audit_options {
     bool settled; // nothing may be on its way any more
+    bool takes_money; // a payment provider takes it: what costs something is confirmed by a payment
     // Asked, at most once, when letters are missing: how many wait in RabbitMQ for the notifier. NULL: nobody can say.
     uint64_t (*count_letters)(void *subject);
     void *subject;
@@ -57,7 +59,9 @@ struct audit {
     uint64_t open[ORDER_STATE_COUNT]; // orders and bookings by the state that their visitors see, where it is not final
     uint64_t news_waiting; // messages of the event in the outbox
     uint64_t freeings_waiting; // bookings that ended and whose places are not free yet
-    uint64_t letters_waiting; // failed bookings whose dead letter is on its way
+    int64_t first_payment_us; // when the event's first payment was begun; INT64_MIN: there is none
+    uint64_t payments_waiting; // payments that somebody has still something to do about
+    uint64_t letters_waiting; // failed bookings and payments whose dead letter is on its way
     struct audit_check checks[AUDIT_COUNT];
 };
 

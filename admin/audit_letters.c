@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The audit of what must be told: a failed booking has a dead letter, or it is on its way through the outbox and RabbitMQ to the
+// The audit of what must be told: a failed booking, and a payment that cannot go on by itself, have a dead letter, or it is on its way through the outbox and RabbitMQ to the
 // notifier; and news leave the outbox.
 #include <inttypes.h>
 #include <string.h>
@@ -35,15 +35,32 @@ static int check_outbox(struct audit *audit, struct left *ret)
     return 0;
 }
 
+// Failed bookings (number 0), and payments that an operator must hear of.
+#define WITHOUT_LETTER                                                                                                 \
+    "SELECT b.place, 0, b.changed_at FROM bookings b LEFT JOIN (SELECT DISTINCT place, attempt FROM dead_letters "     \
+    "WHERE event_id = ? AND state IN ('open', 'discarded')) AS d ON d.place = b.place AND d.attempt = b.attempt "      \
+    "WHERE b.event_id = ? AND b.state = 'failed' AND d.place IS NULL UNION ALL "                                       \
+    "SELECT p.place, p.number, p.changed_at FROM payments p LEFT JOIN (SELECT DISTINCT place, attempt FROM "           \
+    "dead_letters WHERE event_id = ? AND state IN ('open', 'discarded') AND queue = '" TOPOLOGY_PAYMENTS "') AS d ON " \
+    "d.place = p.place AND d.attempt = p.attempt WHERE p.event_id = ? AND (p.state = 'failed' OR p.is_dead = 1) AND "  \
+    "d.place IS NULL ORDER BY 1, 2 LIMIT 100000"
+
+static void break_without(struct audit *audit, uint64_t place, uint64_t payment)
+{
+    if (payment)
+        audit_violation(audit, AUDIT_PAYMENTS,
+                        "place %" PRIu64 ": payment %" PRIu64 " needs an operator, and there is no dead letter", place,
+                        payment);
+    else
+        audit_violation(audit, AUDIT_LETTERS, "place %" PRIu64 ": the booking failed, and there is no dead letter",
+                        place);
+}
+
 static int check_failed(struct audit *audit, const struct left *left)
 {
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
-    int r = db_read(audit->db,
-                    "SELECT b.place, b.attempt, b.changed_at FROM bookings b LEFT JOIN (SELECT DISTINCT place, attempt "
-                    "FROM dead_letters WHERE event_id = ? AND state IN ('open', 'discarded')) AS d "
-                    "ON d.place = b.place AND d.attempt = b.attempt "
-                    "WHERE b.event_id = ? AND b.state = 'failed' AND d.place IS NULL ORDER BY b.place LIMIT 100000",
-                    (struct db_value[]){DB_U(audit->event_id), DB_U(audit->event_id)}, 2, ROWS_MAX, &rows);
+    const struct db_value id = DB_U(audit->event_id);
+    int r = db_read(audit->db, WITHOUT_LETTER, (struct db_value[]){id, id, id, id}, 4, ROWS_MAX, &rows);
     if (r < 0 || db_rows_count(rows) == 0)
         return r;
     const int64_t patience_us = audit->options.settled ? AUDIT_SETTLED_US : AUDIT_OVERDUE_US;
@@ -56,8 +73,7 @@ static int check_failed(struct audit *audit, const struct left *left)
         if (late <= waiting || audit->now_us - db_time_us(rows, i, 2) <= patience_us)
             audit->letters_waiting++;
         else
-            audit_violation(audit, AUDIT_LETTERS, "place %" PRIu64 ": the booking failed, and there is no dead letter",
-                            db_u64(rows, i, 0));
+            break_without(audit, db_u64(rows, i, 0), db_u64(rows, i, 1));
     }
     return 0;
 }

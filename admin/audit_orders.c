@@ -9,6 +9,7 @@
 #include "admin/audit_customers.h"
 #include "admin/audit_freeings.h"
 #include "admin/audit_pages.h"
+#include "admin/audit_payments.h"
 #include "admin/audit_seats.h"
 #include "admin/booking_story.h"
 #include "common/clock.h"
@@ -48,7 +49,9 @@ enum {
     B_SEATS,
     B_PAY_UNTIL,
     B_STANDBY_TIER,
-    B_STANDBY_QUANTITY
+    B_STANDBY_QUANTITY,
+    B_CURRENCY,
+    B_REFUND
 };
 
 struct walk {
@@ -56,6 +59,7 @@ struct walk {
     struct audit_pages orders, bookings, steps;
     struct audit_customers customers;
     struct audit_freeings freeings;
+    struct audit_payments payments;
     struct audit_seats seats;
     uint32_t distance[ORDER_STATE_COUNT]; // changes that lead from released there, at least
     bool has_step; // the step that let the place in
@@ -75,8 +79,7 @@ struct pair {
     const struct db_rows *order, *booking; // NULL: there is none
     size_t o, b; // their rows
     enum order_state order_state, booking_state;
-    bool waits_to_be_freed; // and counts as what it was
-    enum order_state was;
+    struct audit_freeing freeing; // who waits to be freed counts as what it was
 };
 
 static void measure_distances(struct walk *walk)
@@ -228,6 +231,15 @@ static void check_came_about(struct walk *walk, const struct pair *pair)
                         pair->place, booking, order_state_name(pair->booking_state), order);
 }
 
+// The bank had asked, and what has become of that is being found out: the payer then ends the booking.
+static bool is_being_closed(const struct walk *walk)
+{
+    for (size_t i = 0; i < walk->payments.count; i++)
+        if (walk->payments.items[i].aim != PAYMENT_TAKE && audit_payment_is_under_way(&walk->payments.items[i]))
+            return true;
+    return false;
+}
+
 // Who has run out of time does not keep what others stand by for. Who pays does.
 static void check_hold(struct walk *walk, const struct pair *pair)
 {
@@ -237,13 +249,14 @@ static void check_hold(struct walk *walk, const struct pair *pair)
         return;
     if (db_is_null(pair->booking, pair->b, B_PAY_UNTIL))
         break_of(walk, AUDIT_ENDS, pair, "is held for ever");
-    else if (!audit->is_stopped && audit->now_us - audit->stopped_us - pay_until_us > AUDIT_OVERDUE_US)
+    else if (!audit->is_stopped && audit->now_us - audit->stopped_us - pay_until_us > AUDIT_OVERDUE_US &&
+             !is_being_closed(walk))
         break_of(walk, AUDIT_ENDS, pair, "the hold has run out, and the booking has not ended");
 }
 
 static void check_seats(struct walk *walk, const struct pair *pair)
 {
-    const enum order_state counts_as = pair->waits_to_be_freed ? pair->was : pair->booking_state;
+    const enum order_state counts_as = pair->freeing.waits ? pair->freeing.was : pair->booking_state;
     const struct audit_seated booking = {
         .place = pair->place,
         .attempt = pair->attempt,
@@ -337,12 +350,12 @@ static uint64_t waited_for(const struct pair *pair)
 // What the booking takes of its customer's limit.
 static int count_tickets(struct walk *walk, const struct pair *pair)
 {
-    const enum order_state counts_as = pair->waits_to_be_freed ? pair->was : pair->booking_state;
+    const enum order_state counts_as = pair->freeing.waits ? pair->freeing.was : pair->booking_state;
     uint64_t quantity = db_u64(pair->booking, pair->b, B_QUANTITY);
     if (!order_is_counted(counts_as))
         return 0;
     if (counts_as == ORDER_STANDBY)
-        quantity = pair->waits_to_be_freed ? waited_for(pair) : db_u64(pair->booking, pair->b, B_STANDBY_QUANTITY);
+        quantity = pair->freeing.waits ? waited_for(pair) : db_u64(pair->booking, pair->b, B_STANDBY_QUANTITY);
     struct audit_kept kept = {.quantity = (uint32_t)quantity,
                               .booked_at_us = db_time_us(pair->booking, pair->b, B_CREATED_AT)};
     size_t bytes;
@@ -353,21 +366,46 @@ static int count_tickets(struct walk *walk, const struct pair *pair)
     return audit_customers_add(&walk->customers, &kept);
 }
 
+static int check_payments(struct walk *walk, const struct pair *pair)
+{
+    const struct db_rows *booking = pair->booking;
+    struct audit_paid paid = {.place = pair->place,
+                              .attempt = pair->attempt,
+                              .has_booking = booking != NULL,
+                              .state = pair->booking_state,
+                              .waits_to_be_freed = pair->freeing.waits,
+                              .waits_for_payment = pair->freeing.waits_for_payment,
+                              .was = pair->freeing.was};
+    if (booking) {
+        paid.has_given = !db_is_null(booking, pair->b, B_TIER);
+        paid.amount = db_u64(booking, pair->b, B_AMOUNT);
+        paid.currency = db_string(booking, pair->b, B_CURRENCY);
+        paid.refund = db_string(booking, pair->b, B_REFUND);
+        paid.confirmed_us = db_time_us(booking, pair->b, B_CHANGED_AT);
+    }
+    return audit_payments_check(&walk->payments, walk->audit, &paid, booking ? db_u64(booking, pair->b, B_REVISION) : 0,
+                                pair->order ? db_u64(pair->order, pair->o, O_REVISION) : 0);
+}
+
 static int check_pair(struct walk *walk, struct pair *pair)
 {
+    int r = 0;
     if (pair->place != walk->place) {
         walk->kept_count = 0;
-        int r = find_step(walk, pair->place);
-        if (r < 0)
-            return r;
+        r = find_step(walk, pair->place);
     }
+    if (r == 0)
+        r = audit_payments_find(&walk->payments, walk->audit, pair->place, pair->attempt);
+    if (r < 0)
+        return r;
     if (pair->order)
         check_order(walk, pair);
     if (pair->booking)
         check_booking(walk, pair);
-    int r =
-        audit_freeings_find(&walk->freeings, walk->audit, pair->place, pair->attempt,
-                            pair->booking ? pair->booking_state : ORDER_PLACED, &pair->waits_to_be_freed, &pair->was);
+    r = audit_freeings_find(&walk->freeings, walk->audit, pair->place, pair->attempt,
+                            pair->booking ? pair->booking_state : ORDER_PLACED, &pair->freeing);
+    if (r == 0)
+        r = check_payments(walk, pair);
     if (r == 0 && pair->booking) {
         check_seats(walk, pair);
         walk->audit->changed_at_us =
@@ -435,23 +473,27 @@ int audit_orders(struct audit *audit)
             {.has_attempt = true,
              .sql =
                  "SELECT place, attempt, state, reason, revision, choice, tier, quantity, amount, reference, "
-                 "customer, created_at, changed_at, seats, pay_until, standby_tier, standby_quantity FROM bookings FORCE INDEX (PRIMARY) WHERE event_id = ? "
+                 "customer, created_at, changed_at, seats, pay_until, standby_tier, standby_quantity, currency, refund FROM bookings FORCE INDEX (PRIMARY) WHERE event_id = ? "
                  "AND place >= ? AND NOT (place = ? AND attempt <= ?) ORDER BY place, attempt LIMIT ?"},
         .steps.sql = "SELECT served, at FROM served_log WHERE event_id = ? AND served > ? ORDER BY served LIMIT ?",
     };
     measure_distances(&walk);
     audit_freeings_init(&walk.freeings);
+    audit_payments_init(&walk.payments);
     int r = audit_seats_read(audit, &walk.seats);
     if (r == 0)
         r = walk_pairs(&walk);
     if (r == 0)
         r = audit_freeings_end(&walk.freeings, audit);
     if (r == 0)
+        r = audit_payments_end(&walk.payments, audit);
+    if (r == 0)
         audit_seats_check(&walk.seats, audit, NULL);
     if (r == 0)
         r = audit_customers_check(&walk.customers, audit);
     audit_customers_done(&walk.customers);
     audit_freeings_done(&walk.freeings);
+    audit_payments_done(&walk.payments);
     audit_seats_done(&walk.seats);
     audit_pages_done(&walk.orders);
     audit_pages_done(&walk.bookings);

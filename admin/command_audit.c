@@ -19,6 +19,7 @@ static json_t *open_json(const struct audit *audit)
             json_object_set_new(open, order_state_name((enum order_state)state),
                                 json_integer((json_int_t)audit->open[state]));
     json_object_set_new(open, "freeings", json_integer((json_int_t)audit->freeings_waiting));
+    json_object_set_new(open, "payments", json_integer((json_int_t)audit->payments_waiting));
     json_object_set_new(open, "outbox", json_integer((json_int_t)audit->news_waiting));
     json_object_set_new(open, "dead_letters", json_integer((json_int_t)audit->letters_waiting));
     return open;
@@ -102,8 +103,10 @@ int command_audit(struct context *context)
     if (status != EXIT_DONE)
         return status;
     struct audit audit;
-    const struct audit_options how = {
-        .settled = context_option(context, "settled") != NULL, .count_letters = count_letters, .subject = context};
+    const struct audit_options how = {.settled = context_option(context, "settled") != NULL,
+                                      .takes_money = context->config->common.payment_provider == PAYMENT_STRIPE,
+                                      .count_letters = count_letters,
+                                      .subject = context};
     int r = audit_run(&audit, context->db, slug, &how);
     if (r == ERROR_NOT_FOUND) {
         status = context_no_event(context, slug);

@@ -215,16 +215,18 @@ static int say_cancelled(const struct context *context, const struct order_chang
     const bool done = change->before != change->after;
     if (context->json)
         return context_print_json(
-            context,
-            json_pack("{s:s, s:I, s:I, s:s, s:s, s:I, s:s?, s:s?, s:I, s:n}", "event", change->slug, "place",
-                      (json_int_t)change->place, "attempt", (json_int_t)change->attempt, "old",
-                      order_state_name(change->before), "new", order_state_name(change->after), "revision",
-                      (json_int_t)change->revision, "reference", *change->reference ? change->reference : NULL, "tier",
-                      *change->tier ? change->tier : NULL, "quantity", (json_int_t)change->quantity, "refund"));
+            context, json_pack("{s:s, s:I, s:I, s:s, s:s, s:I, s:s?, s:s?, s:I, s:s?}", "event", change->slug, "place",
+                               (json_int_t)change->place, "attempt", (json_int_t)change->attempt, "old",
+                               order_state_name(change->before), "new", order_state_name(change->after), "revision",
+                               (json_int_t)change->revision, "reference", *change->reference ? change->reference : NULL,
+                               "tier", *change->tier ? change->tier : NULL, "quantity", (json_int_t)change->quantity,
+                               "refund", change->refund));
     struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
+    char money[CURRENCY_AMOUNT_BYTES];
     buffer_format(&text, "%s, place %" PRIu64 ": ", change->slug, change->place);
     if (!done)
-        buffer_text(&text, "cancelled already\n");
+        buffer_format(&text, "cancelled already%s%s\n", change->refund ? ", refund " : "",
+                      change->refund ? change->refund : "");
     else if (change->before == ORDER_STANDBY)
         buffer_format(&text, "standby → cancelled, %" PRIu32 " × %s are waited for no longer\n", change->quantity,
                       change->tier);
@@ -233,6 +235,10 @@ static int say_cancelled(const struct context *context, const struct order_chang
                       "%s → cancelled, %" PRIu32 " × %s go to standby or back on sale as soon as a booking worker has "
                       "freed them\n",
                       order_state_name(change->before), change->quantity, change->tier);
+    if (done && change->refund)
+        buffer_format(&text, "%s go back: refund %s, see `onsale booking show %s %" PRIu64 "`\n",
+                      currency_format(change->amount, change->currency, money), change->refund, change->slug,
+                      change->place);
     return context_print_text(context, &text);
 }
 
@@ -264,6 +270,8 @@ int command_booking_cancel(struct context *context)
         status = context_db_failed(context, r, "booking cancel");
     } else {
         notify_outbox(context, outbox);
+        if (change.asks_payer)
+            notify_pay(context, change.slug, change.place);
         status = say_cancelled(context, &change);
     }
     outbox_free(outbox);

@@ -174,10 +174,6 @@ int command_booking_confirm(struct context *context)
     const bool reads_input = count == 1 && strcmp(context->arguments[1], "-") == 0;
     struct source source = {.words = context->arguments + 1, .count = count, .file = reads_input ? stdin : NULL};
     uint64_t event_id = 0;
-    if (context->config->common.payment_provider == PAYMENT_STRIPE)
-        return context_fail(context, EXIT_USAGE,
-                            "booking confirm: the payment provider `stripe` takes the money, and "
-                            "what is paid confirms by itself");
     int status = context_database(context);
     if (status == EXIT_DONE)
         status = find_event(context, context->arguments[0], &event_id);

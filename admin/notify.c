@@ -141,6 +141,36 @@ void notify_changed(const struct context *context, const char *slug, uint64_t ve
     notify_close(notify);
 }
 
+void notify_pay(const struct context *context, const char *slug, uint64_t place)
+{
+    const struct bus_options options = {.url = context->config->common.amqp_url,
+                                        .tls_ca = context->config->common.amqp_tls_ca,
+                                        .name = "onsale",
+                                        .rpc_timeout_ms = RPC_TIMEOUT_MS};
+    struct message message = {.type = MESSAGE_PAY, .pay = {.place = place}};
+    struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
+    struct bus *bus = NULL;
+    snprintf(message.pay.slug, sizeof(message.pay.slug), "%s", slug);
+    message_write(&message, &text);
+    const struct bus_message out = {.exchange = "",
+                                    .routing_key = TOPOLOGY_PAYMENTS,
+                                    .body = text.data,
+                                    .body_bytes = text.bytes,
+                                    .type = message_type_name(MESSAGE_PAY)};
+    int r = text.failed ? ERROR_MEMORY : bus_open(&options, true, &bus);
+    if (r == 0)
+        r = topology_declare_queues(bus);
+    if (r == 0)
+        r = bus_publish(bus, &out, NULL);
+    if (r == 0)
+        r = bus_wait_confirms(bus, RPC_TIMEOUT_MS);
+    if (r < 0)
+        context_note(context,
+                     "the change stands in MySQL, but RabbitMQ is out of reach (%s): payers see it by themselves",
+                     bus_error_text(bus));
+    bus_close(bus);
+}
+
 void notify_outbox(const struct context *context, struct outbox *outbox)
 {
     if (outbox_pending(outbox) == 0)

@@ -27,6 +27,9 @@ bool notify_wait_acted(struct notify *notify, const char *slug, uint64_t version
 // All in one, without an answer: for commands that change an event.
 void notify_changed(const struct context *context, const char *slug, uint64_t version);
 
+// Rings for the payers: something about a payment of the event (of that place; 0: of many) is due. Lost: they look twice a second anyway.
+void notify_pay(const struct context *context, const char *slug, uint64_t place);
+
 // Publishes what was committed to the outbox and removes it. What cannot be published now, a sweep tells.
 void notify_outbox(const struct context *context, struct outbox *outbox);
 

@@ -8,17 +8,21 @@
 #include <string.h>
 
 #include "admin/tickets.h"
+#include "common/lifecycle.h"
+#include "common/payment.h"
 #include "common/topology.h"
 
 #define TRIES_MAX 5 // of a batch that met another in a deadlock
 #define ACTOR_BYTES 160
 #define DETAIL_BYTES 64 // of the log
 #define TIERS_MAX 1000
+#define PAYMENTS_MAX 256 // of one booking: the number is a byte
 
 // The rows, all locked.
 struct locked {
     struct db *db;
     uint64_t event_id;
+    bool is_closed; // the event
     bool locks_tiers; // and the customer: by what takes or moves places
     uint8_t visitor[OUTCOME_VISITOR_BYTES];
     uint8_t customer[16];
@@ -28,6 +32,8 @@ struct locked {
     char *tickets; // of the choice that was served; NULL: none
     char *seats; // JSON, as in the booking; NULL: none
     bool has_given; // the booking has, or had, a tier of its own: standby has not
+    bool has_money; // a payment of the booking is authorised or captured
+    bool has_open; // a payment of the booking may come to be authorised
     struct order_change *change;
 };
 
@@ -62,15 +68,27 @@ static int lock_event(struct locked *locked)
     struct db_rows *event CLEANUP(db_rows_cleanup) = NULL;
     struct db_rows *tiers CLEANUP(db_rows_cleanup) = NULL;
     const struct db_value id[] = {DB_U(locked->event_id)};
-    int r = db_read(locked->db, "SELECT slug, currency FROM events WHERE id = ? LOCK IN SHARE MODE", id, 1, 1, &event);
+    int r = db_read(locked->db, "SELECT slug, currency, state FROM events WHERE id = ? LOCK IN SHARE MODE", id, 1, 1,
+                    &event);
     if (r < 0 || db_rows_count(event) == 0)
         return r < 0 ? r : ERROR_NOT_FOUND;
     copy_text(db_string(event, 0, 0), locked->change->slug, sizeof(locked->change->slug));
     copy_text(db_string(event, 0, 1), locked->change->currency, sizeof(locked->change->currency));
+    locked->is_closed = strcmp(db_string(event, 0, 2), lifecycle_state_name(LIFECYCLE_CLOSED)) == 0;
     if (!locked->locks_tiers)
         return 0;
     return db_read(locked->db, "SELECT code FROM tiers WHERE event_id = ? ORDER BY code FOR UPDATE", id, 1, TIERS_MAX,
                    &tiers);
+}
+
+// The word itself, which outlives its row.
+static const char *refund_word(const char *text)
+{
+    static const char *const words[] = {"pending", "done", "failed"};
+    for (size_t i = 0; text && i < sizeof(words) / sizeof(words[0]); i++)
+        if (strcmp(text, words[i]) == 0)
+            return words[i];
+    return NULL;
 }
 
 static int lock_booking(struct locked *locked, const char *choices)
@@ -80,7 +98,7 @@ static int lock_booking(struct locked *locked, const char *choices)
     int r =
         db_read(locked->db,
                 "SELECT state, revision, choice, COALESCE(tier, standby_tier), IF(tier IS NULL, standby_quantity, "
-                "quantity), amount, reference, seats, tier IS NOT NULL FROM bookings "
+                "quantity), amount, reference, seats, tier IS NOT NULL, refund FROM bookings "
                 "WHERE event_id = ? AND place = ? AND attempt = ? FOR UPDATE",
                 (struct db_value[]){DB_U(locked->event_id), DB_U(change->place), DB_U(change->attempt)}, 3, 1, &rows);
     if (r < 0 || db_rows_count(rows) == 0)
@@ -93,6 +111,7 @@ static int lock_booking(struct locked *locked, const char *choices)
     change->amount = db_u64(rows, 0, 5);
     copy_text(db_string(rows, 0, 6), change->reference, sizeof(change->reference));
     locked->has_given = db_u64(rows, 0, 8) != 0;
+    change->refund = refund_word(db_string(rows, 0, 9));
     if (locked->has_given) {
         const char *seats = db_string(rows, 0, 7);
         locked->tickets = tickets_json(choices, locked->choice);
@@ -137,6 +156,26 @@ static int lock_order(struct locked *locked)
     return r < 0 ? r : lock_booking(locked, db_string(order, 0, 5));
 }
 
+// After the booking, as everywhere.
+static int lock_payments(struct locked *locked)
+{
+    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
+    const struct order_change *change = locked->change;
+    int r = db_read(
+        locked->db,
+        "SELECT state FROM payments WHERE event_id = ? AND place = ? AND attempt = ? ORDER BY number FOR UPDATE",
+        (struct db_value[]){DB_U(locked->event_id), DB_U(change->place), DB_U(change->attempt)}, 3, PAYMENTS_MAX,
+        &rows);
+    for (size_t i = 0; r == 0 && i < db_rows_count(rows); i++) {
+        enum payment_state state;
+        if (payment_state_parse(db_string(rows, i, 0), &state) < 0)
+            return ERROR_BUG;
+        locked->has_money = locked->has_money || payment_has_money(state);
+        locked->has_open = locked->has_open || payment_is_open(state);
+    }
+    return r;
+}
+
 // ---------------------------------------------------------------- writing
 
 // A row that must be there and have enough; counters that do not agree are for the audit.
@@ -155,12 +194,30 @@ static int write_one(struct locked *locked, const char *sql, const struct db_val
 static int leave_to_be_freed(struct locked *locked)
 {
     const struct order_change *change = locked->change;
+    // What was sold goes back at once, whatever becomes of its money; what a bank may still authorise does not.
+    const bool waits = locked->has_open && change->before != ORDER_CONFIRMED;
     return db_write(locked->db,
-                    "INSERT INTO freeings (event_id, place, attempt, was, told, ended_at) VALUES (?, ?, ?, ?, 1, "
-                    "UTC_TIMESTAMP(6))",
+                    "INSERT INTO freeings (event_id, place, attempt, was, told, ended_at, payment_open) VALUES "
+                    "(?, ?, ?, ?, 1, UTC_TIMESTAMP(6), ?)",
                     (struct db_value[]){DB_U(locked->event_id), DB_U(change->place), DB_U(change->attempt),
-                                        db_text(order_state_name(change->before))},
-                    4, NULL);
+                                        db_text(order_state_name(change->before)), DB_U(waits)},
+                    5, NULL);
+}
+
+// Whatever was taken goes back, whatever state its payment is in: the payer sees to it (docs/payments.md).
+static int ask_back(struct locked *locked)
+{
+    struct order_change *change = locked->change;
+    if (!locked->has_money && !locked->has_open)
+        return 0;
+    if (change->before == ORDER_CONFIRMED && locked->has_money)
+        change->refund = "pending";
+    change->asks_payer = true;
+    return db_write(locked->db,
+                    "UPDATE payments SET aim = 'give_back', next_attempt_at = UTC_TIMESTAMP(6) WHERE event_id = ? AND "
+                    "place = ? AND attempt = ? AND state IN ('created', 'confirming', 'challenged', 'authorised', "
+                    "'capturing', 'captured')",
+                    (struct db_value[]){DB_U(locked->event_id), DB_U(change->place), DB_U(change->attempt)}, 3, NULL);
 }
 
 static int write_booking(struct locked *locked, enum order_state state)
@@ -171,11 +228,11 @@ static int write_booking(struct locked *locked, enum order_state state)
     return write_one(
         locked,
         "UPDATE bookings SET state = ?, reason = NULL, revision = ?, pay_until = NULL, standby_tier = NULL, "
-        "standby_quantity = 0, gone = NULL, changed_at = UTC_TIMESTAMP(6) "
+        "standby_quantity = 0, gone = NULL, refund = ?, changed_at = UTC_TIMESTAMP(6) "
         "WHERE event_id = ? AND place = ? AND attempt = ?",
-        (struct db_value[]){db_text(order_state_name(state)), DB_U(change->revision), DB_U(locked->event_id),
-                            DB_U(change->place), DB_U(change->attempt)},
-        5);
+        (struct db_value[]){db_text(order_state_name(state)), DB_U(change->revision), db_text(change->refund),
+                            DB_U(locked->event_id), DB_U(change->place), DB_U(change->attempt)},
+        6);
 }
 
 static int write_log(struct locked *locked, const char *actor, const char *detail)
@@ -192,10 +249,9 @@ static int write_log(struct locked *locked, const char *actor, const char *detai
                     7, NULL);
 }
 
-static int write_outcome(struct locked *locked, struct outbox *outbox)
+static void add_outcome(const struct locked *locked, struct buffer *text)
 {
     const struct order_change *change = locked->change;
-    struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
     struct outcome outcome = {.place = change->place,
                               .attempt = change->attempt,
                               .revision = change->revision,
@@ -205,13 +261,20 @@ static int write_outcome(struct locked *locked, struct outbox *outbox)
                               .pay_until_us = OUTCOME_NO_TIME};
     memcpy(outcome.visitor, locked->visitor, sizeof(outcome.visitor));
     memcpy(outcome.reference, change->reference, sizeof(outcome.reference));
+    copy_text(change->refund, outcome.refund, sizeof(outcome.refund));
     if (locked->has_given) {
         outcome.quantity = change->quantity;
         outcome.amount = change->amount;
         memcpy(outcome.tier, change->tier, sizeof(outcome.tier));
     }
-    outcomes_begin(&text, change->slug, change->currency, NULL, 0);
-    outcomes_add(&text, &outcome);
+    outcomes_add(text, &outcome);
+}
+
+static int write_outcome(struct locked *locked, struct outbox *outbox)
+{
+    struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
+    outcomes_begin(&text, locked->change->slug, locked->change->currency, NULL, 0);
+    add_outcome(locked, &text);
     outcomes_end(&text);
     return outbox_write(outbox, locked->db, TOPOLOGY_OUTCOMES, OUTCOMES_TYPE, &text);
 }
@@ -222,15 +285,38 @@ static int write_outcome(struct locked *locked, struct outbox *outbox)
 typedef int change_function(struct locked *locked, struct outbox *outbox, const char *slug, uint64_t subject,
                             const char *actor);
 
-static int cancel(struct locked *locked, struct outbox *outbox, const char *slug, uint64_t place, const char *actor)
+// All of a cancellation but its outcome.
+static int cancel_locked(struct locked *locked, const char *actor)
+{
+    const enum order_state before = locked->change->before;
+    char detail[DETAIL_BYTES];
+    int r = lock_payments(locked);
+    if (r == 0)
+        r = ask_back(locked);
+    if (r == 0)
+        r = write_booking(locked, ORDER_CANCELLED);
+    if (r == 0)
+        r = leave_to_be_freed(locked);
+    snprintf(detail, sizeof(detail), "was %s", order_state_name(before));
+    return r < 0 ? r : write_log(locked, actor, detail);
+}
+
+static int find_event(struct db *db, const char *slug, uint64_t *ret)
 {
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
-    char detail[DETAIL_BYTES];
-    int r =
-        db_read(locked->db, "SELECT id FROM events WHERE slug = ?", (struct db_value[]){db_text(slug)}, 1, 1, &rows);
-    if (r < 0 || db_rows_count(rows) == 0)
-        return r < 0 ? r : ERROR_NOT_FOUND;
-    locked->event_id = db_u64(rows, 0, 0);
+    int r = db_read(db, "SELECT id FROM events WHERE slug = ?", (struct db_value[]){db_text(slug)}, 1, 1, &rows);
+    if (r == 0 && db_rows_count(rows) == 0)
+        r = ERROR_NOT_FOUND;
+    if (r == 0)
+        *ret = db_u64(rows, 0, 0);
+    return r;
+}
+
+static int cancel(struct locked *locked, struct outbox *outbox, const char *slug, uint64_t place, const char *actor)
+{
+    int r = find_event(locked->db, slug, &locked->event_id);
+    if (r < 0)
+        return r;
     locked->change->place = place;
     r = lock_order(locked);
     if (r < 0)
@@ -245,12 +331,7 @@ static int cancel(struct locked *locked, struct outbox *outbox, const char *slug
         return refuse(locked, "it is being paid");
     if (!order_may_become(before, ORDER_CANCELLED, ORDER_BY_OPERATOR))
         return refuse(locked, "the booking is %s", order_state_name(before));
-    snprintf(detail, sizeof(detail), "was %s", order_state_name(before));
-    r = write_booking(locked, ORDER_CANCELLED);
-    if (r == 0)
-        r = leave_to_be_freed(locked);
-    if (r == 0)
-        r = write_log(locked, actor, detail);
+    r = cancel_locked(locked, actor);
     return r < 0 ? r : write_outcome(locked, outbox);
 }
 
@@ -336,15 +417,9 @@ static int retry(struct locked *locked, struct outbox *outbox, const char *slug,
     return r < 0 ? r : write_outcome(locked, outbox);
 }
 
-static int once(struct db *db, struct outbox *outbox, change_function *function, const char *slug, uint64_t subject,
-                const char *actor, struct order_change *ret)
+// Commits what went well, and undoes anything else.
+static int finish(struct db *db, struct outbox *outbox, int r)
 {
-    struct locked locked = {.db = db, .change = ret};
-    *ret = (struct order_change){0};
-    int r = db_begin(db);
-    if (r < 0)
-        return r;
-    r = function(&locked, outbox, slug, subject, actor);
     if (r == 0)
         r = db_commit(db);
     if (r == 0) {
@@ -354,8 +429,25 @@ static int once(struct db *db, struct outbox *outbox, change_function *function,
             db_rollback(db);
         outbox_rolled_back(outbox);
     }
-    free(locked.tickets);
-    free(locked.seats);
+    return r;
+}
+
+static void locked_done(struct locked *locked)
+{
+    free(locked->tickets);
+    free(locked->seats);
+}
+
+static int once(struct db *db, struct outbox *outbox, change_function *function, const char *slug, uint64_t subject,
+                const char *actor, struct order_change *ret)
+{
+    struct locked locked = {.db = db, .change = ret};
+    *ret = (struct order_change){0};
+    int r = db_begin(db);
+    if (r < 0)
+        return r;
+    r = finish(db, outbox, function(&locked, outbox, slug, subject, actor));
+    locked_done(&locked);
     return r;
 }
 
@@ -374,6 +466,57 @@ int order_change_cancel(struct db *db, struct outbox *outbox, const char *slug, 
                         struct order_change *ret)
 {
     return change(db, outbox, cancel, slug, place, actor, ret);
+}
+
+// ---------------------------------------------------------------- many
+
+static int cancel_one_of_many(struct db *db, uint64_t event_id, uint64_t place, const char *actor, struct buffer *text,
+                              struct order_change *ret)
+{
+    struct locked locked = {.db = db, .event_id = event_id, .change = ret};
+    *ret = (struct order_change){.place = place};
+    int r = lock_order(&locked);
+    ret->after = ret->before;
+    if (r == 0 && !locked.is_closed) {
+        r = refuse(&locked, "the event is not closed");
+    } else if (r == 0 && locked.has_booking && ret->before == ORDER_CONFIRMED) {
+        r = cancel_locked(&locked, actor);
+        if (text->bytes == 0)
+            outcomes_begin(text, ret->slug, ret->currency, NULL, 0);
+        add_outcome(&locked, text);
+    }
+    locked_done(&locked);
+    return r;
+}
+
+// Place after place, so that the locks are taken in ascending order.
+static int cancel_each(struct db *db, struct outbox *outbox, const char *slug, const uint64_t *places, size_t count,
+                       const char *actor, struct order_change *ret)
+{
+    uint64_t event_id = 0;
+    struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
+    int r = find_event(db, slug, &event_id);
+    for (size_t i = 0; i < count && r == 0; i++) {
+        r = cancel_one_of_many(db, event_id, places[i], actor, &text, &ret[i]);
+        if (r == ERROR_CONFLICT && i)
+            memcpy(ret[0].why, ret[i].why, sizeof(ret[0].why));
+    }
+    if (r < 0 || !text.bytes)
+        return r;
+    outcomes_end(&text);
+    return outbox_write(outbox, db, TOPOLOGY_OUTCOMES, OUTCOMES_TYPE, &text);
+}
+
+int order_change_cancel_many(struct db *db, struct outbox *outbox, const char *slug, const uint64_t *places,
+                             size_t count, const char *actor, struct order_change *ret)
+{
+    int r = ERROR_TRANSIENT;
+    for (int tries = 0; tries < TRIES_MAX && r == ERROR_TRANSIENT && db_is_connected(db); tries++) {
+        r = db_begin(db);
+        if (r == 0)
+            r = finish(db, outbox, cancel_each(db, outbox, slug, places, count, actor, ret));
+    }
+    return r;
 }
 
 int order_change_retry(struct db *db, struct outbox *outbox, uint64_t letter, const char *actor,

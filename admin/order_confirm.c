@@ -38,6 +38,7 @@ struct batch {
     size_t count;
     struct order_confirm *order[ORDER_CONFIRM_MAX]; // the items by place and attempt, which is the order of locking
     size_t booking_row[ORDER_CONFIRM_MAX], order_row[ORDER_CONFIRM_MAX]; // by item; SIZE_MAX: none
+    bool has_open[ORDER_CONFIRM_MAX]; // by item: a payment of it is under way
     struct db_rows *tiers; // code
     struct db_rows *bookings, *orders; // B_, O_
 };
@@ -101,6 +102,19 @@ static int write_keys(const struct batch *batch, struct buffer *ret)
     return ret->failed ? ERROR_MEMORY : 0;
 }
 
+// After the bookings. What the provider may still be charging is not to be paid a second time.
+static int lock_payments(struct batch *batch, const char *keys)
+{
+    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
+    int r = db_read(batch->db,
+                    "SELECT k.n FROM " KEYS "STRAIGHT_JOIN payments p ON p.event_id = ? AND p.place = k.place AND "
+                    "p.attempt = k.attempt WHERE p.open = 1 ORDER BY p.place, p.attempt FOR UPDATE",
+                    (struct db_value[]){db_text(keys), DB_U(batch->event_id)}, 2, batch->count, &rows);
+    for (size_t i = 0; i < db_rows_count(rows); i++)
+        batch->has_open[db_u64(rows, i, 0)] = true;
+    return r;
+}
+
 static int lock_bookings(struct batch *batch)
 {
     struct buffer keys CLEANUP(buffer_done) = BUFFER_INIT;
@@ -113,6 +127,8 @@ static int lock_bookings(struct batch *batch)
                     "STRAIGHT_JOIN bookings " OF_BOOKINGS "FOR UPDATE",
                     (struct db_value[]){DB_U(batch->stopped_us), db_text(keys.data), DB_U(batch->event_id)}, 3,
                     batch->count, &batch->bookings);
+    if (r == 0)
+        r = lock_payments(batch, keys.data);
     if (r == 0)
         r = db_read(batch->db,
                     "SELECT k.n, o.state, o.revision, o.visitor, o.choices FROM " KEYS
@@ -154,6 +170,8 @@ static void decide_booked(const struct batch *batch, struct order_confirm *item,
         item->is_confirmed = true;
     } else if (item->before == ORDER_PAYING) {
         refuse(item, "it is being paid");
+    } else if (batch->has_open[index_of(batch, item)]) {
+        refuse(item, "a payment of it is under way");
     } else if (!may_be_confirmed(item->before)) {
         refuse(item, "the booking is %s", order_state_name(item->before));
     } else if (batch->is_stopped) {
@@ -345,6 +363,7 @@ static void forget(struct batch *batch)
         memcpy(item->given, given, sizeof(given));
         batch->order[i] = item;
         batch->booking_row[i] = batch->order_row[i] = SIZE_MAX;
+        batch->has_open[i] = false;
     }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What was paid elsewhere: held bookings become confirmed, many in one transaction. It takes the locks in the order that all programs
-// keep (event, tiers by code, bookings by place), goes through the table of states (held, paying, confirmed: two revisions), moves
+// keep (event, tiers by code, bookings by place, payments), goes through the table of states (held, paying, confirmed: two revisions), moves
 // the tiers' places from held to sold, logs who did it and writes the outcomes to the outbox. Nothing is freed by it.
 #ifndef ADMIN_ORDER_CONFIRM_H
 #define ADMIN_ORDER_CONFIRM_H

@@ -5,7 +5,7 @@ import pytest
 from processes import wait_until
 
 NAMES = {1: "held and sold", 2: "one open or confirmed", 3: "nobody is let in", 4: "served never goes back", 5: "one end",
-         7: "at most pace", 8: "no dead letter"}
+         6: "money is authorised", 7: "at most pace", 8: "no dead letter"}
 
 
 @pytest.fixture(scope="module")

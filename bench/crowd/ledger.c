@@ -69,7 +69,7 @@ static bool read_owner(const json_t *item, const char *event, struct ledger_inte
     const json_t *metadata = json_object_get(item, "metadata");
     const char *slug;
     uint64_t place, attempt;
-    if (!json_is_object(metadata) || json_read_string(metadata, "onsale_slug", SIZE_MAX, &slug) != 0)
+    if (!json_is_object(metadata) || json_read_string(metadata, "onsale_event", SIZE_MAX, &slug) != 0)
         return true;
     if (strcmp(slug, event) != 0)
         return false;

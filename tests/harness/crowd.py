@@ -47,8 +47,16 @@ class Crowd:
         assert checked.returncode == 0, checked.stdout
         return self
 
-    def check(self, path):
-        return subprocess.run([PROGRAM, "--check", path], capture_output=True, text=True, timeout=120 * PATIENCE)
+    def check(self, path, ledger=None):
+        """Lets the checker judge a record, and a ledger if one is given (a file, or the bank's address)."""
+        more = ["--ledger", ledger] if ledger is not None else []
+        return subprocess.run([PROGRAM, "--check", path, *more], capture_output=True, text=True, timeout=120 * PATIENCE)
+
+    def write_ledger(self, ledger):
+        """A file for check()."""
+        path = self.record_path.with_suffix(".ledger.json")
+        path.write_text(json.dumps(ledger))
+        return path
 
     def record(self):
         return [json.loads(line) for line in self.record_path.read_text().splitlines()]
@@ -62,6 +70,14 @@ class Crowd:
                 if known is None or (told["attempt"], told["revision"]) > (known["attempt"], known["revision"]):
                     newest[line["visitor"]] = told
         return newest
+
+    def owed(self):
+        """What those who are confirmed pay, as visitors were told, by currency, in the minor unit."""
+        sums = {}
+        for order in self.orders().values():
+            if order["state"] == "confirmed":
+                sums[order["currency"]] = sums.get(order["currency"], 0) + order["amount"]
+        return sums
 
     def sold(self):
         """Tickets by tier, as visitors were told."""
@@ -101,11 +117,28 @@ class Desk:
 
 
 def assert_sold_as_told(stack, slug, crowd):
-    """MySQL's tiers, its bookings and what the crowd was told are one and the same."""
+    """MySQL's tiers, its bookings and what the crowd was told are one and the same; and, where there is a bank, its ledger."""
     tiers = dict(stack.sql("SELECT t.code, t.sold FROM tiers t JOIN events e ON e.id = t.event_id WHERE e.slug = %s AND t.sold > 0",
                            slug))
     bookings = {code: int(sold) for code, sold in stack.sql(
         "SELECT b.tier, SUM(b.quantity) FROM bookings b JOIN events e ON e.id = b.event_id"
         " WHERE e.slug = %s AND b.state = 'confirmed' GROUP BY b.tier", slug)}
     assert crowd.sold() == tiers == bookings
+    if stack.bank is not None:
+        assert_paid_as_told(stack, slug, crowd)
     return tiers
+
+
+def assert_paid_as_told(stack, slug, crowd):
+    """Every visitor who was told confirmed has paid once, to the cent, and nobody else has; the sums are the bookings'."""
+    ledger = stack.bank.ledger()
+    checked = crowd.check(crowd.record_path, crowd.write_ledger(ledger))
+    assert checked.returncode == 0, checked.stdout
+    taken = {}
+    for intent in ledger["intents"]:
+        if intent["metadata"].get("onsale_event") == slug and intent["captured"] > intent["refunded"]:
+            taken[intent["currency"]] = taken.get(intent["currency"], 0) + intent["captured"] - intent["refunded"]
+    bookings = {currency: int(amount) for currency, amount in stack.sql(
+        "SELECT b.currency, SUM(b.amount) FROM bookings b JOIN events e ON e.id = b.event_id"
+        " WHERE e.slug = %s AND b.state = 'confirmed' GROUP BY b.currency", slug)}
+    assert crowd.owed() == taken == bookings

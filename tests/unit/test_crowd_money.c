@@ -136,7 +136,7 @@ static void test_the_way_through_the_states(void **state)
 #define INTENT_OF(slug, id, status, place, attempt, amount, captured, refunded, currency)                          \
     "{\"id\":\"" id "\",\"status\":\"" status "\",\"amount\":" #amount ",\"authorised\":" #amount                  \
     ",\"captured\":" #captured ",\"refunded\":" #refunded ",\"voided\":0,\"currency\":\"" currency                 \
-    "\",\"metadata\":{\"onsale_slug\":\"" slug "\",\"onsale_place\":\"" #place "\",\"onsale_attempt\":\"" #attempt \
+    "\",\"metadata\":{\"onsale_event\":\"" slug "\",\"onsale_place\":\"" #place "\",\"onsale_attempt\":\"" #attempt \
     "\"}}"
 #define INTENT(id, status, place, attempt, amount, captured, refunded) \
     INTENT_OF("gala", id, status, place, attempt, amount, captured, refunded, "EUR")

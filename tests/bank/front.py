@@ -22,6 +22,7 @@ from shapes import Refused, encode, not_valid
 
 VERSION = re.compile(r"20[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])(?:\.[a-z]{1,20})?\Z")
 KEY_BYTES_MAX = 255
+SILENCE_SECONDS_MAX = 600
 HUGE_BYTES = 10 << 20
 BODY_BYTES_MAX = 64 << 10
 
@@ -100,6 +101,8 @@ class Front:
             answer = await asyncio.shield(asyncio.ensure_future(self._call(call, about, params, key, version, rule, entry, request.path)))
         except Refused as refused:
             answer = Answer(refused.status, refused.body(), headers=refused.headers)
+        except ConnectionError:
+            return self._cut(request)
         except UnicodeDecodeError:
             answer = Answer(400, not_valid("The body is not UTF-8.").body())
         finally:
@@ -107,7 +110,10 @@ class Front:
                 self.calls.end(entry)
         if entry is not None:
             entry["status"] = answer.status
-        return await self._answer(request, answer, rule)
+        try:
+            return await self._answer(request, answer, rule)
+        except ConnectionError:
+            return self._cut(request)  # the caller has given up
 
     def _params(self, request, call, text):
         if request.method == "POST" and text and request.content_type != "application/x-www-form-urlencoded":
@@ -141,7 +147,7 @@ class Front:
                 entry["replayed"] = True
                 # A rule that only delays or distorts the answer does so to a repeated one, too.
                 if rule is not None and rule.do == "slow":
-                    await asyncio.sleep(rule.seconds)
+                    await rule.wait()
                 return self._kept_answer(kept, key)
         instead = self._instead(rule)
         if isinstance(instead, Refused):
@@ -157,9 +163,9 @@ class Front:
             self.locked.add(lock)
         try:
             if rule is not None and not rule.executed:
-                if rule.do in ("slow", "silence"):
-                    await asyncio.sleep(rule.seconds if rule.do == "slow" else 0)
-                if rule.do != "slow":
+                if rule.do == "slow":
+                    await rule.wait()
+                else:
                     answer = instead or Answer(200, b"")
                     if rule.do == "error_500":
                         self._carry_out(lambda change: answer, key, path, params)
@@ -171,7 +177,7 @@ class Front:
                                      instead if rule is not None and rule.do == "error_500" else None)
             self._die(rule, "after_executing")
             if rule is not None and rule.do == "slow" and rule.executed:
-                await asyncio.sleep(rule.seconds)
+                await rule.wait()
             return answer if instead is None else instead
         finally:
             self.keys_under_way.discard(key)
@@ -256,7 +262,7 @@ class Front:
         headers = {"Request-Id": f"req_{secrets.token_hex(7)}", "Content-Type": "application/json"} | answer.headers
         do = rule.do if rule is not None else None
         if answer.is_silent or do == "silence":
-            await self._hold(request, rule.seconds if do == "silence" else 600)
+            await self._hold(request, rule if do == "silence" else None)
             return self._cut(request)
         if do in ("wrong_amount", "wrong_currency", "wrong_id"):
             body = distort(body, do)
@@ -278,10 +284,13 @@ class Front:
         return response
 
     @staticmethod
-    async def _hold(request, seconds):
-        """Says nothing until the caller has had enough, or for so long."""
-        end = asyncio.get_running_loop().time() + seconds
-        while request.transport is not None and not request.transport.is_closing() and asyncio.get_running_loop().time() < end:
+    async def _hold(request, rule):
+        """Says nothing until the caller has had enough, the rule is removed, or it has taken too long."""
+        now = asyncio.get_running_loop().time
+        end = now() + (rule.seconds if rule is not None else SILENCE_SECONDS_MAX)
+        while request.transport is not None and not request.transport.is_closing() and now() < end:
+            if rule is not None and rule.removed.is_set():
+                return
             await asyncio.sleep(0.2)
 
     @staticmethod

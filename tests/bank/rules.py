@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How tests make the bank misbehave: rules, each for some calls. They are forgotten when the bank ends. README.md lists them. Pure."""
+"""How tests make the bank misbehave: rules, each for some calls. They are forgotten when the bank ends. README.md lists them."""
 
+import asyncio
 import itertools
 
 # What a rule may do, and whether the call is carried out unless the rule says otherwise.
@@ -72,6 +73,14 @@ class Rule:
         self.payment_method = document.get("payment_method")
         self.intent = document.get("intent")
         self.seen = self.hits = 0
+        self.removed = asyncio.Event()
+
+    async def wait(self):
+        """Its seconds; sooner over when the rule is removed."""
+        try:
+            await asyncio.wait_for(self.removed.wait(), self.seconds)
+        except asyncio.TimeoutError:
+            pass
 
     def concerns(self, call, intent):
         """`intent` is what the call is about (id, payment_method, metadata), as far as that is known before it is carried out."""
@@ -107,6 +116,8 @@ class Rules:
         return self.items[-1]
 
     def clear(self):
+        for rule in self.items:
+            rule.removed.set()
         self.items = []
 
     def hit(self, call, intent):

@@ -126,7 +126,8 @@ def test_errors_are_repeated_too(bank):
 
 
 def test_a_key_under_way(bank):
-    intent = make_intent(bank, "pm_sandbox_slow")
+    intent = make_intent(bank)
+    bank.behave(call="confirm", do="slow", seconds=60)
     with concurrent.futures.ThreadPoolExecutor() as pool:
         slow = pool.submit(confirm, bank, intent, "c")
         wait_until(lambda: bank.calls()["counts"].get("confirm") == 1, "the first to be under way", 5)
@@ -134,6 +135,7 @@ def test_a_key_under_way(bank):
         # Nor may anybody else touch the intent meanwhile.
         assert error_of(act(bank, "cancel", intent, "other"), 429)["code"] == "lock_timeout"
         assert ask(bank, intent)["status"] == "requires_confirmation"
+        bank.clear()
         first = slow.result()
     assert first.json()["status"] == "requires_capture"
     assert confirm(bank, intent, "c").content == first.content
@@ -275,6 +277,12 @@ def test_timeout_is_carried_out_and_never_answered(bank):
     again = bank.call("POST", f"{INTENTS}/{intent['id']}/confirm", key="a")
     assert again.json()["status"] == "requires_capture" and again.headers["idempotent-replayed"] == "true"
     wait_until(lambda: bank.calls()["in_flight"] == 0, "the held connection to be gone", 5)
+
+
+def test_slow_takes_its_time(bank_factory):
+    bank = bank_factory(slow_seconds=1)
+    answer = confirm(bank, make_intent(bank, "pm_sandbox_slow"))
+    assert answer.json()["status"] == "requires_capture" and answer.elapsed.total_seconds() >= 1
 
 
 def test_what_is_decided_later(bank):

@@ -31,7 +31,7 @@ ifeq ($(flags_$(BUILD)),)
 $(error BUILD is one of release, debug, asan, tsan)
 endif
 
-packages := libnghttp2 openssl libuv jansson librabbitmq libmariadb libcurl libmicrohttpd inih
+packages := libnghttp2 openssl libuv jansson librabbitmq libmariadb libcurl libmicrohttpd inih libqrencode
 CFLAGS_ALL := -std=gnu17 -g $(flags_$(BUILD)) $(warnings) -fno-common -fstack-protector-strong -fPIE -pthread -I. -I$(ROOT)/gen \
 	$(filter-out -I/usr/include,$(shell pkg-config --cflags $(packages) 2>/dev/null)) $(CFLAGS)
 LDFLAGS_ALL := -pie -Wl,-z,relro,-z,now -pthread $(flags_$(BUILD)) $(LDFLAGS)

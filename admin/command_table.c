@@ -256,6 +256,22 @@ const struct command command_table[] = {
         .run = command_booking_confirm,
     },
     {
+        .name = "ticket check",
+        .arguments = "CODE|-",
+        .summary = "what somebody shows at the door: whether it is genuine, and its booking still stands",
+        .help = "CODE is what the QR code of a ticket says; with - it is read from standard input, one line. The exit "
+                "status is 0 when it is\n"
+                "valid, and 1 with the reason when it is forged, unknown, cancelled or, with --event, another event's. "
+                "Nothing is written:\n"
+                "who has come in already is not known here, so a code that is shown twice is valid twice.",
+        .examples =
+            "  onsale ticket check eyJhbGciOiJFUzI1NiIs... --event spring-gala\n  zbarcam --raw -1 | onsale ticket check -",
+        .arguments_min = 1,
+        .arguments_max = 1,
+        .options = {{"event", "SLUG", "the event that is let in; tickets of others are refused"}},
+        .run = command_ticket_check,
+    },
+    {
         .name = "dead list",
         .arguments = "",
         .summary = "lists the open dead letters: messages that could not be processed",
@@ -296,7 +312,7 @@ const struct command command_table[] = {
     {
         .name = "keys list",
         .arguments = "",
-        .summary = "lists the keys of the queue tokens, without their secrets",
+        .summary = "lists the keys of the queue tokens and of the tickets, without their secrets",
         .examples = "  onsale keys list",
         .options = LIST_OPTIONS,
         .run = command_keys_list,
@@ -304,11 +320,18 @@ const struct command command_table[] = {
     {
         .name = "keys rotate",
         .arguments = "",
-        .summary = "adds a key for queue tokens; it signs ten minutes later, the first one at once",
-        .help = "Older keys verify until the tokens that they signed have expired, then their files are removed. Run "
-                "it where the\n"
-                "key directory is, and copy the directory to every machine with a waiting room.",
-        .examples = "  onsale keys rotate",
+        .summary =
+            "adds a key for queue tokens and one for tickets; they sign ten minutes later, the first ones at once",
+        .help =
+            "Older keys of queue tokens verify until the tokens that they signed have expired, then their files are "
+            "removed. Those of\n"
+            "tickets are kept: a ticket is shown months later. Run it where the key directory is, and copy the "
+            "directory to every\n"
+            "machine with a waiting room. Without a key for tickets, tickets have no code for the door; "
+            "/.well-known/jwks.json has\n"
+            "their public parts.",
+        .examples = "  onsale keys rotate\n  onsale keys rotate --kind ticket",
+        .options = {{"kind", "KIND", "queue or ticket: only a key of that kind"}},
         .run = command_keys_rotate,
     },
     {

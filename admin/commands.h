@@ -27,6 +27,7 @@ int command_dead_list(struct context *context);
 int command_dead_show(struct context *context);
 int command_dead_retry(struct context *context);
 int command_dead_discard(struct context *context);
+int command_ticket_check(struct context *context);
 int command_keys_list(struct context *context);
 int command_keys_rotate(struct context *context);
 

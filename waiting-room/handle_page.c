@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "waiting-room/cookie.h"
 #include "waiting-room/frames.h"
@@ -17,7 +16,6 @@
 #define CONTENT_SECURITY_POLICY                                                                           \
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " \
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-#define TIME_TEXT_BYTES 64
 // The files keep their names over an upgrade, so a browser asks each time whether its copy is still right (and gets a 304).
 #define FILES_CACHING "public, no-cache"
 
@@ -27,19 +25,6 @@ struct asked {
     bool choosing;
     const char *field, *field_text;
 };
-
-static const char *time_text(int64_t at_us, char text[static TIME_TEXT_BYTES])
-{
-    static const char *const months[] = {"January", "February", "March",     "April",   "May",      "June",
-                                         "July",    "August",   "September", "October", "November", "December"};
-    struct tm at;
-    time_t seconds = (time_t)(at_us / 1000000);
-    if (at_us == SNAPSHOT_NO_TIME || !gmtime_r(&seconds, &at))
-        return NULL;
-    snprintf(text, TIME_TEXT_BYTES, "%d %s %d, %02d:%02d UTC", at.tm_mday, months[at.tm_mon], at.tm_year + 1900,
-             at.tm_hour, at.tm_min);
-    return text;
-}
 
 static enum page_line page_line(enum line line)
 {
@@ -58,7 +43,7 @@ static enum page_line page_line(enum line line)
     return PAGE_LINE_NONE;
 }
 
-static enum page_payment page_payment(const struct room_config *config)
+enum page_payment handle_page_payment(const struct room_config *config)
 {
     switch (config->common.payment_provider) {
     case PAYMENT_MANUAL:
@@ -87,7 +72,7 @@ static void add_problem(struct buffer *text, const struct problem *problem)
         buffer_format(text, "%s. %s", problem->title, problem->detail);
 }
 
-static void respond_page(struct visit *visit, const struct buffer *html, const struct buffer *cookie)
+void handle_page_respond(struct visit *visit, const struct buffer *html, const struct buffer *cookie)
 {
     struct http_header headers[8] = {
         {"content-type", "text/html; charset=utf-8"},
@@ -108,6 +93,7 @@ static bool is_so_for(const struct problem *problem, const struct line_state *st
 {
     return (problem != &PROBLEM_RELEASED || (order && order->state != ORDER_PLACED)) &&
            (problem != &PROBLEM_CONFIRMED || (order && order->state == ORDER_CONFIRMED)) &&
+           (problem != &PROBLEM_PAYING || (order && order->state == ORDER_PAYING)) &&
            (problem != &PROBLEM_NO_ORDER || !order) &&
            (problem != &PROBLEM_LEFT || (state && state->line == LINE_LEFT)) &&
            (problem != &PROBLEM_TURN_OVER || (state && state->line == LINE_OVER));
@@ -125,7 +111,7 @@ static void render(struct visit *visit)
     static const struct asked nothing;
     const struct asked *asked = visit->data ? visit->data : &nothing;
     struct page_build build CLEANUP(page_build_done) = {0};
-    char starts[TIME_TEXT_BYTES], opens[TIME_TEXT_BYTES], until[TIME_TEXT_BYTES], pay_until[TIME_TEXT_BYTES];
+    char starts[PAGE_TIME_BYTES], opens[PAGE_TIME_BYTES], until[PAGE_TIME_BYTES], pay_until[PAGE_TIME_BYTES];
     struct line_state state;
     int64_t now_us = room_loop_now_us(visit->loop);
     const struct problem *failed = visit_problem(visit);
@@ -136,18 +122,18 @@ static void render(struct visit *visit)
                              .name = event->name,
                              .venue = event->venue,
                              .state = lifecycle_state_name(event->state),
-                             .starts_text = time_text(event->starts_at_us, starts),
-                             .opens_text = time_text(event->opens_at_us, opens),
+                             .starts_text = page_time_text(event->starts_at_us, starts),
+                             .opens_text = page_time_text(event->opens_at_us, opens),
                              .notice = event->notice,
                              .choosing = asked->choosing,
-                             .payment = page_payment(visit->loop->room->config),
+                             .payment = handle_page_payment(visit->loop->room->config),
                              .field = asked->field,
                              .field_text = asked->field_text,
                              .in_line = view->line.last > view->line.served ? view->line.last - view->line.served : 0};
     page_build(&build, event, order, &asked->query, &page);
     if (order) {
         int64_t stopped_us = event_view_stopped_us(view, now_us);
-        build.order.pay_until_text = time_text(order_facts_pay_until_us(order, stopped_us), pay_until);
+        build.order.pay_until_text = page_time_text(order_facts_pay_until_us(order, stopped_us), pay_until);
         order_facts_write(&order_json, order, stopped_us, now_us);
     }
     page.order_json = order_json.data;
@@ -157,7 +143,7 @@ static void render(struct visit *visit)
     if (told) {
         failed = NULL; // with MySQL away the token still tells who waits where
         fill_visitor(&page, visit, &state);
-        page.until_text = time_text(state.until_us, until);
+        page.until_text = page_time_text(state.until_us, until);
         frames_line(&line, &state, visit->visitor->facts.number, NULL, now_us);
         page.line_json = line.data;
         visit_renew(visit, &cookie);
@@ -171,7 +157,7 @@ static void render(struct visit *visit)
                   (enum payment_provider)visit->loop->room->config->common.payment_provider, now_us);
     page.document_json = document.data;
     page_render(template->data, template->bytes, &page, &html);
-    respond_page(visit, &html, &cookie);
+    handle_page_respond(visit, &html, &cookie);
 }
 
 // Why a field of the form was refused. The words are ours: what stands in an address may be anybody's.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// POST /e/SLUG/order and /e/SLUG/more-time: the forms of the page without JavaScript. What was chosen is judged by the rule of PUT order; the answer is
+// POST /e/SLUG/order, /e/SLUG/more-time and /e/SLUG/pay: the forms of the page without JavaScript. What was chosen is judged by the rule of PUT order; the answer is
 // always the way back to the page, with what is wrong and, but for e-mail and name, with what was chosen.
 #include <stdlib.h>
 #include <string.h>
@@ -102,6 +102,20 @@ void handle_page_more_time(struct http_exchange *exchange, const struct http_req
     struct visit *visit = begin(exchange, request, view);
     if (visit)
         ordering_more_time(visit, after);
+}
+
+static void after_paying(struct visit *visit)
+{
+    struct problem_more more;
+    const struct problem *problem = ordering_problem(visit, &more);
+    go_back(visit, problem == &PROBLEM_INVALID ? NULL : problem, NULL); // no card: the page offers to leave one
+}
+
+void handle_page_pay(struct http_exchange *exchange, const struct http_request *request, struct event_view *view)
+{
+    struct visit *visit = begin(exchange, request, view);
+    if (visit)
+        ordering_pay(visit, after_paying); // with the card that was left: the form has no other
 }
 
 void handle_page_order(struct http_exchange *exchange, const struct http_request *request, struct event_view *view)

@@ -3,8 +3,10 @@
 #include "waiting-room/page_build.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/json.h"
 #include "waiting-room/page_choice.h"
@@ -155,6 +157,9 @@ static void build_order(struct page_build *build, const struct snapshot *event, 
         .email = order->email,
         .reference = order->reference,
         .refund = order->refund,
+        .has_card = order->has_card,
+        .card_label = order->card_label,
+        .action_url = order->action_url,
         .seats_text = seats_text(build, order->seats, page_seats_text),
         .gone_text = seats_text(build, order->gone, page_seats_text),
         .needs_text = needs_text(build, order),
@@ -248,4 +253,17 @@ void page_build_done(struct page_build *build)
     free(build->prices);
     free(build->tiers);
     *build = (struct page_build){0};
+}
+
+const char *page_time_text(int64_t at_us, char text[static PAGE_TIME_BYTES])
+{
+    static const char *const months[] = {"January", "February", "March",     "April",   "May",      "June",
+                                         "July",    "August",   "September", "October", "November", "December"};
+    struct tm at;
+    time_t seconds = (time_t)(at_us / 1000000);
+    if (at_us == SNAPSHOT_NO_TIME || !gmtime_r(&seconds, &at))
+        return NULL;
+    snprintf(text, PAGE_TIME_BYTES, "%d %s %d, %02d:%02d UTC", at.tm_mday, months[at.tm_mon], at.tm_year + 1900,
+             at.tm_hour, at.tm_min);
+    return text;
 }

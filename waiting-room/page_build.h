@@ -25,4 +25,8 @@ void page_build(struct page_build *build, const struct snapshot *event, const st
                 const struct form *query, struct page_view *ret);
 void page_build_done(struct page_build *build);
 
+// "1 May 2027, 19:30 UTC". NULL for SNAPSHOT_NO_TIME.
+#define PAGE_TIME_BYTES 64
+const char *page_time_text(int64_t at_us, char text[static PAGE_TIME_BYTES]);
+
 #endif

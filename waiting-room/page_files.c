@@ -31,6 +31,8 @@ BUILT_IN(order_js, "waiting-room/page/order.js");
 BUILT_IN(seats_js, "waiting-room/page/seats.js");
 BUILT_IN(hold_js, "waiting-room/page/hold.js");
 BUILT_IN(pay_js, "waiting-room/page/pay.js");
+BUILT_IN(receipt_html, "waiting-room/page/receipt.html");
+BUILT_IN(receipt_js, "waiting-room/page/receipt.js");
 BUILT_IN(icon, "waiting-room/page/icon.svg");
 
 static const struct {
@@ -43,6 +45,8 @@ static const struct {
     [PAGE_SEATS_JS] = {"seats.js", "text/javascript; charset=utf-8", page_seats_js, page_seats_js_end},
     [PAGE_HOLD_JS] = {"hold.js", "text/javascript; charset=utf-8", page_hold_js, page_hold_js_end},
     [PAGE_PAY_JS] = {"pay.js", "text/javascript; charset=utf-8", page_pay_js, page_pay_js_end},
+    [PAGE_RECEIPT_HTML] = {"receipt.html", "text/html; charset=utf-8", page_receipt_html, page_receipt_html_end},
+    [PAGE_RECEIPT_JS] = {"receipt.js", "text/javascript; charset=utf-8", page_receipt_js, page_receipt_js_end},
     [PAGE_ICON] = {"icon.svg", "image/svg+xml", page_icon, page_icon_end},
 };
 

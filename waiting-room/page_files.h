@@ -16,6 +16,8 @@ enum page_file_name {
     PAGE_SEATS_JS,
     PAGE_HOLD_JS,
     PAGE_PAY_JS,
+    PAGE_RECEIPT_HTML,
+    PAGE_RECEIPT_JS,
     PAGE_ICON,
     PAGE_FILE_COUNT
 };

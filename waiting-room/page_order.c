@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "waiting-room/page_pay.h"
+#include "waiting-room/page_receipt.h"
 
 static bool is_set(const char *text)
 {
@@ -170,21 +171,6 @@ bool page_order_part(const struct page_view *view, const char *panel, const char
         }
     }
     return false;
-}
-
-// "K7QM-4WDP" as "K 7 Q M, 4 W D P", for who hears it.
-static void append_spelled(struct buffer *html, const char *reference)
-{
-    for (const char *at = reference; at && *at; at++) {
-        char letter[2] = {*at, '\0'};
-        if (*at == '-') {
-            buffer_text(html, ",");
-            continue;
-        }
-        if (at != reference)
-            buffer_text(html, " ");
-        buffer_html(html, letter);
-    }
 }
 
 static void append_alternatives(struct buffer *html, const struct page_order *order)
@@ -419,7 +405,7 @@ bool page_order_append(struct buffer *html, const struct page_view *view, const 
     if (append_text(html, view, panel, name) || append_hold_part(html, view, name) || page_pay_append(html, view, name))
         return true;
     if (strcmp(name, "order_spelled") == 0) {
-        append_spelled(html, view->order ? view->order->reference : NULL);
+        page_append_spelled(html, view->order ? view->order->reference : NULL);
     } else if (strcmp(name, "order_alternatives") == 0) {
         append_alternatives(html, view->order);
     } else if (strcmp(name, "customer_limit") == 0) {

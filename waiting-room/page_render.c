@@ -2,7 +2,6 @@
 // Fills the page's template. Which panel is shown follows from the event's state and the visitor's line by one rule,
 // page_panel(), which the script repeats (panelOf in onsale.js): the two must agree, or the page would jump when the
 // script starts.
-#define _GNU_SOURCE // memmem()
 #include "waiting-room/page_render.h"
 
 #include <inttypes.h>
@@ -10,8 +9,8 @@
 #include <string.h>
 
 #include "waiting-room/page_order.h"
+#include "waiting-room/page_template.h"
 
-#define PLACEHOLDER_BYTES_MAX 32
 #define REFRESH_SECONDS 15
 #define REFRESH_SOON_SECONDS 3 // while an order is being booked
 
@@ -336,26 +335,15 @@ static void append_placeholder(struct buffer *html, const struct page *page, con
     }
 }
 
+static void append(struct buffer *html, const void *context, const char *name)
+{
+    append_placeholder(html, context, name);
+}
+
 void page_render(const char *template, size_t template_bytes, const struct page_view *view, struct buffer *html)
 {
     struct page page = {.view = view, .panel = page_panel(view)};
-    const char *rest = template, *end = template + template_bytes;
-    while (rest < end) {
-        const char *open = memmem(rest, (size_t)(end - rest), "{{", 2);
-        const char *close = open == NULL ? NULL : memmem(open, (size_t)(end - open), "}}", 2);
-        if (close == NULL)
-            break;
-        buffer_append(html, rest, (size_t)(open - rest));
-        char name[PLACEHOLDER_BYTES_MAX];
-        size_t name_bytes = (size_t)(close - open) - 2;
-        if (name_bytes < sizeof(name)) {
-            memcpy(name, open + 2, name_bytes);
-            name[name_bytes] = '\0';
-            append_placeholder(html, &page, name);
-        }
-        rest = close + 2;
-    }
-    buffer_append(html, rest, (size_t)(end - rest));
+    page_template_fill(template, template_bytes, append, &page, html);
 }
 
 // Currencies whose minor unit is not a hundredth (ISO 4217), and signs that everybody reads the same way.

@@ -29,6 +29,9 @@ const struct problem
                         "Nothing is left, so nobody can join the line any more."},
     PROBLEM_CLOSED = {410, "closed", "The event is closed", "Nobody can join the line any more."},
     PROBLEM_NO_ORDER = {404, "no-order", "There is no order", "Nothing was ordered with this place yet."},
+    PROBLEM_NO_RECEIPT =
+        {404, "no-receipt", "There is no ticket here",
+         "This browser has nothing booked for this event. The event’s page says what became of an order."},
     PROBLEM_RELEASED =
         {409, "released", "The order is being booked",
          "It cannot be changed or taken back at the moment. What becomes of it is told as soon as it is known."},
@@ -71,15 +74,16 @@ const struct problem
                       "The service has no key to sign places with yet."};
 
 static const struct problem *const all[] = {
-    &PROBLEM_MALFORMED,      &PROBLEM_BAD_TOKEN,  &PROBLEM_NO_TOKEN,        &PROBLEM_WRONG_EVENT,
-    &PROBLEM_FOREIGN_ORIGIN, &PROBLEM_NOT_FOUND,  &PROBLEM_NO_EVENT,        &PROBLEM_METHOD,
-    &PROBLEM_NOT_ACCEPTABLE, &PROBLEM_DRAFT,      &PROBLEM_SOLD_OUT,        &PROBLEM_CLOSED,
-    &PROBLEM_MEDIA_TYPE,     &PROBLEM_INVALID,    &PROBLEM_TOO_MANY,        &PROBLEM_STOPPED,
-    &PROBLEM_UNAVAILABLE,    &PROBLEM_NO_KEY,     &PROBLEM_NO_ORDER,        &PROBLEM_RELEASED,
-    &PROBLEM_CONFIRMED,      &PROBLEM_LEFT,       &PROBLEM_TURN_OVER,       &PROBLEM_TOO_OFTEN,
-    &PROBLEM_ENDED,          &PROBLEM_NO_HOLD,    &PROBLEM_MORE_TIME_GIVEN, &PROBLEM_HOLD_OVER,
-    &PROBLEM_NO_PAYMENT,     &PROBLEM_PAYING,     &PROBLEM_TOO_MANY_TRIES,  &PROBLEM_TOO_MANY_CARDS,
-    &PROBLEM_PROVIDER_AWAY,  &PROBLEM_NO_WEBHOOK, &PROBLEM_BAD_SIGNATURE,   &PROBLEM_SIGNATURE_TIME,
+    &PROBLEM_NO_RECEIPT,     &PROBLEM_MALFORMED,      &PROBLEM_BAD_TOKEN,  &PROBLEM_NO_TOKEN,
+    &PROBLEM_WRONG_EVENT,    &PROBLEM_FOREIGN_ORIGIN, &PROBLEM_NOT_FOUND,  &PROBLEM_NO_EVENT,
+    &PROBLEM_METHOD,         &PROBLEM_NOT_ACCEPTABLE, &PROBLEM_DRAFT,      &PROBLEM_SOLD_OUT,
+    &PROBLEM_CLOSED,         &PROBLEM_MEDIA_TYPE,     &PROBLEM_INVALID,    &PROBLEM_TOO_MANY,
+    &PROBLEM_STOPPED,        &PROBLEM_UNAVAILABLE,    &PROBLEM_NO_KEY,     &PROBLEM_NO_ORDER,
+    &PROBLEM_RELEASED,       &PROBLEM_CONFIRMED,      &PROBLEM_LEFT,       &PROBLEM_TURN_OVER,
+    &PROBLEM_TOO_OFTEN,      &PROBLEM_ENDED,          &PROBLEM_NO_HOLD,    &PROBLEM_MORE_TIME_GIVEN,
+    &PROBLEM_HOLD_OVER,      &PROBLEM_NO_PAYMENT,     &PROBLEM_PAYING,     &PROBLEM_TOO_MANY_TRIES,
+    &PROBLEM_TOO_MANY_CARDS, &PROBLEM_PROVIDER_AWAY,  &PROBLEM_NO_WEBHOOK, &PROBLEM_BAD_SIGNATURE,
+    &PROBLEM_SIGNATURE_TIME,
 };
 
 const struct problem *problem_find(const char *type, size_t type_bytes)

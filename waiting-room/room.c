@@ -19,7 +19,7 @@
 #define EXIT_FAILED 1
 #define EXIT_CONFIGURATION 2
 
-void room_load_keys(struct room *room)
+static void load_queue_keys(struct room *room)
 {
     struct keys *keys = NULL;
     char problem[256] = "";
@@ -43,6 +43,35 @@ void room_load_keys(struct room *room)
     room->keys = keys;
     pthread_mutex_unlock(&room->lock);
     keys_unref(old);
+}
+
+// Without these keys tickets have no code; all else goes on.
+static void load_ticket_keys(struct room *room)
+{
+    struct ticket_keys *keys = NULL, *old = NULL;
+    char problem[256] = "";
+    int error = ticket_keys_load(room->config->common.tokens_directory, &keys, problem, sizeof problem);
+    pthread_mutex_lock(&room->lock);
+    size_t count = keys ? keys->count : 0;
+    bool failed_before = room->tickets_failed, is_first = !room->tickets && error == 0;
+    room->tickets_failed = error < 0;
+    if (error == 0) {
+        old = room->tickets;
+        room->tickets = keys;
+        loops_post_all(&room->loops, room_loop_on_tickets, keys, ticket_keys_hold);
+    }
+    pthread_mutex_unlock(&room->lock);
+    ticket_keys_unref(old);
+    if (error < 0 && !failed_before)
+        log_warn("ticket_keys_not_read", LOG_S("class", error_str(error)), LOG_S("problem", problem));
+    else if (error == 0 && (failed_before || is_first))
+        log_info("ticket_keys_read", LOG_U("count", count));
+}
+
+void room_load_keys(struct room *room)
+{
+    load_queue_keys(room);
+    load_ticket_keys(room);
 }
 
 static int load_page(struct room *room)
@@ -169,6 +198,7 @@ void room_close(struct room *room)
     line_store_free(room->store);
     keys_unref(room->keys);
     page_files_unref(room->page);
+    ticket_keys_unref(room->tickets);
     loops_done(&room->loops);
     pthread_mutex_destroy(&room->lock);
 }

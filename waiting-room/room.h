@@ -14,6 +14,7 @@
 
 struct keys;
 struct page_files;
+struct ticket_keys;
 
 struct room {
     struct room_config *config; // changes only in room_reload()
@@ -26,9 +27,11 @@ struct room {
     struct http_server *server;
     _Atomic bool has_key; // one that signs
     _Atomic bool keys_failed; // said so in the log
-    pthread_mutex_t lock; // guards the two below
+    pthread_mutex_t lock; // guards what is below
     struct keys *keys; // the newest; NULL: none yet
     struct page_files *page;
+    struct ticket_keys *tickets; // the newest; NULL: none yet
+    bool tickets_failed; // said so in the log
 };
 
 // Starts everything. MySQL and RabbitMQ may be away. 0, or the exit status to end with; the reason is in the log.

@@ -113,6 +113,9 @@ void *room_loop_start(struct http_loop *http)
         loop->keyring = room->keys->keyring;
     loop->page = room->page;
     page_files_hold(loop->page);
+    loop->tickets = room->tickets;
+    if (loop->tickets)
+        ticket_keys_hold(loop->tickets);
     pthread_mutex_unlock(&room->lock);
     line_store_tell_again(room->store);
     uv_timer_init(http_loop_uv(http), &loop->timer);
@@ -139,6 +142,7 @@ void room_loop_stop(struct http_loop *http, void *data)
         event_view_free(view);
     }
     page_files_unref(loop->page);
+    ticket_keys_unref(loop->tickets);
     uv_close((uv_handle_t *)&loop->timer, on_timer_closed);
 }
 
@@ -288,6 +292,13 @@ void room_loop_on_keyring(struct http_loop *http, void *argument)
     struct keys *keys = argument;
     loop->keyring = keys->keyring;
     keys_unref(keys);
+}
+
+void room_loop_on_tickets(struct http_loop *http, void *argument)
+{
+    struct room_loop *loop = http_loop_data(http);
+    ticket_keys_unref(loop->tickets);
+    loop->tickets = argument;
 }
 
 void room_loop_on_page(struct http_loop *http, void *argument)

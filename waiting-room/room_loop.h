@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "common/keyring.h"
+#include "common/ticket_keys.h"
 #include "waiting-room/event_view.h"
 #include "waiting-room/http.h"
 #include "waiting-room/page_files.h"
@@ -20,6 +21,7 @@ struct room_loop {
     struct event_view *views;
     struct keyring keyring; // key_count 0: none yet
     struct page_files *page;
+    struct ticket_keys *tickets; // NULL: none yet
     uv_timer_t timer;
     unsigned ticks;
     int64_t ticked_ns; // when the timer last ran
@@ -48,6 +50,7 @@ void room_loop_on_ready(struct http_loop *http, void *unused);
 void room_loop_on_feed_back(struct http_loop *http,
                             void *unused); // something may have been missed: ask about everybody again
 void room_loop_on_keyring(struct http_loop *http, void *keys);
+void room_loop_on_tickets(struct http_loop *http, void *ticket_keys);
 void room_loop_on_page(struct http_loop *http, void *page_files);
 
 #endif

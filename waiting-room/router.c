@@ -28,6 +28,8 @@ static const struct {
     {"/e/*/join", ROUTE_PAGE_JOIN, CAN_POST, "POST"},
     {"/e/*/order", ROUTE_PAGE_ORDER, CAN_POST, "POST"},
     {"/e/*/more-time", ROUTE_PAGE_MORE_TIME, CAN_POST, "POST"},
+    {"/e/*/receipt", ROUTE_RECEIPT, CAN_GET, "GET, HEAD"},
+    {"/e/*/pay", ROUTE_PAGE_PAY, CAN_POST, "POST"},
     {"/e/*/leave", ROUTE_PAGE_LEAVE, CAN_POST, "POST"},
     {"/v1/events/*", ROUTE_EVENT, CAN_GET, "GET, HEAD"},
     {"/v1/events/*/seats", ROUTE_SEATS, CAN_GET, "GET, HEAD"},
@@ -40,8 +42,10 @@ static const struct {
     {"/assets/seats.js", ROUTE_SEATS_JS, CAN_GET, "GET, HEAD"},
     {"/assets/hold.js", ROUTE_HOLD_JS, CAN_GET, "GET, HEAD"},
     {"/assets/pay.js", ROUTE_PAY_JS, CAN_GET, "GET, HEAD"},
+    {"/assets/receipt.js", ROUTE_RECEIPT_JS, CAN_GET, "GET, HEAD"},
     {"/assets/onsale.js", ROUTE_JS, CAN_GET, "GET, HEAD"},
     {"/assets/icon.svg", ROUTE_ICON, CAN_GET, "GET, HEAD"},
+    {"/.well-known/jwks.json", ROUTE_JWKS, CAN_GET, "GET, HEAD"},
     {"/favicon.ico", ROUTE_ICON, CAN_GET, "GET, HEAD"},
 };
 
@@ -161,6 +165,12 @@ static void handle_event_route(struct http_exchange *exchange, const struct http
     case ROUTE_PAGE_MORE_TIME:
         handle_page_more_time(exchange, request, view);
         break;
+    case ROUTE_RECEIPT:
+        handle_receipt(exchange, request, view);
+        break;
+    case ROUTE_PAGE_PAY:
+        handle_page_pay(exchange, request, view);
+        break;
     case ROUTE_PAGE_LEAVE:
         handle_page_leave(exchange, request, view);
         break;
@@ -209,6 +219,10 @@ void router_request(struct http_exchange *exchange, const struct http_request *r
         handle_page_file(exchange, request, PAGE_HOLD_JS);
     else if (match.route == ROUTE_PAY_JS)
         handle_page_file(exchange, request, PAGE_PAY_JS);
+    else if (match.route == ROUTE_RECEIPT_JS)
+        handle_page_file(exchange, request, PAGE_RECEIPT_JS);
+    else if (match.route == ROUTE_JWKS)
+        handle_jwks(exchange);
     else if (match.route == ROUTE_ICON)
         handle_page_file(exchange, request, PAGE_ICON);
     else

@@ -14,6 +14,8 @@ enum route {
     ROUTE_PAGE_LEAVE,
     ROUTE_PAGE_ORDER,
     ROUTE_PAGE_MORE_TIME,
+    ROUTE_PAGE_PAY,
+    ROUTE_RECEIPT,
     ROUTE_EVENT,
     ROUTE_SEATS,
     ROUTE_LINE,
@@ -26,6 +28,8 @@ enum route {
     ROUTE_SEATS_JS,
     ROUTE_HOLD_JS,
     ROUTE_PAY_JS,
+    ROUTE_RECEIPT_JS,
+    ROUTE_JWKS,
     ROUTE_ICON,
 };
 

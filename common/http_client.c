@@ -145,7 +145,7 @@ static bool url_has(CURLU *url, CURLUPart part)
     return has;
 }
 
-static const char *judge_parts(CURLU *url, bool is_base)
+static const char *judge_parts(CURLU *url)
 {
     char *scheme = NULL, *host = NULL;
     const char *wrong = NULL;
@@ -156,25 +156,31 @@ static const char *judge_parts(CURLU *url, bool is_base)
         wrong = "a user or password in a URL";
     else if (strcasecmp(scheme, "https") != 0 && (strcasecmp(scheme, "http") != 0 || !is_loopback(host)))
         wrong = "neither https nor http on this machine itself";
-    else if (is_base && (url_has(url, CURLUPART_QUERY) || url_has(url, CURLUPART_FRAGMENT)))
-        wrong = "a query or fragment in it";
     curl_free(scheme);
     curl_free(host);
     return wrong;
 }
 
-static int check_url(const char *text, bool is_base, char *problem, size_t problem_bytes)
+// What RFC 3986 allows, and no more: others, a backslash above all, are read in different ways by different readers. So are fewer or more
+// slashes than two.
+static bool is_well_formed(const char *text)
 {
     for (const char *at = text; *at; at++) {
-        if (*at <= ' ' || *at > '~')
-            return refuse("blanks or other characters that no URL has", problem, problem_bytes);
+        if (*at <= ' ' || *at > '~' || strchr("\\\"<>^`{|}", *at))
+            return false;
     }
-    if (is_base && (!*text || text[strlen(text) - 1] == '/' || strpbrk(text, "?#")))
+    const char *colon = strchr(text, ':');
+    return colon && strncmp(colon, "://", 3) == 0 && colon[3] != '/';
+}
+
+static int check_url(const char *text, bool is_base, char *problem, size_t problem_bytes)
+{
+    if (!is_well_formed(text))
+        return refuse("not a URL", problem, problem_bytes);
+    if (is_base && (text[strlen(text) - 1] == '/' || strpbrk(text, "?#")))
         return refuse("a slash at the end, a query or a fragment", problem, problem_bytes);
     CURLU *url = curl_url();
-    // Without a scheme libcurl refuses it; it guesses only when it is told to.
-    const char *wrong =
-        !url || curl_url_set(url, CURLUPART_URL, text, 0) != CURLUE_OK ? "not a URL" : judge_parts(url, is_base);
+    const char *wrong = !url || curl_url_set(url, CURLUPART_URL, text, 0) != CURLUE_OK ? "not a URL" : judge_parts(url);
     curl_url_cleanup(url);
     return wrong ? refuse(wrong, problem, problem_bytes) : 0;
 }
@@ -288,9 +294,6 @@ static int set_transport(CURL *easy, const struct http_client *client)
     SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
     SET(CURLOPT_HTTP09_ALLOWED, 0L);
-    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-    // Rather share a connection that speaks HTTP/2 than open another.
-    SET(CURLOPT_PIPEWAIT, 1L);
     SET(CURLOPT_TCP_KEEPALIVE, 1L);
     SET(CURLOPT_PATH_AS_IS, 1L);
     SET(CURLOPT_SSL_VERIFYPEER, 1L);
@@ -324,6 +327,11 @@ static int set_request(struct call *call, const struct http_client_request *requ
         error = add_header(call, request->headers[i]);
     if (error)
         return error;
+    // With TLS it is known as soon as a connection stands whether it speaks HTTP/2, so the first calls wait for that rather than open a
+    // connection each. Without, it is known only from the first answer, and nobody is to wait for somebody else's answer.
+    bool is_tls = strncasecmp(request->url, "https:", 6) == 0;
+    SET(CURLOPT_HTTP_VERSION, (long)(is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+    SET(CURLOPT_PIPEWAIT, is_tls ? 1L : 0L);
     SET(CURLOPT_URL, request->url);
     SET(CURLOPT_HTTPHEADER, call->headers);
     SET(CURLOPT_USERAGENT, USER_AGENT);

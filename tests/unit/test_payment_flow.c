@@ -3,7 +3,6 @@
 // What becomes of a payment: single steps, and a small world in which calls get lost before or after they were done, come late, come twice, are
 // answered with errors that are repeated for ever, in which payers die, visitors answer their bank or give back, operators cancel and holds run
 // out. After every step: nothing that may be somebody's money is given away; at the end: money taken exactly for what is confirmed.
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "booking-worker/payment_flow.h"
 

@@ -156,7 +156,7 @@ packages:
 	@tools/packages install build run test lint fuzz
 
 # Each measurement prints its summary and keeps its raw runs in bench/results/.
-bench: bench-joins bench-booking bench-locking bench-seating bench-outcomes bench-sale
+bench: bench-joins bench-booking bench-locking bench-seating bench-outcomes bench-sale bench-payments
 
 .PHONY: bench-joins
 bench-joins: export BUILD := $(BUILD)
@@ -200,6 +200,13 @@ bench-sale:
 	@tools/packages install build run test bench
 	$(again) all
 	@$(PYTHON) -B bench/sale.py
+
+.PHONY: bench-payments
+bench-payments: export BUILD := $(BUILD)
+bench-payments:
+	@tools/packages install build run test bench
+	$(again) all
+	@$(PYTHON) -B bench/payments.py
 
 # The command line is for people; the servers are started by systemd and need not be in anybody's PATH.
 install: all

@@ -10,12 +10,12 @@ from harness.stack import PATIENCE
 VISITORS = 400
 ROWS = 5
 HOLD_SECONDS = 8 * PATIENCE
-KILL_SECONDS = 1.5
+KILL_SECONDS = 3  # so each of the two lives for twice as long
 FAULT_SECONDS = 2
 AWAY = ("mysql_away", "amqp_away")  # what may be said of level error while something is away
-# pm_sandbox_slow is slower than that: it, too, is first unknown.
-CONFIG = {"payment": {"timeout_seconds": 2 * PATIENCE}}
-BANK = {"slow_seconds": 3 * PATIENCE, "settle_seconds": 1}
+# pm_sandbox_slow is slower than that, so that it, too, is unknown at first; and a bank that is killed must live for longer.
+CONFIG = {"payment": {"timeout_seconds": PATIENCE}}
+BANK = {"slow_seconds": 1.2 * PATIENCE, "settle_seconds": 1}
 
 
 def test_a_hall_is_paid_for_by_card(stack_factory):
@@ -61,7 +61,8 @@ def test_a_hall_is_paid_for_while_workers_and_the_bank_are_killed(stack_factory)
     stack = stack_factory(config=CONFIG, bank=BANK).start(rooms=2, workers=2, notifiers=1)
     sale = CardSale(stack, ROWS, "20/s", HOLD_SECONDS)
     kill = Killer(KILL_SECONDS, lambda: busiest_worker(stack), lambda: the_bank(stack))
-    with sale.crowd(VISITORS) as crowd:
+    # A payment that is lost again and again is asked about after half a minute, and after two.
+    with sale.crowd(VISITORS, seconds=400, patience=200) as crowd:
         sale.run(crowd, kill)
     print("killed:", dict(kill.killed))
     assert kill.killed["worker"] > 4 and kill.killed["bank"] > 4

@@ -33,6 +33,13 @@ void handle_order_more_time(struct http_exchange *exchange, const struct http_re
 // handle_payment.c: paying for what is held.
 void handle_payment(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
 
+// handle_card.c: leaving a card on the provider's page.
+void handle_card(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
+
+// handle_webhook.c: what the payment provider tells.
+void handle_webhook(struct http_exchange *exchange, const struct http_request *request);
+void handle_webhook_register_metrics(void); // once, before threads start
+
 // handle_page.c: the page, its forms, its files.
 void handle_page(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
 void handle_page_join(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);

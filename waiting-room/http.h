@@ -32,7 +32,7 @@ struct http_request {
     // NULL when absent. Several `cookie` fields are joined with "; " (RFC 9113, 8.2.3), several of `forwarded_for`
     // ("x-forwarded-for") with ", "; of the others the first one counts.
     const char *authorization, *cookie, *accept, *content_type, *origin, *sec_fetch_site, *accept_language,
-        *forwarded_for, *if_none_match;
+        *forwarded_for, *if_none_match, *stripe_signature;
     const char *body; // NUL-terminated beyond body_bytes
     size_t body_bytes;
     char address[HTTP_ADDRESS_BYTES]; // of the peer, or from X-Forwarded-For when the peer is a trusted proxy

@@ -40,6 +40,7 @@ static const struct field {
     FIELD("sec-fetch-site", sec_fetch_site),
     FIELD("accept-language", accept_language),
     FIELD("if-none-match", if_none_match),
+    FIELD("stripe-signature", stripe_signature),
     FIELD("host", authority), // behind ":authority", which wins
 #undef FIELD
 };

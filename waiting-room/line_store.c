@@ -37,6 +37,8 @@ void line_store_register_metrics(void)
     store_register_seats_metrics();
     store_register_stock_metrics();
     store_register_standby_metrics();
+    store_register_card_metrics();
+    store_register_told_metrics();
 }
 
 // What the answers log is written before the loop sends any of them, so nobody has a place that the log does not know.
@@ -175,6 +177,11 @@ static enum line_store_kind kind_of_work(const struct line_store_request *reques
     case LINE_STORE_MORE_TIME:
     case LINE_STORE_PAY:
         return LINE_STORE_ORDER;
+    case LINE_STORE_CARD_OPEN:
+    case LINE_STORE_CARD_SPOIL:
+    case LINE_STORE_CARD_LOOK:
+    case LINE_STORE_CARD_BACK:
+        return LINE_STORE_CARD_BEGIN;
     default:
         return request->kind;
     }
@@ -196,6 +203,10 @@ static void work_on_group(struct line_store *store, struct line_store_request **
         store_seats(store, requests, count);
     } else if (kind_of_work(requests[0]) == LINE_STORE_ORDER) {
         store_orders(store, requests, count);
+    } else if (kind_of_work(requests[0]) == LINE_STORE_CARD_BEGIN) {
+        store_cards(store, requests, count);
+    } else if (requests[0]->kind == LINE_STORE_TOLD) {
+        store_told(store, requests, count);
     } else {
         store_look_up(store, requests, count);
     }

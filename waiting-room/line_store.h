@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/payment.h"
+#include "common/provider_event.h"
 #include "common/token.h"
 #include "waiting-room/line_state.h"
 #include "waiting-room/loops.h"
@@ -33,6 +35,12 @@ enum line_store_kind {
     LINE_STORE_TAKE_BACK, // takes it back, or what is held for it
     LINE_STORE_MORE_TIME, // asks for more time to pay
     LINE_STORE_PAY, // begins to pay
+    LINE_STORE_CARD_BEGIN, // a page to leave a card on is to be made
+    LINE_STORE_CARD_OPEN, // it was made
+    LINE_STORE_CARD_SPOIL, // it can never be made with that key
+    LINE_STORE_CARD_LOOK, // what became of it
+    LINE_STORE_CARD_BACK, // the same, and the visitor has just come back from it
+    LINE_STORE_TOLD, // the payment provider told something
     LINE_STORE_AHEAD, // how many stand by before some visitors
     LINE_STORE_SEATS, // which seats of the event's halls are taken
 };
@@ -40,6 +48,25 @@ enum line_store_kind {
 struct line_store_ahead {
     uint64_t number;
     int64_t ahead; // the answer; -1: this one does not stand by
+};
+
+#define LINE_STORE_CARDS_MAX 20 // pages for one place
+
+struct line_store_card {
+    bool is_turn_over; // begin: whoever asks could not order any more
+    uint32_t number; // begin: the answer; open, spoil: which
+    char key[PAYMENT_KEY_BYTES]; // begin: the answer; the provider's idempotency key
+    char session[PROVIDER_ID_BYTES]; // open
+    char url[PROVIDER_URL_BYTES]; // open; look, back: the answer, while the page is open
+    char state[8]; // look, back: the answer, of the newest page: none, open, kept, gone
+    bool is_kept; // look, back: there is a card that pays, which is not always of the newest page
+    char label[PROVIDER_LABEL_BYTES]; // what its owner knows it by
+};
+
+struct line_store_told {
+    struct provider_event event;
+    const char *body; // as it came
+    size_t body_bytes;
 };
 
 struct line_store_request {
@@ -53,6 +80,8 @@ struct line_store_request {
     char address[HTTP_ADDRESS_BYTES]; // joins: whose allowance it takes
     const struct order_form *form; // orders: what is wanted; the asker's, until the answer
     const char *payment_method; // paying: with what; the asker's, until the answer. NULL: with the card that was left
+    struct line_store_card *card; // cards: the asker's, until the answer
+    const struct line_store_told *told; // what the provider told: the asker's, until the answer
     struct line_store_ahead *aheads; // ahead: whose; the asker's, filled with the answer
     size_t ahead_count;
 

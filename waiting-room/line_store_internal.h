@@ -68,6 +68,10 @@ void store_join(struct line_store *store, struct line_store_request **requests, 
 void store_look_up(struct line_store *store, struct line_store_request **requests, size_t count);
 // Orders given, changed and taken back, holds given back and prolonged, and places given up: in one transaction, so that for one place they come in their order.
 void store_orders(struct line_store *store, struct line_store_request **requests, size_t count);
+// Pages for leaving a card on.
+void store_cards(struct line_store *store, struct line_store_request **requests, size_t count);
+// What the payment provider told.
+void store_told(struct line_store *store, struct line_store_request **requests, size_t count);
 // Which seats are taken; kept from one question to the next.
 void store_seats(struct line_store *store, struct line_store_request **requests, size_t count);
 void store_free_seats(struct store_seats *seats); // all of them
@@ -115,6 +119,8 @@ void store_register_hall_metrics(void);
 void store_register_seats_metrics(void);
 void store_register_stock_metrics(void);
 void store_register_standby_metrics(void);
+void store_register_card_metrics(void);
+void store_register_told_metrics(void);
 
 struct store_presence *store_find_presence(struct line_store *store,
                                            uint32_t event_id); // with the lock held; NULL: no memory

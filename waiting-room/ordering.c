@@ -117,9 +117,11 @@ static const struct problem *problem_of_verdict(const struct visit *visit, struc
         return &PROBLEM_MORE_TIME_GIVEN;
     case ORDER_LAPSED:
         return &PROBLEM_HOLD_OVER;
+    case ORDER_TURN_OVER:
+        return &PROBLEM_TURN_OVER;
     case ORDER_TOO_OFTEN:
         more->retry_after_seconds = 3600;
-        return &PROBLEM_TOO_OFTEN;
+        return request->kind == LINE_STORE_CARD_BEGIN ? &PROBLEM_TOO_MANY_CARDS : &PROBLEM_TOO_OFTEN;
     default:
         return &PROBLEM_NO_ORDER;
     }
@@ -132,7 +134,7 @@ const struct problem *ordering_problem(const struct visit *visit, struct problem
         return visit->problem;
     if (visit->error == ERROR_CONFLICT)
         return problem_of_verdict(visit, ret_more);
-    if (visit->error == 0 && visit->order)
+    if (visit->error == 0 && (visit->order || visit->card))
         return NULL;
     ret_more->retry_after_seconds = visit->error == ERROR_TRANSIENT ? visit->request.retry_after_seconds : 0;
     const struct problem *problem = visit_problem(visit);

@@ -9,6 +9,8 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/metrics.h"
+#include "waiting-room/desk.h"
+#include "waiting-room/handle.h"
 #include "waiting-room/keys.h"
 #include "waiting-room/page_files.h"
 #include "waiting-room/room_loop.h"
@@ -92,6 +94,34 @@ static int load_page(struct room *room)
     return 0;
 }
 
+// What cannot be read stays.
+static void load_secrets(struct room *room)
+{
+    struct provider_event_secrets secrets = {0};
+    char problem[256] = "";
+    if (room->config->common.payment_provider != PAYMENT_STRIPE)
+        return;
+    int error = provider_event_read_secrets(room->config->common.payment_webhook_secret_file, &secrets, problem,
+                                            sizeof problem);
+    if (error < 0 && error != ERROR_NOT_FOUND) {
+        log_error("webhook_secrets_not_read", LOG_S("class", error_str(error)), LOG_S("problem", problem));
+        return;
+    }
+    if (error == ERROR_NOT_FOUND)
+        log_warn("no_webhooks", LOG_S("reason", "no webhook_secret_file: news of payments are asked for instead"));
+    pthread_mutex_lock(&room->lock);
+    room->secrets = secrets;
+    pthread_mutex_unlock(&room->lock);
+    explicit_bzero(&secrets, sizeof secrets);
+}
+
+void room_webhook_secrets(struct room *room, struct provider_event_secrets *ret)
+{
+    pthread_mutex_lock(&room->lock);
+    *ret = room->secrets;
+    pthread_mutex_unlock(&room->lock);
+}
+
 static void name_room(struct room *room)
 {
     char host[64] = "";
@@ -128,6 +158,12 @@ static int open_threads(struct room *room)
                                                  .on_stock = room_loop_on_stock,
                                                  .on_back = room_loop_on_feed_back},
                           &room->feed);
+    char problem[256] = "";
+    if (error == 0 && room->config->common.payment_provider == PAYMENT_STRIPE) {
+        doing = "open the payment provider's thread";
+        error = desk_open(&room->config->common, &room->loops, &room->desk, problem, sizeof problem);
+        why = problem;
+    }
     if (error < 0)
         log_error("start_failed", LOG_S("doing", doing), LOG_S("class", error_str(error)), LOG_S("error", why));
     return error;
@@ -164,15 +200,20 @@ int room_open(struct room *room, struct room_config *config, const struct config
     feed_register_metrics();
     stream_register_metrics();
     visit_register_metrics();
+    desk_register_metrics();
+    handle_webhook_register_metrics();
     name_room(room);
     loops_init(&room->loops);
     room_load_keys(room);
+    load_secrets(room);
     int error = load_page(room);
     if (error < 0)
         return EXIT_CONFIGURATION;
     error = open_threads(room);
-    if (error < 0)
+    if (error < 0) {
+        room_close(room);
         return EXIT_FAILED;
+    }
     error = open_server(room);
     if (error < 0) {
         room_close(room);
@@ -189,17 +230,21 @@ void room_close(struct room *room)
         http_server_drain(room->server, room->config->drain_seconds * 1000);
     if (room->feed)
         feed_stop(room->feed);
+    if (room->desk) // before the store, which its jobs go to next
+        desk_stop(room->desk);
     if (room->store)
         line_store_stop(room->store);
     // Nobody posts to the loops any more, but until their end they still look at both.
     if (room->server)
         http_server_close(room->server, 0);
     feed_free(room->feed);
+    desk_free(room->desk);
     line_store_free(room->store);
     keys_unref(room->keys);
     page_files_unref(room->page);
     ticket_keys_unref(room->tickets);
     loops_done(&room->loops);
+    explicit_bzero(&room->secrets, sizeof room->secrets);
     pthread_mutex_destroy(&room->lock);
 }
 
@@ -214,6 +259,7 @@ void room_reload(struct room *room)
     if (http_server_reload(room->server, problem, sizeof problem) < 0)
         log_error("certificate_not_read", LOG_S("problem", problem));
     room_load_keys(room);
+    load_secrets(room);
     if (load_page(room) == 0)
         log_info("reloaded", LOG_S("room", room->name));
 }

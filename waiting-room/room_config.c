@@ -3,7 +3,11 @@
 #include "waiting-room/room_config.h"
 
 #include <stddef.h>
+#include <string.h>
 
+#include "common/http_client.h"
+#include "common/provider.h"
+#include "common/provider_event.h"
 #include "waiting-room/tls.h"
 
 #define FIELD(name) offsetof(struct room_config, name)
@@ -107,9 +111,38 @@ const struct config_key room_config_keys[] = {
 
 const size_t room_config_key_count = sizeof room_config_keys / sizeof *room_config_keys;
 
-int room_config_check(const void *config, struct buffer *problems)
+// What a waiting room needs to have card pages made, and to know whose webhooks they are.
+static int check_payment(const struct common_config *config, struct buffer *problems)
 {
-    const struct room_config *room = config;
+    struct provider *provider = NULL;
+    struct provider_event_secrets secrets;
+    char problem[256] = "";
+    int error = 0;
+    if (config->payment_provider != PAYMENT_STRIPE)
+        return 0;
+    if (!config->payment_secret_key_file[0]) {
+        buffer_text(problems, "[payment] secret_key_file: needed with stripe\n");
+        error = ERROR_INVALID;
+    } else if (provider_open(config, &provider, problem, sizeof problem) < 0) {
+        buffer_format(problems, "[payment] %s\n", problem);
+        error = ERROR_INVALID;
+    }
+    provider_close(provider);
+    if (http_client_check_base(config->payment_return_url, problem, sizeof problem) < 0) {
+        buffer_format(problems, "[payment] return_url: %s\n",
+                      config->payment_return_url[0] ? problem : "needed with stripe");
+        error = ERROR_INVALID;
+    }
+    int read = provider_event_read_secrets(config->payment_webhook_secret_file, &secrets, problem, sizeof problem);
+    explicit_bzero(&secrets, sizeof secrets);
+    if (read == 0 || read == ERROR_NOT_FOUND)
+        return error;
+    buffer_format(problems, "[payment] webhook_secret_file: %s\n", problem);
+    return ERROR_INVALID;
+}
+
+static int check_certificate(const struct room_config *room, struct buffer *problems)
+{
     SSL_CTX *context = NULL;
     char problem[256] = "";
     if (!room->listen[0])
@@ -121,4 +154,11 @@ int room_config_check(const void *config, struct buffer *problems)
     }
     SSL_CTX_free(context);
     return 0;
+}
+
+int room_config_check(const void *config, struct buffer *problems)
+{
+    const struct room_config *room = config;
+    int certificate = check_certificate(room, problems), payment = check_payment(&room->common, problems);
+    return certificate < 0 ? certificate : payment;
 }

@@ -25,7 +25,7 @@ struct room_config {
 extern const struct config_key room_config_keys[];
 extern const size_t room_config_key_count;
 
-// For config_table.check: the certificate and its key can be read and belong together.
+// For config_table.check: the certificate and its key can be read and belong together, and what paying by card needs is there.
 int room_config_check(const void *config, struct buffer *problems);
 
 #endif

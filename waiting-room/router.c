@@ -36,7 +36,9 @@ static const struct {
     {"/v1/events/*/line", ROUTE_LINE, CAN_GET | CAN_POST | CAN_DELETE, "GET, HEAD, POST, DELETE"},
     {"/v1/events/*/order", ROUTE_ORDER, CAN_GET | CAN_PUT | CAN_DELETE, "GET, HEAD, PUT, DELETE"},
     {"/v1/events/*/order/more-time", ROUTE_MORE_TIME, CAN_POST, "POST"},
+    {"/v1/events/*/order/card", ROUTE_CARD, CAN_GET | CAN_POST, "GET, HEAD, POST"},
     {"/v1/events/*/payment", ROUTE_PAYMENT, CAN_POST, "POST"},
+    {"/v1/payments/webhook", ROUTE_WEBHOOK, CAN_POST, "POST"},
     {"/assets/onsale.css", ROUTE_CSS, CAN_GET, "GET, HEAD"},
     {"/assets/order.js", ROUTE_ORDER_JS, CAN_GET, "GET, HEAD"},
     {"/assets/seats.js", ROUTE_SEATS_JS, CAN_GET, "GET, HEAD"},
@@ -189,6 +191,9 @@ static void handle_event_route(struct http_exchange *exchange, const struct http
     case ROUTE_PAYMENT:
         handle_payment(exchange, request, view);
         break;
+    case ROUTE_CARD:
+        handle_card(exchange, request, view);
+        break;
     default:
         handle_line(exchange, request, view);
         break;
@@ -204,6 +209,8 @@ void router_request(struct http_exchange *exchange, const struct http_request *r
         refuse(exchange, request, &PROBLEM_NOT_FOUND, 0);
     else if (error < 0)
         problem_respond(exchange, &PROBLEM_METHOD, &(struct problem_more){.allow = match.allow});
+    else if (match.route == ROUTE_WEBHOOK) // its signature says whose it is
+        handle_webhook(exchange, request);
     else if (request->method != HTTP_GET && request->method != HTTP_HEAD &&
              route_is_foreign(request, loop->room->config->public_url))
         problem_respond(exchange, &PROBLEM_FOREIGN_ORIGIN, NULL);

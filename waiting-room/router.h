@@ -22,6 +22,8 @@ enum route {
     ROUTE_ORDER,
     ROUTE_MORE_TIME,
     ROUTE_PAYMENT,
+    ROUTE_CARD,
+    ROUTE_WEBHOOK,
     ROUTE_CSS,
     ROUTE_JS,
     ROUTE_ORDER_JS,

@@ -137,6 +137,7 @@ void visit_free(struct visit *visit)
     order_facts_unref(visit->order);
     order_form_done(&visit->form);
     visitor_unref(visit->visitor);
+    free(visit->card);
     free(visit);
 }
 
@@ -146,13 +147,18 @@ static struct visit *visit_of(struct line_store_request *request)
 }
 
 // The loop is gone, and with it everything that the visit points to.
-static void on_dropped(struct line_store_request *request)
+void visit_drop(struct visit *visit)
 {
-    struct visit *visit = visit_of(request);
-    order_facts_unref(request->order);
+    order_facts_unref(visit->request.order);
     order_facts_unref(visit->order);
     order_form_done(&visit->form);
+    free(visit->card);
     free(visit);
+}
+
+static void on_dropped(struct line_store_request *request)
+{
+    visit_drop(visit_of(request));
 }
 
 static void take_joined(struct visit *visit)
@@ -241,6 +247,18 @@ static bool is_about_order(enum line_store_kind kind)
            kind == LINE_STORE_PAY;
 }
 
+static bool is_about_card(enum line_store_kind kind)
+{
+    return kind == LINE_STORE_CARD_BEGIN || kind == LINE_STORE_CARD_OPEN || kind == LINE_STORE_CARD_SPOIL ||
+           kind == LINE_STORE_CARD_LOOK || kind == LINE_STORE_CARD_BACK;
+}
+
+static void take_card(struct visit *visit)
+{
+    if (visit->request.is_bell_due)
+        room_ring(visit->loop->room, visit->view->event->slug, visit->visitor->facts.number);
+}
+
 // What was learned is taken over whether its asker still waits or not.
 static void on_answered(struct line_store_request *request)
 {
@@ -253,6 +271,8 @@ static void on_answered(struct line_store_request *request)
         take_left(visit);
     else if (visit->error == 0 && is_about_order(request->kind))
         take_ordered(visit);
+    else if (visit->error == 0 && is_about_card(request->kind))
+        take_card(visit);
     else if (visit->error == 0)
         take_facts(visit);
     if (!visit->exchange) {
@@ -269,6 +289,7 @@ static void ask(struct visit *visit, enum line_store_kind kind, void (*then)(str
     request->kind = kind;
     request->has_order_answer = false;
     request->form = &visit->form;
+    request->card = visit->card;
     request->payment_method = visit->payment.method[0] ? visit->payment.method : NULL;
     request->loop = visit->loop->http;
     request->answered = on_answered;
@@ -364,6 +385,11 @@ void visit_more_time(struct visit *visit, void (*then)(struct visit *visit))
 void visit_pay(struct visit *visit, void (*then)(struct visit *visit))
 {
     ask(visit, LINE_STORE_PAY, then);
+}
+
+void visit_ask_card(struct visit *visit, enum line_store_kind kind, void (*then)(struct visit *visit))
+{
+    ask(visit, kind, then);
 }
 
 // A join may know sooner than the view that the event was opened.

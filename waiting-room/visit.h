@@ -33,6 +33,7 @@ struct visit {
     uint32_t order_doubts; // the visitor's, when MySQL was asked
     struct order_form form; // what is wanted; freed with the visit
     struct payment_form payment; // with what it is paid
+    struct line_store_card *card; // that is to be left; leave_card.c's, freed with the visit. NULL: none
     // Left to the handlers.
     void (*joined)(struct visit *visit);
     bool again, wants_stream;
@@ -46,6 +47,8 @@ struct visit *visit_new(struct http_exchange *exchange, const struct http_reques
 // The same, but answered already when it returns NULL.
 struct visit *visit_begin(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
 void visit_free(struct visit *visit);
+// The loop is gone while somebody else's thread had the visit: just frees.
+void visit_drop(struct visit *visit);
 // Refuses who has no valid token. False: the visit is over.
 bool visit_needs_token(struct visit *visit);
 
@@ -62,6 +65,9 @@ void visit_order(struct visit *visit, void (*then)(struct visit *visit));
 void visit_take_back(struct visit *visit, void (*then)(struct visit *visit)); // the same for taking it back
 void visit_more_time(struct visit *visit, void (*then)(struct visit *visit)); // for more time to pay
 void visit_pay(struct visit *visit, void (*then)(struct visit *visit)); // and for paying as visit->payment says
+
+// Asks one of the questions about visit->card.
+void visit_ask_card(struct visit *visit, enum line_store_kind kind, void (*then)(struct visit *visit));
 
 // Where the visitor stands. False: MySQL is away and the token alone does not tell.
 bool visit_state(const struct visit *visit, struct line_state *ret, int64_t *ret_now_us);

@@ -3,14 +3,13 @@
 
 Nobody pays here: no worker runs, and the rows of bookings are written as a worker would."""
 
-import json
 import re
 import threading
 
-import pika
 import pytest
 from harness.bare import bare_client
 from harness.orders import in_event, problem, url, wait_state, waits_for_a_lock
+from harness.payment import Bell, payment_config
 from harness.stack import PATIENCE
 from harness.voice import Voice
 from processes import wait_until
@@ -18,15 +17,6 @@ from processes import wait_until
 GOOD = {"tier": "floor", "quantity": 2, "email": "ada@example.org"}
 HELD = ("held", "declined", "action_required", "paying")
 SHAPES = ["", " ", "x" * 256, "k" * 1024, "pm-card", "pm card", "pm_ä", "pm_\n", "pm_'--", "../v1", 7, True, ["pm_x"], {}]
-
-
-def payment_config(folder, **keys):
-    """The settings of a provider that is not there."""
-    key = folder / "secret_key"
-    key.write_text("sk_test_nothing\n")
-    key.chmod(0o600)
-    return {"provider": "stripe", "secret_key_file": key, "base_url": "http://127.0.0.1:9",
-            "return_url": "https://tickets.example"} | keys
 
 
 @pytest.fixture(scope="module")
@@ -37,30 +27,6 @@ def stack(module_stack_factory, tmp_path_factory):
 @pytest.fixture(scope="module")
 def door(module_stack_factory):
     return module_stack_factory().start(rooms=1)
-
-
-class Bell:
-    """The payers' queue; admission has declared it."""
-
-    def __init__(self, stack):
-        amqp = stack.backends.amqp
-        url_of = f"amqp://{amqp['user']}:{amqp['password']}@{amqp['host']}:{amqp['port']}/{stack.vhost}"
-        self.connection = pika.BlockingConnection(pika.URLParameters(url_of))
-        self.channel = self.connection.channel()
-        self.channel.queue_declare("onsale.payments", passive=True)
-        self.channel.queue_purge("onsale.payments")
-
-    def wait(self, slug):
-        """The next ring for that event's sake; a ring for several may be one, too."""
-        rings = []
-
-        def hear():
-            method, _, body = self.channel.basic_get("onsale.payments", auto_ack=True)
-            rings.append(json.loads(body) if method else {"slug": None})
-            return rings[-1]["slug"] in (slug, "")
-
-        wait_until(hear, "the bell to ring", 5 * PATIENCE)
-        return rings[-1]
 
 
 @pytest.fixture(scope="module")

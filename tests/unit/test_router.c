@@ -41,6 +41,9 @@ static void test_routes(void **unused)
     assert_route(HTTP_DELETE, "/v1/events/a/order", ROUTE_ORDER, "a");
     assert_route(HTTP_POST, "/v1/events/a/order/more-time", ROUTE_MORE_TIME, "a");
     assert_route(HTTP_POST, "/v1/events/a/payment", ROUTE_PAYMENT, "a");
+    assert_route(HTTP_POST, "/v1/events/a/order/card", ROUTE_CARD, "a");
+    assert_route(HTTP_GET, "/v1/events/a/order/card", ROUTE_CARD, "a");
+    assert_route(HTTP_POST, "/v1/payments/webhook", ROUTE_WEBHOOK, "");
     assert_route(HTTP_GET, "/favicon.ico", ROUTE_ICON, "");
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "admin/booking_story_payments.h"
 #include "admin/booking_story_rows.h"
 #include "admin/currency.h"
 #include "admin/tickets.h"
@@ -31,16 +32,14 @@
 enum { L_AT, L_ATTEMPT, L_REVISION, L_STATE, L_ACTOR, L_DETAIL };
 enum { D_ID, D_DIED_AT, D_REASON, D_DETAIL, D_STATE, D_RESOLVED_AT, D_RESOLVED_BY, D_ATTEMPT };
 
-static struct story_step *add_step(struct story *story, int64_t at_us, const char *name)
+struct story_step *story_add_step(struct story *story, int64_t at_us, const char *name)
 {
     struct story_step *step = &story->steps[story->step_count++];
     *step = (struct story_step){.at_us = at_us, .name = name};
     return step;
 }
 
-static void describe(struct story_step *step, const char *format, ...) PRINTF_LIKE(2, 3);
-
-static void describe(struct story_step *step, const char *format, ...)
+void story_describe(struct story_step *step, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -68,11 +67,11 @@ static void describe_state(struct story_step *step, const struct db_rows *orders
 {
     char money[CURRENCY_AMOUNT_BYTES];
     if (!db_is_null(orders, row, (size_t)reason))
-        describe(step, "%s", db_string(orders, row, (size_t)reason));
+        story_describe(step, "%s", db_string(orders, row, (size_t)reason));
     else if (!db_is_null(orders, row, (size_t)tier))
-        describe(step, "%" PRIu64 " × %s, %s", db_u64(orders, row, (size_t)quantity),
-                 db_string(orders, row, (size_t)tier),
-                 currency_format(db_u64(orders, row, (size_t)amount), db_string(orders, row, O_CURRENCY), money));
+        story_describe(step, "%" PRIu64 " × %s, %s", db_u64(orders, row, (size_t)quantity),
+                       db_string(orders, row, (size_t)tier),
+                       currency_format(db_u64(orders, row, (size_t)amount), db_string(orders, row, O_CURRENCY), money));
 }
 
 // What was given with its seats, what was gone, or what is waited for.
@@ -80,8 +79,8 @@ static void describe_booking(struct story_step *step, const struct db_rows *orde
 {
     struct buffer seats CLEANUP(buffer_done) = BUFFER_INIT;
     if (!db_is_null(orders, row, B_STANDBY_TIER)) {
-        describe(step, "%" PRIu64 " × %s", db_u64(orders, row, B_STANDBY_QUANTITY),
-                 db_string(orders, row, B_STANDBY_TIER));
+        story_describe(step, "%" PRIu64 " × %s", db_u64(orders, row, B_STANDBY_QUANTITY),
+                       db_string(orders, row, B_STANDBY_TIER));
         return;
     }
     describe_state(step, orders, row, B_REASON, B_TIER, B_QUANTITY, B_AMOUNT);
@@ -123,13 +122,14 @@ static void add_booking(struct story *story, size_t row)
     if (db_is_null(orders, row, B_STATE))
         return;
     const char *state = db_string(orders, row, B_STATE);
-    step = add_step(story, db_time_us(orders, row, B_CREATED_AT), revision == first ? state : first_state(story, row));
+    step = story_add_step(story, db_time_us(orders, row, B_CREATED_AT),
+                          revision == first ? state : first_state(story, row));
     step->attempt = attempt;
     step->revision = (uint32_t)first;
     if (revision == first) {
         describe_booking(step, orders, row);
     } else if (!is_logged(story, attempt, revision)) {
-        step = add_step(story, db_time_us(orders, row, B_CHANGED_AT), state);
+        step = story_add_step(story, db_time_us(orders, row, B_CHANGED_AT), state);
         step->attempt = attempt;
         step->revision = (uint32_t)revision;
         describe_booking(step, orders, row);
@@ -143,24 +143,24 @@ static void add_order(struct story *story, size_t row)
                    revision = (uint32_t)db_u64(orders, row, O_REVISION);
     struct story_step *step;
     if (!is_logged(story, attempt, 1)) {
-        step = add_step(story, db_time_us(orders, row, O_PLACED_AT), "ordered");
+        step = story_add_step(story, db_time_us(orders, row, O_PLACED_AT), "ordered");
         step->attempt = attempt;
         step->revision = 1;
         describe_state(step, orders, row, O_REASON, O_TIER, O_QUANTITY, O_AMOUNT);
     }
     if (!db_is_null(orders, row, O_RELEASED_AT)) {
-        step = add_step(story, db_time_us(orders, row, O_RELEASED_AT), "released");
+        step = story_add_step(story, db_time_us(orders, row, O_RELEASED_AT), "released");
         step->attempt = attempt;
         step->revision = revision;
         if (db_u64(orders, row, O_RELEASE_NO) > 1)
-            describe(step, "handed over %" PRIu64 " times", db_u64(orders, row, O_RELEASE_NO));
+            story_describe(step, "handed over %" PRIu64 " times", db_u64(orders, row, O_RELEASE_NO));
     }
     if (!db_is_null(orders, row, O_ENDED_AT) && !is_logged(story, attempt, revision)) {
-        step = add_step(story, db_time_us(orders, row, O_ENDED_AT), db_string(orders, row, O_STATE));
+        step = story_add_step(story, db_time_us(orders, row, O_ENDED_AT), db_string(orders, row, O_STATE));
         step->attempt = attempt;
         step->revision = revision;
         if (!db_is_null(orders, row, O_REASON))
-            describe(step, "%s", db_string(orders, row, O_REASON));
+            story_describe(step, "%s", db_string(orders, row, O_REASON));
     }
     add_booking(story, row);
 }
@@ -196,8 +196,8 @@ static void add_log(struct story *story)
     for (size_t i = 0; i < db_rows_count(story->log); i++) {
         const char *actor = db_string(story->log, i, L_ACTOR);
         const uint64_t revision = db_u64(story->log, i, L_REVISION);
-        struct story_step *step = add_step(story, db_time_us(story->log, i, L_AT),
-                                           log_step(db_string(story->log, i, L_STATE), revision, actor));
+        struct story_step *step = story_add_step(story, db_time_us(story->log, i, L_AT),
+                                                 log_step(db_string(story->log, i, L_STATE), revision, actor));
         step->attempt = (uint32_t)db_u64(story->log, i, L_ATTEMPT);
         step->revision = (uint32_t)revision;
         step->actor = actor;
@@ -208,17 +208,17 @@ static void add_log(struct story *story)
 static void add_letters(struct story *story)
 {
     for (size_t i = 0; i < db_rows_count(story->letters); i++) {
-        struct story_step *step = add_step(story, db_time_us(story->letters, i, D_DIED_AT), "dead letter");
+        struct story_step *step = story_add_step(story, db_time_us(story->letters, i, D_DIED_AT), "dead letter");
         step->attempt = (uint32_t)db_u64(story->letters, i, D_ATTEMPT);
-        describe(step, "%" PRIu64 ": %s: %.200s", db_u64(story->letters, i, D_ID),
-                 db_string(story->letters, i, D_REASON), db_string(story->letters, i, D_DETAIL));
+        story_describe(step, "%" PRIu64 ": %s: %.200s", db_u64(story->letters, i, D_ID),
+                       db_string(story->letters, i, D_REASON), db_string(story->letters, i, D_DETAIL));
         if (db_is_null(story->letters, i, D_RESOLVED_AT))
             continue;
         const bool retried = strcmp(db_string(story->letters, i, D_STATE), "retried") == 0;
-        step = add_step(story, db_time_us(story->letters, i, D_RESOLVED_AT), retried ? "retried" : "discarded");
+        step = story_add_step(story, db_time_us(story->letters, i, D_RESOLVED_AT), retried ? "retried" : "discarded");
         step->attempt = (uint32_t)db_u64(story->letters, i, D_ATTEMPT);
         step->actor = db_string(story->letters, i, D_RESOLVED_BY);
-        describe(step, "dead letter %" PRIu64, db_u64(story->letters, i, D_ID));
+        story_describe(step, "dead letter %" PRIu64, db_u64(story->letters, i, D_ID));
     }
 }
 
@@ -242,25 +242,26 @@ static void sort_steps(struct story *story)
 
 static int make_steps(struct story *story)
 {
-    const size_t max =
-        4 + 5 * db_rows_count(story->orders) + db_rows_count(story->log) + 2 * db_rows_count(story->letters);
+    const size_t max = 4 + 5 * db_rows_count(story->orders) + db_rows_count(story->log) +
+                       2 * db_rows_count(story->letters) + story_payments_steps_max(story);
     story->steps = calloc(max, sizeof(*story->steps));
     if (!story->steps)
         return ERROR_MEMORY;
-    add_step(story, db_time_us(story->arrival, 0, 0), "joined");
+    story_add_step(story, db_time_us(story->arrival, 0, 0), "joined");
     if (db_rows_count(story->served))
-        add_step(story, db_time_us(story->served, 0, 0), "let in");
+        story_add_step(story, db_time_us(story->served, 0, 0), "let in");
     if (db_rows_count(story->turn)) {
-        struct story_step *step = add_step(story, db_time_us(story->turn, 0, 0), "turn began");
+        struct story_step *step = story_add_step(story, db_time_us(story->turn, 0, 0), "turn began");
         if (db_u64(story->turn, 0, 1))
-            describe(step, "on coming back");
+            story_describe(step, "on coming back");
     }
     for (size_t i = 0; i < db_rows_count(story->orders); i++)
         add_order(story, i);
     add_log(story);
+    story_payments_add(story);
     add_letters(story);
     if (!db_is_null(story->arrival, 0, 1))
-        add_step(story, db_time_us(story->arrival, 0, 1), "left");
+        story_add_step(story, db_time_us(story->arrival, 0, 1), "left");
     sort_steps(story);
     return 0;
 }
@@ -292,6 +293,8 @@ int story_read(struct db *db, uint64_t event_id, const char *slug, uint64_t plac
                     "SELECT id, died_at, reason, detail, state, resolved_at, resolved_by, attempt FROM dead_letters "
                     "WHERE event_id = ? AND place = ? ORDER BY id LIMIT 1000",
                     key, 2, LETTERS_MAX, &ret->letters);
+    if (r == 0)
+        r = story_payments_read(db, ret);
     return r < 0 ? r : make_steps(ret);
 }
 
@@ -303,6 +306,9 @@ void story_done(struct story *story)
     db_rows_free(story->orders);
     db_rows_free(story->log);
     db_rows_free(story->letters);
+    db_rows_free(story->payments);
+    db_rows_free(story->told);
+    db_rows_free(story->cards);
     free(story->steps);
     *story = (struct story){0};
 }

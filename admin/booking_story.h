@@ -24,6 +24,7 @@ struct story {
     uint64_t event_id, place;
     const char *slug;
     struct db_rows *arrival, *served, *turn, *orders, *log, *letters;
+    struct db_rows *payments, *told, *cards; // booking_story_payments.h
     struct story_step *steps; // by time
     size_t step_count;
 };

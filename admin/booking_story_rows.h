@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The columns of story.orders: an order (O_) and what it was booked as (B_; all NULL: not booked). For whoever reads them and whoever
-// tells them, and for nobody else.
+// The columns of story.orders: an order (O_) and what it was booked as (B_; all NULL: not booked). And what the parts of the story share.
+// For whoever reads them and whoever tells them, and for nobody else.
 #ifndef ADMIN_BOOKING_STORY_ROWS_H
 #define ADMIN_BOOKING_STORY_ROWS_H
+
+#include "admin/booking_story.h"
 
 enum {
     O_ATTEMPT,
@@ -42,5 +44,10 @@ enum {
     B_STANDBY_QUANTITY,
     B_AHEAD,
 };
+
+// For the parts of the story. A step is good until the next sort.
+struct story_step *story_add_step(struct story *story, int64_t at_us, const char *name);
+void story_describe(struct story_step *step, const char *format, ...) PRINTF_LIKE(2, 3);
+json_t *story_time_json(const struct db_rows *rows, size_t row, size_t column); // null for NULL
 
 #endif

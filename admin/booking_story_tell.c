@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "admin/booking_story_payments.h"
 #include "admin/booking_story_rows.h"
 #include "admin/currency.h"
 #include "admin/table.h"
@@ -14,7 +15,7 @@
 #include "common/clock.h"
 #include "common/order_state.h"
 
-static json_t *time_json(const struct db_rows *rows, size_t row, size_t column)
+json_t *story_time_json(const struct db_rows *rows, size_t row, size_t column)
 {
     char at[CLOCK_TEXT_BYTES];
     return db_is_null(rows, row, column) ? json_null() : json_string(clock_format(db_time_us(rows, row, column), at));
@@ -35,32 +36,34 @@ static json_t *booking_json(const struct db_rows *orders, size_t row)
         return json_null();
     const bool given = !db_is_null(orders, row, B_TIER);
     json_t *tickets = given ? tickets_of(db_string(orders, row, O_CHOICES), db_u64(orders, row, B_CHOICE)) : NULL;
-    return json_pack("{s:s, s:s?, s:I, s:s?, s:o, s:I, s:I, s:s?, s:s?, s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "state",
-                     db_string(orders, row, B_STATE), "reason", db_string(orders, row, B_REASON), "revision",
-                     (json_int_t)db_u64(orders, row, B_REVISION), "tier", db_string(orders, row, B_TIER), "tickets",
-                     tickets ? tickets : json_null(), "quantity", (json_int_t)db_u64(orders, row, B_QUANTITY), "amount",
-                     (json_int_t)db_u64(orders, row, B_AMOUNT), "reference", db_string(orders, row, B_REFERENCE),
-                     "refund", db_string(orders, row, B_REFUND), "created_at", time_json(orders, row, B_CREATED_AT),
-                     "changed_at", time_json(orders, row, B_CHANGED_AT), "seats",
-                     tickets_seats(db_string(orders, row, B_SEATS)), "gone",
-                     tickets_seats(db_string(orders, row, B_GONE)), "pay_until", time_json(orders, row, B_PAY_UNTIL),
-                     "had_more_time", (int)db_u64(orders, row, B_MORE_TIME), "standby", standby_json(orders, row));
+    return json_pack(
+        "{s:s, s:s?, s:I, s:s?, s:o, s:I, s:I, s:s?, s:s?, s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "state",
+        db_string(orders, row, B_STATE), "reason", db_string(orders, row, B_REASON), "revision",
+        (json_int_t)db_u64(orders, row, B_REVISION), "tier", db_string(orders, row, B_TIER), "tickets",
+        tickets ? tickets : json_null(), "quantity", (json_int_t)db_u64(orders, row, B_QUANTITY), "amount",
+        (json_int_t)db_u64(orders, row, B_AMOUNT), "reference", db_string(orders, row, B_REFERENCE), "refund",
+        db_string(orders, row, B_REFUND), "created_at", story_time_json(orders, row, B_CREATED_AT), "changed_at",
+        story_time_json(orders, row, B_CHANGED_AT), "seats", tickets_seats(db_string(orders, row, B_SEATS)), "gone",
+        tickets_seats(db_string(orders, row, B_GONE)), "pay_until", story_time_json(orders, row, B_PAY_UNTIL),
+        "had_more_time", (int)db_u64(orders, row, B_MORE_TIME), "standby", standby_json(orders, row));
 }
 
-static json_t *order_json(const struct db_rows *orders, size_t row)
+static json_t *order_json(const struct story *story, size_t row)
 {
+    const struct db_rows *orders = story->orders;
     json_t *choices = json_loads(db_string(orders, row, O_CHOICES), 0, NULL);
-    return json_pack("{s:I, s:s, s:s?, s:I, s:s, s:I, s:I, s:s, s:o, s:s, s:s?, s:s?, s:o, s:o, s:o, s:o, s:b, s:o}",
-                     "attempt", (json_int_t)db_u64(orders, row, O_ATTEMPT), "state", db_string(orders, row, O_STATE),
-                     "reason", db_string(orders, row, O_REASON), "revision",
-                     (json_int_t)db_u64(orders, row, O_REVISION), "tier", db_string(orders, row, O_TIER), "quantity",
-                     (json_int_t)db_u64(orders, row, O_QUANTITY), "amount", (json_int_t)db_u64(orders, row, O_AMOUNT),
-                     "currency", db_string(orders, row, O_CURRENCY), "choices", choices ? choices : json_null(),
-                     "email", db_string(orders, row, O_EMAIL), "name", db_string(orders, row, O_NAME), "lang",
-                     db_string(orders, row, O_LANG), "placed_at", time_json(orders, row, O_PLACED_AT), "changed_at",
-                     time_json(orders, row, O_CHANGED_AT), "released_at", time_json(orders, row, O_RELEASED_AT),
-                     "ended_at", time_json(orders, row, O_ENDED_AT), "published", (int)db_u64(orders, row, O_PUBLISHED),
-                     "booking", booking_json(orders, row));
+    return json_pack(
+        "{s:I, s:s, s:s?, s:I, s:s, s:I, s:I, s:s, s:o, s:s, s:s?, s:s?, s:o, s:o, s:o, s:o, s:b, s:o, s:o}", "attempt",
+        (json_int_t)db_u64(orders, row, O_ATTEMPT), "state", db_string(orders, row, O_STATE), "reason",
+        db_string(orders, row, O_REASON), "revision", (json_int_t)db_u64(orders, row, O_REVISION), "tier",
+        db_string(orders, row, O_TIER), "quantity", (json_int_t)db_u64(orders, row, O_QUANTITY), "amount",
+        (json_int_t)db_u64(orders, row, O_AMOUNT), "currency", db_string(orders, row, O_CURRENCY), "choices",
+        choices ? choices : json_null(), "email", db_string(orders, row, O_EMAIL), "name",
+        db_string(orders, row, O_NAME), "lang", db_string(orders, row, O_LANG), "placed_at",
+        story_time_json(orders, row, O_PLACED_AT), "changed_at", story_time_json(orders, row, O_CHANGED_AT),
+        "released_at", story_time_json(orders, row, O_RELEASED_AT), "ended_at",
+        story_time_json(orders, row, O_ENDED_AT), "published", (int)db_u64(orders, row, O_PUBLISHED), "booking",
+        booking_json(orders, row), "payments", story_payments_json(story, (uint32_t)db_u64(orders, row, O_ATTEMPT)));
 }
 
 static json_t *step_json(const struct story_step *step)
@@ -77,12 +80,13 @@ json_t *story_json(const struct story *story)
 {
     json_t *attempts = json_array(), *steps = json_array();
     for (size_t i = 0; i < db_rows_count(story->orders); i++)
-        json_array_append_new(attempts, order_json(story->orders, i));
+        json_array_append_new(attempts, order_json(story, i));
     for (size_t i = 0; i < story->step_count; i++)
         json_array_append_new(steps, step_json(&story->steps[i]));
-    return json_pack("{s:s, s:I, s:o, s:o, s:o, s:o}", "event", story->slug, "place", (json_int_t)story->place,
-                     "joined_at", time_json(story->arrival, 0, 0), "left_at", time_json(story->arrival, 0, 1),
-                     "attempts", attempts, "steps", steps);
+    return json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:o}", "event", story->slug, "place", (json_int_t)story->place,
+                     "joined_at", story_time_json(story->arrival, 0, 0), "left_at",
+                     story_time_json(story->arrival, 0, 1), "attempts", attempts, "cards", story_cards_json(story),
+                     "steps", steps);
 }
 
 // What visitors typed, without what a terminal would act on.
@@ -148,6 +152,9 @@ static void write_head(const struct story *story, struct buffer *text)
         text, "), %s\n",
         currency_format(db_u64(orders, row, given ? B_AMOUNT : O_AMOUNT), db_string(orders, row, O_CURRENCY), money));
     write_more(orders, row, text);
+    story_payments_text(story, (uint32_t)db_u64(orders, row, O_ATTEMPT), text);
+    if (!db_is_null(orders, row, B_REFUND))
+        buffer_format(text, "refund %s\n", db_string(orders, row, B_REFUND));
     write_plain(db_string(orders, row, O_EMAIL), text);
     buffer_text(text, name ? ", " : "");
     write_plain(name, text);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// onsale dead list, show, retry, discard: messages that could not be processed. Retrying sends the order to be booked again; discarding says
-// that somebody has looked and nothing is to be done. Neither removes a letter.
+// onsale dead list, show, retry, discard: messages that could not be processed, and payments that cannot go on by themselves. Retrying sends
+// the order to be booked again, or has the payment taken up again; discarding says that somebody has looked and nothing is to be done. Neither removes a letter.
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -8,20 +8,27 @@
 #include <string.h>
 
 #include "admin/commands.h"
+#include "admin/currency.h"
 #include "admin/notify.h"
 #include "admin/order_change.h"
 #include "admin/table.h"
 #include "common/clock.h"
+#include "common/topology.h"
 #include "common/utf8.h"
 
 #define ALL_MAX 10000 // open letters that one --all takes
 #define SHOWN_BODY_BYTES 16384
 
-#define LETTERS                                                                                                      \
-    "SELECT d.id, d.died_at, d.queue, d.reason, d.detail, e.slug, d.place, d.attempt, d.state, d.resolved_at, "      \
-    "d.resolved_by, d.body, COALESCE(b.state, o.state) FROM dead_letters d LEFT JOIN events e ON e.id = d.event_id " \
-    "LEFT JOIN orders o ON o.event_id = d.event_id AND o.place = d.place AND o.attempt = d.attempt "                 \
-    "LEFT JOIN bookings b ON b.event_id = d.event_id AND b.place = d.place AND b.attempt = d.attempt "
+// A letter about a payment says which one.
+#define BODY "IF(JSON_VALID(CONVERT(d.body USING utf8mb4)), CONVERT(d.body USING utf8mb4), '{}')"
+#define LETTERS                                                                                                        \
+    "SELECT d.id, d.died_at, d.queue, d.reason, d.detail, e.slug, d.place, d.attempt, d.state, d.resolved_at, "        \
+    "d.resolved_by, d.body, COALESCE(b.state, o.state), p.number, p.state, p.intent, p.amount, p.currency FROM "       \
+    "dead_letters d LEFT JOIN events e ON e.id = d.event_id "                                                          \
+    "LEFT JOIN orders o ON o.event_id = d.event_id AND o.place = d.place AND o.attempt = d.attempt "                   \
+    "LEFT JOIN bookings b ON b.event_id = d.event_id AND b.place = d.place AND b.attempt = d.attempt "                 \
+    "LEFT JOIN payments p ON d.queue = '" TOPOLOGY_PAYMENTS "' AND p.event_id = d.event_id AND p.place = d.place AND " \
+    "p.attempt = d.attempt AND p.number = CAST(JSON_EXTRACT(" BODY ", '$.payment.number') AS UNSIGNED) "
 enum {
     D_ID,
     D_DIED_AT,
@@ -35,7 +42,12 @@ enum {
     D_RESOLVED_AT,
     D_RESOLVED_BY,
     D_BODY,
-    D_ORDER_STATE
+    D_ORDER_STATE,
+    P_NUMBER, // all NULL: it is not about a payment
+    P_STATE,
+    P_INTENT,
+    P_AMOUNT,
+    P_CURRENCY
 };
 
 static int read_id(const struct context *context, const char *text, uint64_t *ret)
@@ -57,20 +69,29 @@ static json_t *number_or_null(const struct db_rows *rows, size_t row, size_t col
     return db_u64(rows, row, column) ? json_integer((json_int_t)db_u64(rows, row, column)) : json_null();
 }
 
+static json_t *payment_json(const struct db_rows *rows, size_t row)
+{
+    if (db_is_null(rows, row, P_NUMBER))
+        return json_null();
+    return json_pack("{s:I, s:s, s:s?, s:I, s:s}", "number", (json_int_t)db_u64(rows, row, P_NUMBER), "state",
+                     db_string(rows, row, P_STATE), "intent", db_string(rows, row, P_INTENT), "amount",
+                     (json_int_t)db_u64(rows, row, P_AMOUNT), "currency", db_string(rows, row, P_CURRENCY));
+}
+
 static json_t *letter_json(const struct db_rows *rows, size_t row)
 {
     char died[CLOCK_TEXT_BYTES], resolved[CLOCK_TEXT_BYTES];
     const bool is_resolved = !db_is_null(rows, row, D_RESOLVED_AT);
     if (is_resolved)
         clock_format(db_time_us(rows, row, D_RESOLVED_AT), resolved);
-    return json_pack("{s:I, s:s, s:s, s:s, s:s, s:s?, s:o, s:o, s:s?, s:s, s:s?, s:s?}", "id",
+    return json_pack("{s:I, s:s, s:s, s:s, s:s, s:s?, s:o, s:o, s:s?, s:o, s:s, s:s?, s:s?}", "id",
                      (json_int_t)db_u64(rows, row, D_ID), "died_at",
                      clock_format(db_time_us(rows, row, D_DIED_AT), died), "queue", db_string(rows, row, D_QUEUE),
                      "reason", db_string(rows, row, D_REASON), "detail", db_string(rows, row, D_DETAIL), "event",
                      db_string(rows, row, D_SLUG), "place", number_or_null(rows, row, D_PLACE), "attempt",
-                     number_or_null(rows, row, D_ATTEMPT), "order_state", db_string(rows, row, D_ORDER_STATE), "state",
-                     db_string(rows, row, D_STATE), "resolved_at", is_resolved ? resolved : NULL, "resolved_by",
-                     db_string(rows, row, D_RESOLVED_BY));
+                     number_or_null(rows, row, D_ATTEMPT), "order_state", db_string(rows, row, D_ORDER_STATE),
+                     "payment", payment_json(rows, row), "state", db_string(rows, row, D_STATE), "resolved_at",
+                     is_resolved ? resolved : NULL, "resolved_by", db_string(rows, row, D_RESOLVED_BY));
 }
 
 static void write_letters(const struct db_rows *rows, size_t count, struct buffer *text)
@@ -158,7 +179,7 @@ static char *body_text(const struct db_rows *rows, size_t row)
 
 static void write_letter(const struct db_rows *rows, const char *body, struct buffer *text)
 {
-    char at[CLOCK_TEXT_BYTES];
+    char at[CLOCK_TEXT_BYTES], money[CURRENCY_AMOUNT_BYTES];
     buffer_format(text, "dead letter  %" PRIu64 ", %s\n", db_u64(rows, 0, D_ID), db_string(rows, 0, D_STATE));
     buffer_format(text, "died at      %s\n", clock_format(db_time_us(rows, 0, D_DIED_AT), at));
     buffer_format(text, "queue        %s\n", db_string(rows, 0, D_QUEUE));
@@ -167,6 +188,11 @@ static void write_letter(const struct db_rows *rows, const char *body, struct bu
         buffer_format(text, "order        %s, place %" PRIu64 ", attempt %" PRIu64 ": %s\n", db_string(rows, 0, D_SLUG),
                       db_u64(rows, 0, D_PLACE), db_u64(rows, 0, D_ATTEMPT),
                       db_is_null(rows, 0, D_ORDER_STATE) ? "there is none" : db_string(rows, 0, D_ORDER_STATE));
+    if (!db_is_null(rows, 0, P_NUMBER))
+        buffer_format(text, "payment      %" PRIu64 " of %s, now %s; intent %s\n", db_u64(rows, 0, P_NUMBER),
+                      currency_format(db_u64(rows, 0, P_AMOUNT), db_string(rows, 0, P_CURRENCY), money),
+                      db_string(rows, 0, P_STATE),
+                      db_is_null(rows, 0, P_INTENT) ? "not known" : db_string(rows, 0, P_INTENT));
     if (!db_is_null(rows, 0, D_RESOLVED_AT))
         buffer_format(text, "resolved     %s by %s\n", clock_format(db_time_us(rows, 0, D_RESOLVED_AT), at),
                       db_is_null(rows, 0, D_RESOLVED_BY) ? "?" : db_string(rows, 0, D_RESOLVED_BY));
@@ -240,6 +266,16 @@ static int tally_print(const struct context *context, struct tally *tally, const
     return status == EXIT_DONE ? tally->status : status;
 }
 
+static void say_payment(const struct order_change *change, char *ret, size_t ret_bytes)
+{
+    const char *what = change->payment_state == PAYMENT_CAPTURING ? "is captured again"
+                       : change->payment_state == PAYMENT_REFUNDING || change->payment_state == PAYMENT_VOIDING
+                           ? "is given back again"
+                           : "is asked about again";
+    snprintf(ret, ret_bytes, "payment %" PRIu32 " of place %" PRIu64 " at %s %s", change->payment, change->place,
+             change->slug, what);
+}
+
 // One letter. An exit status other than EXIT_DONE ends the command: MySQL cannot do it.
 static int retry_one(struct context *context, struct outbox *outbox, uint64_t id, bool is_all, struct tally *tally)
 {
@@ -253,13 +289,17 @@ static int retry_one(struct context *context, struct outbox *outbox, uint64_t id
     } else if (r < 0) {
         return context_db_failed(context, r, "dead retry");
     } else {
-        if (change.before == change.after)
+        if (change.payment)
+            say_payment(&change, said, sizeof(said));
+        else if (change.before == change.after)
             snprintf(said, sizeof(said), "retried already; the order of place %" PRIu64 " is %s", change.place,
                      order_state_name(change.after));
         else
             snprintf(said, sizeof(said), "the order of place %" PRIu64 " at %s is on its way to be booked again",
                      change.place, change.slug);
         tally_done(tally, id, said);
+        if (change.asks_payer)
+            notify_pay(context, change.slug, change.place);
     }
     return EXIT_DONE;
 }

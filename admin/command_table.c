@@ -58,6 +58,25 @@ const struct command command_table[] = {
         .run = command_event_show,
     },
     {
+        .name = "event refund",
+        .arguments = "SLUG",
+        .summary = "the show is off: cancels every booking of a closed event and gives the money back",
+        .help = "In batches, each of which stands once it is done: run it again after whatever went wrong, and it goes "
+                "on with what is\n"
+                "left, and tells how the refunds stand. Visitors are told at once, their money follows within minutes. "
+                "What is being paid\n"
+                "just now cannot be cancelled: --wait cancels it when it is through, and waits until all money is back "
+                "(exit status 1\n"
+                "if it is not by then). What was paid at a desk is counted; that money is yours to give back.",
+        .examples = "  onsale close spring-gala\n  onsale event refund spring-gala --dry-run\n"
+                    "  onsale event refund spring-gala --wait 600",
+        .arguments_min = 1,
+        .arguments_max = 1,
+        .options = {{"dry-run", NULL, "only say what would be cancelled"},
+                    {"wait", "SECONDS", "wait at most so long until all money is back"}},
+        .run = command_event_refund,
+    },
+    {
         .name = "lobby",
         .arguments = "SLUG",
         .summary = "opens the lobby: people may gather before the opening",
@@ -230,9 +249,12 @@ const struct command command_table[] = {
         .name = "booking cancel",
         .arguments = "SLUG PLACE",
         .summary = "takes a booking back: its places go to standby or back on sale, its visitor is told",
-        .help = "The newest booking of that place, if it is confirmed, held, declined or in standby. A booking worker "
-                "frees its places a\n"
-                "moment later; an event that is sold out then sells again.",
+        .help =
+            "The newest booking of that place, if it is confirmed, held, declined, in standby or waits for a bank's "
+            "question to be answered.\n"
+            "A booking worker frees its places a moment later; an event that is sold out then sells again. What "
+            "was paid through the\n"
+            "provider goes back: `booking show` tells how far that is. What is being paid cannot be cancelled.",
         .examples = "  onsale booking cancel spring-gala 4211",
         .arguments_min = 2,
         .arguments_max = 2,
@@ -242,13 +264,16 @@ const struct command command_table[] = {
         .name = "booking confirm",
         .arguments = "SLUG PLACE|REFERENCE...|-",
         .summary = "paid elsewhere: what is held is confirmed, and its visitor is told",
-        .help = "With - they are read from standard input, one a line; empty lines and what follows a # do not count. "
-                "Each is told, and\n"
-                "the exit status is 0 when all are confirmed now. What is confirmed already is fine, so a list may be "
-                "given again. A hold\n"
-                "that has run out, and anything while the event is stopped, is not confirmed. Use the references that "
-                "visitors name: a place\n"
-                "is whatever its visitor ordered last.",
+        .help =
+            "With - they are read from standard input, one a line; empty lines and what follows a # do not count. "
+            "Each is told, and\n"
+            "the exit status is 0 when all are confirmed now. What is confirmed already is fine, so a list may be "
+            "given again. A hold\n"
+            "that has run out, what is being paid through the provider, and anything while the event is stopped, is "
+            "not confirmed. Use\n"
+            "the references that visitors name: a place is whatever its visitor ordered last. With a provider it "
+            "is for sales at a desk:\n"
+            "the money is yours then, and a later cancellation does not give it back.",
         .examples = "  onsale booking confirm spring-gala K7QM-4WDP\n"
                     "  onsale booking confirm spring-gala - < paid.txt",
         .arguments_min = 2,
@@ -291,10 +316,12 @@ const struct command command_table[] = {
     {
         .name = "dead retry",
         .arguments = "[ID...]",
-        .summary = "sends the failed orders of dead letters to be booked again",
+        .summary = "sends the failed orders of dead letters to be booked again, takes payments up again",
         .help = "Refused when the letter belongs to no order, when the booking has not failed, or when the visitor has "
                 "ordered again\n"
-                "since. With --all such letters are skipped and counted.",
+                "since. With --all such letters are skipped and counted. A payment (queue onsale.payments) is asked "
+                "about at once; one\n"
+                "that failed is captured if its booking is confirmed, else given back.",
         .examples = "  onsale dead retry 12 13\n  onsale dead retry --all",
         .arguments_max = 1024,
         .options = {{"all", NULL, "all that are open"}},

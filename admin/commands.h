@@ -11,6 +11,7 @@ int command_migrate(struct context *context);
 int command_event_apply(struct context *context);
 int command_event_list(struct context *context);
 int command_event_show(struct context *context);
+int command_event_refund(struct context *context);
 int command_lifecycle(struct context *context); // lobby, open, pause, resume, stop, start, close: by the command's name
 int command_say(struct context *context);
 int command_rate(struct context *context);

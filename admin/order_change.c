@@ -344,77 +344,186 @@ static int publish_again(struct locked *locked)
         (struct db_value[]){DB_U(locked->event_id), DB_U(locked->change->place), DB_U(locked->change->attempt)}, 3);
 }
 
-// All letters of the order: a redelivered message may have left more than one.
-static int resolve_letters(struct locked *locked, const char *actor)
+// All letters of the order, about its booking or about its payments: a redelivered message may have left more than one.
+static int resolve_letters(struct locked *locked, bool about_payments, const char *actor)
 {
     struct db_written written;
     int r = db_write(locked->db,
                      "UPDATE dead_letters SET state = 'retried', resolved_at = UTC_TIMESTAMP(6), resolved_by = ? "
-                     "WHERE event_id = ? AND place = ? AND attempt = ? AND state IN ('open', 'discarded')",
+                     "WHERE event_id = ? AND place = ? AND attempt = ? AND state IN ('open', 'discarded') AND "
+                     "(queue = '" TOPOLOGY_PAYMENTS "') = ?",
                      (struct db_value[]){db_text(actor), DB_U(locked->event_id), DB_U(locked->change->place),
-                                         DB_U(locked->change->attempt)},
-                     4, &written);
+                                         DB_U(locked->change->attempt), DB_U(about_payments)},
+                     5, &written);
     if (r < 0)
         return r;
     return written.affected ? 0 : refuse(locked, "somebody else has just retried it");
 }
 
-// Finds the letter's order. *ret_is_done: there is nothing to do any more.
-static int find_letter(struct locked *locked, uint64_t letter, uint32_t *ret_attempt, bool *ret_is_done)
+struct letter {
+    uint64_t id;
+    uint32_t attempt;
+    bool is_done; // there is nothing to do any more
+    bool is_about_payment;
+};
+
+// Finds the letter's order.
+static int find_letter(struct locked *locked, uint64_t letter, struct letter *ret)
 {
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
     int r = db_read(locked->db,
-                    "SELECT d.event_id, d.place, d.attempt, d.state, e.slug FROM dead_letters d "
+                    "SELECT d.event_id, d.place, d.attempt, d.state, e.slug, d.queue FROM dead_letters d "
                     "LEFT JOIN events e ON e.id = d.event_id WHERE d.id = ?",
                     (struct db_value[]){DB_U(letter)}, 1, 1, &rows);
     if (r < 0 || db_rows_count(rows) == 0)
         return r < 0 ? r : ERROR_NOT_FOUND;
     locked->event_id = db_u64(rows, 0, 0);
     locked->change->place = db_u64(rows, 0, 1);
-    *ret_attempt = (uint32_t)db_u64(rows, 0, 2);
     copy_text(db_string(rows, 0, 4), locked->change->slug, sizeof(locked->change->slug));
-    *ret_is_done = strcmp(db_string(rows, 0, 3), "retried") == 0;
-    if (!locked->event_id || !locked->change->place || !*ret_attempt || !*locked->change->slug)
+    *ret = (struct letter){.id = letter,
+                           .attempt = (uint32_t)db_u64(rows, 0, 2),
+                           .is_done = strcmp(db_string(rows, 0, 3), "retried") == 0,
+                           .is_about_payment = strcmp(db_string(rows, 0, 5), TOPOLOGY_PAYMENTS) == 0};
+    if (!locked->event_id || !locked->change->place || !ret->attempt || !*locked->change->slug)
         return refuse(locked, "it belongs to no order, so there is nothing to book");
     return 0;
 }
 
-static int retry(struct locked *locked, struct outbox *outbox, const char *slug, uint64_t letter, const char *actor)
+static int retry_order(struct locked *locked, struct outbox *outbox, const struct letter *letter, const char *actor)
 {
-    (void)slug;
     struct order_change *change = locked->change;
-    locked->locks_tiers = true;
-    uint32_t attempt;
-    bool is_done;
     char detail[DETAIL_BYTES];
-    int r = find_letter(locked, letter, &attempt, &is_done);
-    if (r < 0)
-        return r;
-    r = lock_order(locked);
+    locked->locks_tiers = true;
+    int r = lock_order(locked);
     if (r == ERROR_NOT_FOUND)
         return refuse(locked, "there is no order of place %" PRIu64, change->place);
     if (r < 0)
         return r;
     change->after = change->before;
-    if (is_done)
+    if (letter->is_done)
         return 0;
-    if (change->attempt < attempt)
+    if (change->attempt < letter->attempt)
         return refuse(locked, "there is no such attempt; the visitor's newest is %" PRIu32, change->attempt);
-    if (change->attempt != attempt)
+    if (change->attempt != letter->attempt)
         return refuse(locked, "the visitor has ordered again since (attempt %" PRIu32 ")", change->attempt);
     if (!locked->has_booking)
         return refuse(locked, "the order has not failed, it is %s", order_state_name(change->before));
     if (change->before != ORDER_FAILED || !order_may_become(change->before, ORDER_RELEASED, ORDER_BY_OPERATOR))
         return refuse(locked, "the booking has not failed, it is %s", order_state_name(change->before));
-    snprintf(detail, sizeof(detail), "dead letter %" PRIu64 " retried", letter);
+    snprintf(detail, sizeof(detail), "dead letter %" PRIu64 " retried", letter->id);
     r = write_booking(locked, ORDER_RELEASED);
     if (r == 0)
         r = publish_again(locked);
     if (r == 0)
         r = write_log(locked, actor, detail);
     if (r == 0)
-        r = resolve_letters(locked, actor);
+        r = resolve_letters(locked, false, actor);
     return r < 0 ? r : write_outcome(locked, outbox);
+}
+
+// ---------------------------------------------------------------- a payment, once more
+
+// The booking of a certain attempt, which need not be the newest.
+static int lock_attempt(struct locked *locked, uint32_t attempt)
+{
+    struct db_rows *order CLEANUP(db_rows_cleanup) = NULL;
+    locked->change->attempt = attempt;
+    int r = lock_event(locked);
+    if (r == 0)
+        r = db_read(locked->db, "SELECT visitor, choices FROM orders WHERE event_id = ? AND place = ? AND attempt = ?",
+                    (struct db_value[]){DB_U(locked->event_id), DB_U(locked->change->place), DB_U(attempt)}, 3, 1,
+                    &order);
+    if (r < 0)
+        return r;
+    if (db_rows_count(order) == 0)
+        return refuse(locked, "there is no such order of place %" PRIu64, locked->change->place);
+    copy_bytes(order, 0, locked->visitor, sizeof(locked->visitor));
+    r = lock_booking(locked, db_string(order, 0, 1));
+    if (r == 0 && !locked->has_booking)
+        r = refuse(locked, "there is no booking of place %" PRIu64, locked->change->place);
+    return r;
+}
+
+// What could not be captured of a ticket that is kept is captured after all; any other money goes back, as it was taken or before it is.
+// *ret: as what the payment goes on.
+static int choose_state(struct locked *locked, const struct db_rows *rows, size_t row, enum payment_state *ret)
+{
+    enum payment_aim aim;
+    if (payment_state_parse(db_string(rows, row, 1), ret) < 0 || payment_aim_parse(db_string(rows, row, 2), &aim) < 0)
+        return ERROR_BUG;
+    if (*ret != PAYMENT_FAILED)
+        return 0;
+    if (locked->change->before != ORDER_CONFIRMED)
+        *ret = db_is_null(rows, row, 3) ? PAYMENT_VOIDING : PAYMENT_REFUNDING;
+    else if (aim == PAYMENT_GIVE_BACK)
+        return refuse(locked, "the provider has something else for this payment than we asked for: put it right there, "
+                              "then discard the letter, or cancel the booking first");
+    else
+        *ret = PAYMENT_CAPTURING;
+    return 0;
+}
+
+static int take_up(struct locked *locked)
+{
+    struct order_change *change = locked->change;
+    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
+    const struct db_value event = DB_U(locked->event_id), place = DB_U(change->place), attempt = DB_U(change->attempt);
+    int r = db_read(locked->db,
+                    "SELECT number, state, aim, captured_at FROM payments WHERE event_id = ? AND place = ? AND attempt "
+                    "= ? AND (is_dead = 1 OR state = 'failed') ORDER BY number FOR UPDATE",
+                    (struct db_value[]){event, place, attempt}, 3, PAYMENTS_MAX, &rows);
+    for (size_t i = 0; r == 0 && i < db_rows_count(rows); i++) {
+        change->payment = (uint32_t)db_u64(rows, i, 0);
+        r = choose_state(locked, rows, i, &change->payment_state);
+        // The claim too: what a payer is just being told about it as it was does not count any more.
+        if (r == 0)
+            r = write_one(locked,
+                          "UPDATE payments SET state = ?, tries = 0, is_dead = 0, claim = claim + 1, next_attempt_at = "
+                          "UTC_TIMESTAMP(6), changed_at = UTC_TIMESTAMP(6) WHERE event_id = ? AND place = ? AND "
+                          "attempt = ? AND number = ?",
+                          (struct db_value[]){db_text(payment_state_name(change->payment_state)), event, place, attempt,
+                                              DB_U(change->payment)},
+                          5);
+    }
+    if (r == 0 && db_rows_count(rows) == 0)
+        return refuse(locked, "nothing is left to be done about its payments");
+    change->asks_payer = r == 0;
+    return r;
+}
+
+static int retry_payment(struct locked *locked, struct outbox *outbox, const struct letter *letter, const char *actor)
+{
+    struct order_change *change = locked->change;
+    char detail[DETAIL_BYTES];
+    int r = lock_attempt(locked, letter->attempt);
+    if (r < 0)
+        return r;
+    change->after = change->before;
+    if (letter->is_done)
+        return 0;
+    r = take_up(locked);
+    if (r == 0)
+        r = resolve_letters(locked, true, actor);
+    if (r < 0 || !change->refund || strcmp(change->refund, "failed") != 0)
+        return r;
+    // Its visitor was told that the money cannot be given back.
+    snprintf(detail, sizeof(detail), "refund tried again, dead letter %" PRIu64, letter->id);
+    change->refund = "pending";
+    r = write_booking(locked, change->before);
+    if (r == 0)
+        r = write_log(locked, actor, detail);
+    return r < 0 ? r : write_outcome(locked, outbox);
+}
+
+static int retry(struct locked *locked, struct outbox *outbox, const char *slug, uint64_t id, const char *actor)
+{
+    (void)slug;
+    struct letter letter;
+    int r = find_letter(locked, id, &letter);
+    if (r < 0)
+        return r;
+    return letter.is_about_payment ? retry_payment(locked, outbox, &letter, actor)
+                                   : retry_order(locked, outbox, &letter, actor);
 }
 
 // Commits what went well, and undoes anything else.
@@ -479,7 +588,7 @@ static int cancel_one_of_many(struct db *db, uint64_t event_id, uint64_t place, 
     ret->after = ret->before;
     if (r == 0 && !locked.is_closed) {
         r = refuse(&locked, "the event is not closed");
-    } else if (r == 0 && locked.has_booking && ret->before == ORDER_CONFIRMED) {
+    } else if (r == 0 && locked.has_booking && order_may_become(ret->before, ORDER_CANCELLED, ORDER_BY_OPERATOR)) {
         r = cancel_locked(&locked, actor);
         if (text->bytes == 0)
             outcomes_begin(text, ret->slug, ret->currency, NULL, 0);

@@ -15,6 +15,7 @@
 #include "common/order_state.h"
 #include "common/outbox.h"
 #include "common/outcome.h"
+#include "common/payment.h"
 #include "common/slug.h"
 
 #define ORDER_CHANGE_MANY_MAX OUTCOMES_MAX
@@ -31,6 +32,8 @@ struct order_change {
     char currency[4];
     const char *refund; // of a cancelled booking: "pending", "done", "failed", or NULL: nothing is to be given back
     bool asks_payer; // a payment is due now: ring for the payer
+    uint32_t payment; // the newest payment that is taken up again; 0: none
+    enum payment_state payment_state; // as what
     char why[200]; // of ERROR_CONFLICT: a clause for people
 };
 
@@ -39,14 +42,15 @@ struct order_change {
 int order_change_cancel(struct db *db, struct outbox *outbox, const char *slug, uint64_t place, const char *actor,
                         struct order_change *ret) MUST_USE;
 
-// Cancels the confirmed bookings among `count` places (at most ORDER_CHANGE_MANY_MAX, in ascending order) in one transaction, as
-// order_change_cancel() does each, where their event is closed. `ret` has room for as many; of those that were not confirmed any more,
+// Cancels the newest bookings of `count` places (at most ORDER_CHANGE_MANY_MAX, in ascending order) in one transaction, as
+// order_change_cancel() does each, where their event is closed. `ret` has room for as many; of those that cannot be cancelled (any more),
 // before and after are the same. ERROR_CONFLICT: ret[0].why, and nothing is cancelled.
 int order_change_cancel_many(struct db *db, struct outbox *outbox, const char *slug, const uint64_t *places,
                              size_t count, const char *actor, struct order_change *ret) MUST_USE;
 
-// Sends the failed order of a dead letter to be booked again: it is released anew, and admission publishes it. ERROR_NOT_FOUND: no such
-// letter; ERROR_CONFLICT: ret->why.
+// Sends the failed order of a dead letter to be booked again: it is released anew, and admission publishes it. A letter about a payment has
+// the payment taken up again instead: what nobody knows is asked about at once, what could not be captured or given back is tried once more.
+// ERROR_NOT_FOUND: no such letter; ERROR_CONFLICT: ret->why.
 int order_change_retry(struct db *db, struct outbox *outbox, uint64_t letter, const char *actor,
                        struct order_change *ret) MUST_USE;
 

@@ -107,5 +107,6 @@ CREATE TABLE provider_events (
     done_at DATETIME(6) NULL,
     -- What was made of it: asked, unknown, foreign.
     verdict VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NULL,
-    KEY provider_events_waiting (done_at, received_at)
+    KEY provider_events_waiting (done_at, received_at),
+    KEY provider_events_object (object)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;

@@ -4,6 +4,7 @@
 import json
 import signal
 import subprocess
+import time
 
 import pytest
 from processes import wait_until
@@ -131,6 +132,31 @@ def test_the_checker_agrees_and_notices_what_was_tampered_with(played):
     assert crowd(stack, "--check", "there is none").returncode == 1
 
 
+@pytest.mark.parametrize("ledger, words", [
+    ("there is none", "No such file"),
+    ("http://127.0.0.1:9/_sandbox/ledger", "onnect"),  # nobody listens there
+    ("http://192.0.2.1:80/_sandbox/ledger", "onnect"),  # not on this machine, so nobody is asked
+    ("record.jsonl", "the ledger: "),  # a file of another kind
+])
+def test_a_ledger_that_cannot_be_had(played, ledger, words):
+    stack, _, _ = played
+    began = time.monotonic()
+    done = crowd(stack, "--check", "record.jsonl", "--ledger", ledger)
+    assert done.returncode == 1 and done.stderr.startswith("crowd: the ledger: ") and words in done.stderr, (done.stdout, done.stderr)
+    assert time.monotonic() - began < 2 * PATIENCE, "somebody was waited for"
+
+
+def test_a_ledger_with_money_of_nobody(played):
+    """Nobody has ordered, so whatever the bank took was taken from the wrong people."""
+    stack, _, _ = played
+    intent = {"id": "pi_1", "status": "succeeded", "amount": 4500, "captured": 4500, "refunded": 0, "currency": "EUR",
+              "metadata": {"onsale_event": "crowd", "onsale_place": "1", "onsale_attempt": "1"}}
+    for intents, code in (([], 0), ([intent], 1), ([intent | {"metadata": {"onsale_event": "another"}}], 0)):
+        (stack.folder / "ledger.json").write_text(json.dumps({"intents": intents}))
+        done = crowd(stack, "--check", "record.jsonl", "--ledger", "ledger.json")
+        assert done.returncode == code and ("money_taken: visitor " in done.stdout) == bool(code), done.stdout
+
+
 def test_a_line_that_is_at_its_end_fails(played):
     stack, _, _ = played
     stack.event("over")
@@ -238,8 +264,12 @@ def test_ctrl_c_sums_up(played):
     (["--party", "0", "https://localhost:1/e/x"], "--party"),
     (["--never-pay", "60%", "--pay-late", "20", "--cancel", "21", "https://localhost:1/e/x"], "more than 100%"),
     (["--named", "60%", "--wheelchair", "41", "https://localhost:1/e/x"], "more than 100%"),
+    (["--never-pay", "60%", "--declines", "20%", "--challenges", "21%", "https://localhost:1/e/x"], "more than 100%"),
+    (["--time-outs", "101%", "https://localhost:1/e/x"], "0 to 100"),
+    (["--pay-by-card", "--pay-to", "x", "https://localhost:1/e/x"], "exclude"),
     (["--insecure", "--ca", "x", "https://localhost:1/e/x"], "exclude"),
     (["--check", "x", "https://localhost:1/e/x"], "alone"),
+    (["--check", "x", "--ledger", "y", "https://localhost:1/e/x"], "alone"),
     (["--what"], "no such option"),
 ])
 def test_wrong_arguments(arguments, words, tmp_path):

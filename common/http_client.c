@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #include "common/buffer.h"
+#include "common/clock.h"
 #include "common/utf8.h"
 
 #define HEADER_BYTES_MAX (64 * 1024) // of all header lines of one answer
@@ -37,6 +38,7 @@ struct http_client {
     int64_t connect_timeout_ms, timeout_ms;
     struct call *calls; // under way
     size_t call_count;
+    int64_t distrusted_at_ns; // connections made before are not used any more; 0: all are good
 };
 
 // ---------------------------------------------------------------- opening and closing
@@ -308,6 +310,19 @@ static int set_transport(CURL *easy, const struct http_client *client)
     return 0;
 }
 
+// libcurl counts the life of a connection in whole seconds, so for the first two every call makes its own.
+static int set_trust(CURL *easy, const struct http_client *client)
+{
+    if (client->distrusted_at_ns == 0)
+        return 0;
+    int64_t seconds = (clock_monotonic_ns() - client->distrusted_at_ns) / 1000000000 - 1;
+    if (seconds < 1)
+        SET(CURLOPT_FRESH_CONNECT, 1L);
+    else
+        SET(CURLOPT_MAXLIFETIME_CONN, (long)seconds);
+    return 0;
+}
+
 static int add_header(struct call *call, const char *line)
 {
     if (strpbrk(line, "\r\n"))
@@ -368,6 +383,8 @@ int http_client_begin(struct http_client *client, const struct http_client_reque
     forget_headers(&call->answer);
     call->easy = curl_easy_init();
     int error = call->easy ? set_transport(call->easy, client) : ERROR_MEMORY;
+    if (!error)
+        error = set_trust(call->easy, client);
     if (!error)
         error = set_request(call, request);
     if (!error && curl_multi_add_handle(client->multi, call->easy) != CURLM_OK)
@@ -452,4 +469,9 @@ void http_client_work(struct http_client *client, int timeout_ms, int fd)
 void http_client_wake(struct http_client *client)
 {
     (void)curl_multi_wakeup(client->multi);
+}
+
+void http_client_distrust(struct http_client *client)
+{
+    client->distrusted_at_ns = clock_monotonic_ns();
 }

@@ -71,6 +71,10 @@ size_t http_client_in_flight(const struct http_client *client);
 void http_client_work(struct http_client *client, int timeout_ms, int fd);
 void http_client_wake(struct http_client *client); // any thread
 
+// An answer cannot be the one to its call: whoever sent it may have lost count, and would answer each call with what was meant for the one before.
+// The connections that stand now are used by no further call.
+void http_client_distrust(struct http_client *client);
+
 // Whether secrets may be sent there: https, or http to this machine itself (127.0.0.0/8, [::1], localhost); no user or password in it, and a
 // host. Pure. ERROR_INVALID with the reason in `problem` (may be NULL).
 int http_client_check_url(const char *url, char *problem, size_t problem_bytes) MUST_USE;

@@ -201,6 +201,9 @@ static void on_answer(void *context, const struct http_client_answer *raw)
     struct provider *provider = call->provider;
     struct provider_answer answer;
     provider->kind->read(&call->asked, raw, provider->listed, &answer);
+    // Errors of its own are answers; what is not understood may be somebody else's.
+    if (answer.result == PROVIDER_UNKNOWN && raw->result == HTTP_CLIENT_ANSWERED && raw->status < 500)
+        http_client_distrust(provider->http);
     unlink_call(call);
     call->answered(call->context, &answer);
     free(call);
@@ -208,13 +211,19 @@ static void on_answer(void *context, const struct http_client_answer *raw)
 
 static int remember(struct provider *provider, const struct provider_request *request, struct call *call)
 {
+    struct provider_asked *asked = &call->asked;
     const char *id = request->call == PROVIDER_CARD_ASK ? request->session : request->intent;
-    bool is_of_one =
-        request->call != PROVIDER_CREATE && request->call != PROVIDER_CARD_PAGE && request->call != PROVIDER_LIST;
     call->provider = provider;
-    call->asked.call = request->call;
-    if (is_of_one)
-        (void)snprintf(call->asked.id, sizeof(call->asked.id), "%s", id); // its length has been judged
+    asked->call = request->call;
+    // Lengths have been judged.
+    if (request->call == PROVIDER_CREATE || request->call == PROVIDER_CARD_PAGE) {
+        (void)snprintf(asked->slug, sizeof(asked->slug), "%s", request->slug);
+        asked->place = request->place;
+        asked->attempt = request->call == PROVIDER_CREATE ? request->attempt : 0;
+        asked->number = request->number;
+    } else if (request->call != PROVIDER_LIST) {
+        (void)snprintf(asked->id, sizeof(asked->id), "%s", id);
+    }
     if (request->call == PROVIDER_LIST && !provider->listed)
         provider->listed = calloc(PROVIDER_LIST_MAX, sizeof(*provider->listed));
     return request->call == PROVIDER_LIST && !provider->listed ? ERROR_MEMORY : 0;

@@ -22,10 +22,15 @@ struct provider_wire {
 };
 void provider_wire_done(struct provider_wire *wire); // also overwrites the headers, which hold the key
 
-// What has to be known of a request when its answer comes.
+// What has to be known of a request when its answer comes, so that the answer to another (of a server, or of something between, that lost count on a
+// connection) is never taken for this one's.
 struct provider_asked {
     enum provider_call call;
     char id[PROVIDER_ID_BYTES]; // the intent or session that was asked for; "": one that is to be made, or a list
+    // CREATE, CARD_PAGE (which has no attempt): whose it is to be. slug "": of the others.
+    char slug[SLUG_BYTES];
+    uint64_t place;
+    uint32_t attempt, number;
 };
 
 struct provider_kind {

@@ -63,6 +63,13 @@ static json_t *read_body(const struct http_client_answer *answer, char *problem,
 
 // ---------------------------------------------------------------- what was done
 
+static bool is_of_owner(const struct provider_asked *asked, const char *slug, uint64_t place, uint32_t attempt,
+                        uint32_t number)
+{
+    return !*asked->slug || (strcmp(asked->slug, slug) == 0 && asked->place == place && asked->attempt == attempt &&
+                             asked->number == number);
+}
+
 static int read_one_intent(const json_t *body, const struct provider_asked *asked, struct provider_answer *ret,
                            const char **wrong)
 {
@@ -72,6 +79,10 @@ static int read_one_intent(const json_t *body, const struct provider_asked *aske
         return ERROR_INVALID;
     if (*asked->id && strcmp(asked->id, intent.id) != 0) {
         *wrong = "id";
+        return ERROR_INVALID;
+    }
+    if (!is_of_owner(asked, intent.slug, intent.place, intent.attempt, intent.number)) {
+        *wrong = "metadata";
         return ERROR_INVALID;
     }
     ret->intent = intent;
@@ -161,6 +172,15 @@ static int read_session(const json_t *body, const struct provider_asked *asked, 
         *wrong = "id";
     if (*wrong || read_session_status(body, ret, wrong))
         return ERROR_INVALID;
+    char slug[SLUG_BYTES] = "";
+    uint64_t place = 0;
+    uint32_t number = 0;
+    // Somebody else's page would have somebody else's card pay.
+    if (*asked->slug &&
+        (stripe_read_session_owner(body, slug, &place, &number) || !is_of_owner(asked, slug, place, 0, number))) {
+        *wrong = "metadata";
+        return ERROR_INVALID;
+    }
     int error = stripe_read_page(body, "url", ret->card.url); // null once the page is of no use any more
     if (error == ERROR_INVALID || (error && ret->card.state == PROVIDER_CARD_OPEN)) {
         *wrong = "url";
@@ -239,9 +259,11 @@ static bool may_decline(enum provider_call call)
     return call == PROVIDER_CREATE || call == PROVIDER_CONFIRM;
 }
 
-static bool has_or_may_have_money(enum provider_status status)
+static bool has_or_may_have_money(const struct provider_intent *intent)
 {
-    return status == PROVIDER_AUTHORISED || status == PROVIDER_CAPTURED || status == PROVIDER_PROCESSING;
+    enum provider_status status = intent->status;
+    return *intent->id &&
+           (status == PROVIDER_AUTHORISED || status == PROVIDER_CAPTURED || status == PROVIDER_PROCESSING);
 }
 
 // By status, type and code. A no that we cannot place is nobody's no.
@@ -262,8 +284,9 @@ static void judge(const struct provider_asked *asked, const char *type, struct p
     } else {
         ret->result = PROVIDER_UNKNOWN;
     }
-    // It says no, and shows money that is or may be reserved: one of the two is not right.
-    if (ret->result == PROVIDER_DECLINED && *ret->intent.id && has_or_may_have_money(ret->intent.status)) {
+    // It says no and does not show to what (Stripe does), or shows money that is or may be reserved: one of the two is not right.
+    bool is_of_this_one = *ret->intent.id || asked->call != PROVIDER_CONFIRM;
+    if (ret->result == PROVIDER_DECLINED && (!is_of_this_one || has_or_may_have_money(&ret->intent))) {
         ret->result = PROVIDER_UNKNOWN;
         ret->reason = ORDER_NO_REASON;
     }

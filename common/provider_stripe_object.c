@@ -144,21 +144,35 @@ static int read_decimal(const json_t *metadata, const char *key, uint64_t max, u
     return 0;
 }
 
-// Metadata are what we said when it was created; others' intents have none or other ones.
-static void read_owner(const json_t *object, struct provider_intent *ret)
+int stripe_read_session_owner(const json_t *object, char ret_slug[static SLUG_BYTES], uint64_t *ret_place,
+                              uint32_t *ret_number)
 {
     const json_t *metadata = json_object_get(object, "metadata");
     const char *slug;
-    uint64_t place, attempt, number;
+    uint64_t place, number;
     if (!json_is_object(metadata) || json_read_string(metadata, "onsale_event", SLUG_BYTES - 1, &slug) ||
         !slug_is_valid(slug, strlen(slug)) || read_decimal(metadata, "onsale_place", INT64_MAX, &place) ||
-        read_decimal(metadata, "onsale_attempt", UINT16_MAX, &attempt) ||
         read_decimal(metadata, "onsale_number", UINT16_MAX, &number))
+        return ERROR_NOT_FOUND;
+    memcpy(ret_slug, slug, strlen(slug) + 1);
+    *ret_place = place;
+    *ret_number = (uint32_t)number;
+    return 0;
+}
+
+// Metadata are what we said when it was created; others' intents have none or other ones.
+static void read_owner(const json_t *object, struct provider_intent *ret)
+{
+    uint64_t attempt, place;
+    uint32_t number;
+    char slug[SLUG_BYTES] = "";
+    if (stripe_read_session_owner(object, slug, &place, &number) ||
+        read_decimal(json_object_get(object, "metadata"), "onsale_attempt", UINT16_MAX, &attempt))
         return;
-    memcpy(ret->slug, slug, strlen(slug) + 1);
+    memcpy(ret->slug, slug, sizeof(slug));
     ret->place = place;
     ret->attempt = (uint32_t)attempt;
-    ret->number = (uint32_t)number;
+    ret->number = number;
 }
 
 static int read_last_error(const json_t *object, struct provider_intent *ret, const char **wrong)

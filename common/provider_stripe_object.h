@@ -24,6 +24,9 @@ int stripe_read_code(const json_t *error, char ret[static PROVIDER_CODE_BYTES], 
 // The member's id, whether the object was sent along or just named. ERROR_NOT_FOUND: it is null or absent.
 int stripe_read_id_of(const json_t *object, const char *key, char ret[static PROVIDER_ID_BYTES]) MUST_USE;
 int stripe_read_id(const json_t *object, const char *key, char ret[static PROVIDER_ID_BYTES]) MUST_USE;
+// Whose a session for a card is (CARD_PAGE said so): as intents have it, without an attempt. ERROR_NOT_FOUND: it is none of ours.
+int stripe_read_session_owner(const json_t *object, char ret_slug[static SLUG_BYTES], uint64_t *ret_place,
+                              uint32_t *ret_number) MUST_USE;
 // A page that a visitor can be sent to.
 int stripe_read_page(const json_t *object, const char *key, char ret[static PROVIDER_URL_BYTES]) MUST_USE;
 int stripe_read_currency(const json_t *object, char ret[static 4]) MUST_USE;

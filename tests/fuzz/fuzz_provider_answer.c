@@ -80,6 +80,8 @@ static void check(const struct provider_answer *answer, const struct provider_as
     FUZZ_CHECK(answer->call == asked->call && answer->result <= PROVIDER_UNKNOWN);
     FUZZ_CHECK(answer->result == PROVIDER_DONE || *answer->detail);
     FUZZ_CHECK(!*answer->intent.id || !*asked->id || strcmp(answer->intent.id, asked->id) == 0);
+    FUZZ_CHECK(!*answer->intent.id || !*asked->slug ||
+               (strcmp(answer->intent.slug, asked->slug) == 0 && answer->intent.place == asked->place));
     FUZZ_CHECK(answer->retry_after_ms == 0);
     if (answer->result == PROVIDER_DONE)
         check_done(answer, asked);
@@ -87,7 +89,7 @@ static void check(const struct provider_answer *answer, const struct provider_as
         check_intent(&answer->intent, true);
     if (answer->result == PROVIDER_DECLINED) {
         FUZZ_CHECK(answer->http_status == 402 && answer->reason != ORDER_NO_REASON);
-        FUZZ_CHECK(asked->call == PROVIDER_CREATE || asked->call == PROVIDER_CONFIRM);
+        FUZZ_CHECK(asked->call == PROVIDER_CREATE || (asked->call == PROVIDER_CONFIRM && *answer->intent.id));
         FUZZ_CHECK(answer->intent.status != PROVIDER_AUTHORISED && answer->intent.status != PROVIDER_CAPTURED);
     }
 }
@@ -100,6 +102,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     char *status = fuzz_line(&input), *body = fuzz_rest(&input);
     if (asked.call != PROVIDER_CREATE && asked.call != PROVIDER_CARD_PAGE && asked.call != PROVIDER_LIST)
         (void)snprintf(asked.id, sizeof(asked.id), "%s", asked.call == PROVIDER_CARD_ASK ? "cs_1" : "pi_1");
+    if (asked.call == PROVIDER_CREATE || asked.call == PROVIDER_CARD_PAGE) {
+        (void)snprintf(asked.slug, sizeof(asked.slug), "spring-gala");
+        asked.place = 4211;
+        asked.attempt = asked.call == PROVIDER_CREATE ? 2 : 0;
+        asked.number = 3;
+    }
     const struct http_client_answer raw = {
         .status = (int)(strtol(status, NULL, 10) % 1000),
         .body = body,

@@ -195,7 +195,8 @@ def test_what_comes_before_the_answer_is_no_answer(serve, asker):
     ("402 No", [], ("declined", 0, True)),
 ])
 def test_headers_count(serve, asker, status, headers, expected):
-    body = {"error": {"type": "card_error", "code": "card_declined", "message": f"Invalid key {SECRET}"}}
+    body = {"error": {"type": "card_error", "code": "card_declined", "message": f"Invalid key {SECRET}",
+                      "payment_intent": intent(status="requires_payment_method")}}
     said = asker(serve(always(answer(body, status, headers))).url).ask()
     assert (said["result"], said["retry_after_ms"], said["is_key_spent"]) == expected
 
@@ -278,6 +279,41 @@ def test_a_server_that_is_silent_from_the_beginning_was_sent_nothing(asker):
         answers, seconds = client.end()
     assert [said["result"] for said in answers] == ["busy"] * 20
     assert 0.9 < seconds < 1.5 * PATIENCE
+
+
+def test_an_answer_that_comes_twice_answers_nobody_else(serve, asker):
+    """The second copy lies on the kept connection when the next call is made: that one is not known, and the one after it is not even asked there."""
+    async def behave(request, writer):
+        said = answer(intent(id=request.target.split("/")[3]))
+        writer.write(said)
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.write(said)
+        return True
+
+    server = serve(behave)
+    client = asker(server.url)
+    results = []
+    for number in range(40):
+        said = client.ask(f"call=capture intent=pi_{number} key=k{number}")
+        results.append(said["result"])
+        assert said["result"] == "unknown" or said["intent"]["id"] == f"pi_{number}"
+        time.sleep(0.1)  # so that the copy is there, which is what is tried
+    assert set(results) == {"done", "unknown"} and len(server.requests) == 40
+    assert ("unknown", "unknown") not in zip(results, results[1:])
+
+
+def test_an_answer_to_the_call_before_is_not_taken(serve, asker):
+    async def behave(request, writer):
+        writer.write(answer(intent(id="pi_1", metadata={"onsale_event": "gala", "onsale_place": "1", "onsale_attempt": "1",
+                                                        "onsale_number": "1"})))
+        return True
+
+    client = asker(serve(behave).url)
+    create = "call=create key=k slug=gala reference=R amount=4500 currency=EUR method=pm_card_visa attempt=1 number=1 place="
+    assert client.ask(create + "1")["result"] == "done"
+    assert client.ask(create + "2")["result"] == "unknown"
+    assert client.ask("call=confirm intent=pi_2 key=k return_url=https://h")["result"] == "unknown"
 
 
 # ---------------------------------------------------------------- what is no answer

@@ -190,6 +190,12 @@ static struct provider_answer read_raw(enum provider_call call, const struct htt
     bool is_of_session = call == PROVIDER_CARD_ASK;
     if (call != PROVIDER_CREATE && call != PROVIDER_CARD_PAGE && call != PROVIDER_LIST)
         (void)snprintf(asked.id, sizeof(asked.id), "%s", is_of_session ? "cs_test_1" : "pi_1");
+    if (call == PROVIDER_CREATE || call == PROVIDER_CARD_PAGE) {
+        (void)snprintf(asked.slug, sizeof(asked.slug), "spring-gala");
+        asked.place = 4211;
+        asked.attempt = call == PROVIDER_CREATE ? 2 : 0;
+        asked.number = 3;
+    }
     memset(&answer, 0x5a, sizeof(answer));
     provider_stripe.read(&asked, raw, listed, &answer);
     assert_int_equal(answer.call, call);
@@ -375,7 +381,7 @@ static void limits_are_within(void **state)
         id[bytes] = '\0';
         (void)snprintf(body, sizeof(body),
                        "{\"id\":\"%s\",\"object\":\"payment_intent\",\"amount\":1,\"amount_received\":0,"
-                       "\"currency\":\"eur\",\"created\":0,\"status\":\"requires_confirmation\"}",
+                       "\"currency\":\"eur\",\"created\":0,\"status\":\"requires_confirmation\"," OWNER "}",
                        id);
         answer = read_answer(PROVIDER_CREATE, 200, body);
         assert_int_equal(answer.result, bytes < PROVIDER_ID_BYTES ? PROVIDER_DONE : PROVIDER_UNKNOWN);
@@ -447,6 +453,38 @@ static void what_was_refunded_stands_in_the_charge(void **state)
                    "\"currency\":\"eur\",\"created\":1,\"status\":\"succeeded\"}");
 }
 
+// Whoever has lost count on a connection answers the call before.
+static void what_belongs_to_another_call_is_not_taken(void **state)
+{
+    (void)state;
+#define OF(slug, place, attempt, number)                                                                         \
+    "{\"id\":\"pi_1\",\"object\":\"payment_intent\",\"amount\":4500,\"amount_received\":0,\"currency\":\"eur\"," \
+    "\"created\":1,\"status\":\"requires_confirmation\",\"metadata\":{\"onsale_event\":\"" slug                  \
+    "\",\"onsale_place\":\"" place "\",\"onsale_attempt\":\"" attempt "\",\"onsale_number\":\"" number "\"}}"
+    assert_int_equal(read_answer(PROVIDER_CREATE, 200, OF("spring-gala", "4211", "2", "3")).result, PROVIDER_DONE);
+    static const char *const others[] = {
+        OF("gala", "4211", "2", "3"),
+        OF("spring-gala", "4212", "2", "3"),
+        OF("spring-gala", "4211", "1", "3"),
+        OF("spring-gala", "4211", "2", "2"),
+        OF("spring-gala", "4211", "2", ""),
+        "{\"id\":\"pi_1\",\"object\":\"payment_intent\",\"amount\":4500,\"amount_received\":0,\"currency\":\"eur\","
+        "\"created\":1,\"status\":\"requires_confirmation\",\"metadata\":{}}",
+    };
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        assert_unknown(PROVIDER_CREATE, 200, others[i]);
+    // Of what is asked for by its id, that counts.
+    assert_int_equal(read_answer(PROVIDER_CONFIRM, 200, others[0]).result, PROVIDER_DONE);
+#define PAGE_OF(slug, place, number)                                                                             \
+    "{\"id\":\"cs_1\",\"object\":\"checkout.session\",\"status\":\"open\",\"url\":\"https://h/\",\"metadata\":{" \
+    "\"onsale_event\":\"" slug "\",\"onsale_place\":\"" place "\",\"onsale_number\":\"" number "\"}}"
+    assert_int_equal(read_answer(PROVIDER_CARD_PAGE, 200, PAGE_OF("spring-gala", "4211", "3")).result, PROVIDER_DONE);
+    assert_unknown(PROVIDER_CARD_PAGE, 200, PAGE_OF("gala", "4211", "3"));
+    assert_unknown(PROVIDER_CARD_PAGE, 200, PAGE_OF("spring-gala", "4210", "3"));
+    assert_unknown(PROVIDER_CARD_PAGE, 200, PAGE_OF("spring-gala", "4211", "4"));
+    assert_unknown(PROVIDER_CARD_PAGE, 200, PAGE_OF("spring-gala", "x", "3"));
+}
+
 static void refunds(void **state)
 {
     (void)state;
@@ -481,6 +519,9 @@ static void refunds(void **state)
         assert_unknown(PROVIDER_REFUND, 200, wrong[i]);
 }
 
+#define TO_ONE \
+    ",\"payment_intent\":" INTENT("requires_payment_method", ",\"last_payment_error\":{\"code\":\"card_declined\"}")
+
 static void a_no_of_the_bank(void **state)
 {
     (void)state;
@@ -489,15 +530,15 @@ static void a_no_of_the_bank(void **state)
         enum order_reason reason;
         const char *code;
     } cases[] = {
-        {CARD_ERROR("card_declined", "\"generic_decline\"", ""), ORDER_CARD_DECLINED, "generic_decline"},
-        {CARD_ERROR("card_declined", "\"insufficient_funds\"", ""), ORDER_INSUFFICIENT_FUNDS, "insufficient_funds"},
-        {CARD_ERROR("expired_card", "\"expired_card\"", ""), ORDER_EXPIRED_CARD, "expired_card"},
-        {CARD_ERROR("expired_card", "null", ""), ORDER_EXPIRED_CARD, "expired_card"},
-        {CARD_ERROR("authentication_required", "\"authentication_required\"", ""), ORDER_AUTHENTICATION_FAILED,
+        {CARD_ERROR("card_declined", "\"generic_decline\"", TO_ONE), ORDER_CARD_DECLINED, "generic_decline"},
+        {CARD_ERROR("card_declined", "\"insufficient_funds\"", TO_ONE), ORDER_INSUFFICIENT_FUNDS, "insufficient_funds"},
+        {CARD_ERROR("expired_card", "\"expired_card\"", TO_ONE), ORDER_EXPIRED_CARD, "expired_card"},
+        {CARD_ERROR("expired_card", "null", TO_ONE), ORDER_EXPIRED_CARD, "expired_card"},
+        {CARD_ERROR("authentication_required", "\"authentication_required\"", TO_ONE), ORDER_AUTHENTICATION_FAILED,
          "authentication_required"},
-        {CARD_ERROR("payment_intent_authentication_failure", "null", ""), ORDER_AUTHENTICATION_FAILED,
+        {CARD_ERROR("payment_intent_authentication_failure", "null", TO_ONE), ORDER_AUTHENTICATION_FAILED,
          "payment_intent_authentication_failure"},
-        {CARD_ERROR("incorrect_cvc", "\"Not A Code\"", ""), ORDER_CARD_DECLINED, "incorrect_cvc"},
+        {CARD_ERROR("incorrect_cvc", "\"Not A Code\"", TO_ONE), ORDER_CARD_DECLINED, "incorrect_cvc"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct provider_answer answer = read_answer(PROVIDER_CONFIRM, 402, cases[i].body);
@@ -505,16 +546,14 @@ static void a_no_of_the_bank(void **state)
         assert_int_equal(answer.reason, cases[i].reason);
         assert_string_equal(answer.code, cases[i].code);
         assert_true(answer.is_key_spent);
-        assert_string_equal(answer.intent.id, "");
+        assert_string_equal(answer.intent.id, "pi_1");
+        assert_int_equal(answer.intent.status, PROVIDER_FAILED);
     }
-    struct provider_answer with_intent =
-        read_answer(PROVIDER_CONFIRM, 402,
-                    CARD_ERROR("card_declined", "\"do_not_honor\"",
-                               ",\"payment_intent\":" INTENT("requires_payment_method",
-                                                             ",\"last_payment_error\":{\"code\":\"card_declined\"}")));
-    assert_int_equal(with_intent.result, PROVIDER_DECLINED);
-    assert_string_equal(with_intent.intent.id, "pi_1");
-    assert_int_equal(with_intent.intent.status, PROVIDER_FAILED);
+    // Not said to what: it may be the answer to another call.
+    assert_int_equal(read_answer(PROVIDER_CONFIRM, 402, CARD_ERROR("card_declined", "null", "")).result,
+                     PROVIDER_UNKNOWN);
+    assert_int_equal(read_answer(PROVIDER_CREATE, 402, CARD_ERROR("card_declined", "null", "")).result,
+                     PROVIDER_DECLINED);
     // A card cannot say no to what has been authorised: then it is something else that cannot be.
     assert_int_equal(read_answer(PROVIDER_CAPTURE, 402, cases[0].body).result, PROVIDER_REFUSED);
     assert_int_equal(read_answer(PROVIDER_CANCEL, 402, cases[0].body).result, PROVIDER_REFUSED);
@@ -687,9 +726,10 @@ static void no_answer_at_all(void **state)
 
 // ---------------------------------------------------------------- cards and lists
 
+#define PAGE_OWNER "\"metadata\":{\"onsale_event\":\"spring-gala\",\"onsale_place\":\"4211\",\"onsale_number\":\"3\"}"
 #define SESSION(id, status, url, setup, customer)                                               \
     "{\"id\":\"" id "\",\"object\":\"checkout.session\",\"status\":\"" status "\",\"url\":" url \
-    ",\"setup_intent\":" setup ",\"customer\":" customer ",\"mode\":\"setup\"}"
+    ",\"setup_intent\":" setup ",\"customer\":" customer ",\"mode\":\"setup\"," PAGE_OWNER "}"
 #define SETUP(method) \
     "{\"id\":\"seti_1\",\"object\":\"setup_intent\",\"status\":\"succeeded\",\"payment_method\":" method "}"
 #define METHOD(card) "{\"id\":\"pm_9\",\"object\":\"payment_method\",\"type\":\"card\",\"card\":" card "}"
@@ -834,6 +874,7 @@ int main(void)
         cmocka_unit_test(limits_are_within),
         cmocka_unit_test(only_json_is_json),
         cmocka_unit_test(what_was_refunded_stands_in_the_charge),
+        cmocka_unit_test(what_belongs_to_another_call_is_not_taken),
         cmocka_unit_test(refunds),
         cmocka_unit_test(a_no_of_the_bank),
         cmocka_unit_test(a_no_that_does_not_add_up),

@@ -79,6 +79,13 @@ class Run:
         context = ssl.create_default_context(cafile=self.var / "certificate" / "certificate.pem")
         return httpx.Client(http1=False, http2=True, verify=context, trust_env=False, timeout=10)
 
+    @property
+    def bank_url(self):
+        return next(line.partition(" = ")[2] for line in self.config_lines() if line.startswith("base_url = "))
+
+    def ledger(self):
+        return httpx.get(f"{self.bank_url}/_sandbox/ledger", trust_env=False).json()
+
     def onsale(self, *arguments):
         done = subprocess.run([ROOT / "build" / BUILD / "bin" / "onsale", "--config", self.ready["config"], "--json", *arguments],
                               capture_output=True, text=True, timeout=60)
@@ -129,7 +136,8 @@ def test_ready_then_joining_dialling_and_ctrl_c_leaves_nothing(run):
     first = run().wait_ready()
     said = first.said()
     assert first.url == first.ready["url"] and first.url.startswith(URL) and first.url.endswith("/e/spring-gala")
-    assert {"run", "waiting-room", "admission-1", "admission-2", "booking-worker", "notifier", "mariadbd", "rabbitmq", "epmd"} <= set(first.pids)
+    assert {"run", "bank", "waiting-room", "admission-1", "admission-2", "booking-worker", "notifier", "mariadbd", "rabbitmq",
+            "epmd"} <= set(first.pids)
     everything = first.everything()
     assert set(first.pids.values()) <= everything
 
@@ -155,13 +163,24 @@ def test_ready_then_joining_dialling_and_ctrl_c_leaves_nothing(run):
         wait_until(lambda: client.get(f"{base}/v1/events/spring-gala/line", headers=token).json()["line"] == "turn",
                    "being let in", 10)
 
+        # The first tour pays, with a test card.
+        order = f"{base}/v1/events/spring-gala/order"
+        placed = client.put(order, headers=token, json={"tier": "floor", "quantity": 2, "email": "first@example.org",
+                                                        "payment_method": "pm_card_visa"})
+        assert placed.status_code == 202, placed.text
+        wait_until(lambda: client.get(order, headers=token).json()["state"] == "confirmed", "the booking", 20)
+        wait_until(lambda: first.ledger()["totals"]["captured"] == 9000, "the money", 10)
+    ledger, bank_url = first.ledger(), first.bank_url
+    assert [intent["status"] for intent in ledger["intents"]] == ["succeeded"]
+
     ports = [int(line.rpartition(":")[2]) for line in first.config_lines() if "listen = 127.0.0.1:" in line]
     assert len(ports) >= 3
+    ports.append(int(bank_url.rpartition(":")[2]))
     first.interrupt()
     wait_gone(everything)
     assert not first.ready_file.exists()
     wait_until(lambda: all(port_is_free(port) for port in ports), "the ports to be free", 20)
-    for name in ("waiting-room", "admission-1", "admission-2", "booking-worker", "notifier"):
+    for name in ("bank", "waiting-room", "admission-1", "admission-2", "booking-worker", "notifier"):
         assert (first.var / "log" / f"{name}.log").stat().st_size > 0
 
     # A second run finds its data again.
@@ -171,6 +190,7 @@ def test_ready_then_joining_dialling_and_ctrl_c_leaves_nothing(run):
         base = second.url.removesuffix("/e/spring-gala")
         again = client.post(f"{base}/v1/events/spring-gala/line", headers=token)
         assert again.status_code == 200 and again.json()["place"] == joined.json()["place"]
+    assert (second.bank_url, second.ledger()) == (bank_url, ledger)
     everything = second.everything()
     second.process.send_signal(signal.SIGTERM)
     second.process.wait(60)
@@ -181,6 +201,7 @@ def test_ready_then_joining_dialling_and_ctrl_c_leaves_nothing(run):
         base = third.url.removesuffix("/e/spring-gala")
         assert client.post(f"{base}/v1/events/spring-gala/line", headers=token).status_code == 401
         assert client.post(f"{base}/v1/events/spring-gala/line").json()["place"] == 1
+    assert third.ledger()["intents"] == []
 
 
 def test_a_taken_port_and_a_second_run_beside_the_first(run, tmp_path):
@@ -210,12 +231,13 @@ def test_a_taken_port_and_a_second_run_beside_the_first(run, tmp_path):
 
 def test_what_dies_is_started_again(run):
     here = run().wait_ready()
-    for name in ("waiting-room", "admission-1", "booking-worker", "notifier", "mariadbd", "rabbitmq"):
+    for name in ("bank", "waiting-room", "admission-1", "booking-worker", "notifier", "mariadbd", "rabbitmq"):
         before = here.ready["pids"][name]
         os.kill(before, signal.SIGKILL)
         wait_until(lambda name=name, before=before: here.ready["pids"][name] != before, f"{name} to be started again", 40)
     said = here.said()
     assert "waiting-room was ended by SIGKILL; starting it again in 1 s" in said
+    assert "bank was ended by SIGKILL; starting it again in 1 s" in said and here.ledger()["intents"] == []
     assert "MariaDB is gone" in said and "RabbitMQ is gone" in said
     base = here.ready["url"].removesuffix("/e/spring-gala")
 
@@ -226,6 +248,16 @@ def test_what_dies_is_started_again(run):
         except httpx.TransportError:
             return False
     wait_until(works, "joining to work again", 30)
+
+
+@pytest.mark.parametrize("provider", ["none", "manual"])
+def test_without_a_bank_where_nobody_pays_by_card(run, provider):
+    here = run(ONSALE_PAYMENT_PROVIDER=provider).wait_ready()
+    assert "bank" not in here.pids and "sandbox bank" not in here.said() and not (here.var / "bank").exists()
+    assert not any(line == "[payment]" for line in here.config_lines())
+    everything = here.everything()
+    here.interrupt()
+    wait_gone(everything)
 
 
 @pytest.mark.parametrize("victim", ["run", "make"])

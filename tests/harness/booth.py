@@ -27,10 +27,11 @@ def visitor(place):
     return hashlib.md5(str(place).encode()).digest()
 
 
-def open_booth(stack_factory, workers=1, config=None, tiers=None, payment=None, proxied=False, line=0, **event):
-    """Workers alone, with one open event and a line of `line` visitors, all let in. `config` is of the workers."""
+def open_booth(stack_factory, workers=1, config=None, tiers=None, payment=None, proxied=False, line=0, bank=False, **event):
+    """Workers alone, with one open event and a line of `line` visitors, all let in. `config` is of the workers; with `bank` they are paid
+    through the sandbox bank."""
     sections = {"booking-worker": config or {}} | ({"payment": {"provider": payment}} if payment else {})
-    stack = stack_factory(config=sections, proxied=proxied)
+    stack = stack_factory(config=sections, proxied=proxied, bank=bank) if bank else stack_factory(config=sections, proxied=proxied)
     stack.start(rooms=0, admissions=0, workers=workers)
     stack.event("gala", tiers=tiers or FLOOR, **event)
     booth = Booth(stack)
@@ -54,19 +55,19 @@ class Booth:
     def queue(self):
         return f"onsale.bookings.{self.event_id % 8}"
 
-    def order(self, *places, choices=None, email=None, attempt=1, state="released", revision=2, text=None):
+    def order(self, *places, choices=None, email=None, attempt=1, state="released", revision=2, text=None, payment_method=None):
         """Orders as admission leaves them."""
         choices = choices or [choice()]
         first = choices[0]
         with self.stack.db() as connection, connection.cursor() as cursor:
             cursor.executemany(
                 "INSERT INTO orders (event_id, place, attempt, visitor, state, revision, release_no, published, tier, quantity,"
-                " amount, currency, choices, email, customer, placed_at, changed_at, released_at)"
-                " VALUES (%s, %s, %s, %s, %s, %s, 1, 1, %s, %s, %s, 'EUR', %s, %s, %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6),"
+                " amount, currency, choices, email, customer, payment_method, placed_at, changed_at, released_at)"
+                " VALUES (%s, %s, %s, %s, %s, %s, 1, 1, %s, %s, %s, 'EUR', %s, %s, %s, %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6),"
                 " UTC_TIMESTAMP(6))",
                 [(self.event_id, place, attempt, visitor(place), state, revision, first["tier"], first["quantity"], first["amount"],
                   text if text is not None else json.dumps(choices), email or f"visitor{place}@example.org",
-                  customer(email or f"visitor{place}@example.org")) for place in places])
+                  customer(email or f"visitor{place}@example.org"), payment_method) for place in places])
 
     def message(self, place, attempt=1, release=1, **changes):
         return json.dumps({"v": 1, "type": "book", "slug": self.slug, "event_id": self.event_id, "place": place,

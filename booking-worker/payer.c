@@ -32,6 +32,7 @@
 #define STOP_MS 4000 // for calls that are under way when the program stops
 #define RETRY_MS 50 // after a transaction that was undone
 #define URL_BYTES 2100
+#define HOPS_MAX 10 // calls for one payment, one right after the other
 
 struct payer {
     const struct settings *settings;
@@ -303,10 +304,21 @@ static void put_back(struct payer *payer, struct payer_call *const *calls, size_
     }
 }
 
+// No way to an end has so many steps. Should one turn in a circle all the same, it does so slowly: it is taken again when its lease is over.
+static bool goes_on(struct payer_call *call)
+{
+    if (!call->step.has_call || ++call->hops < HOPS_MAX)
+        return call->step.has_call;
+    log_warn("payment_turns_in_circles", LOG_S("slug", call->payment.slug), LOG_U("place", call->payment.place),
+             LOG_S("state", payment_state_name(call->payment.facts.state)),
+             LOG_S("call", provider_call_name(call->step.call)));
+    return false;
+}
+
 static void go_on(struct payer *payer, struct payer_call *const *calls, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (calls[i]->step.has_call)
+        if (goes_on(calls[i]))
             begin_call(payer, calls[i]);
         else
             give_back(payer, calls[i]);

@@ -219,6 +219,7 @@ static void change_payment(struct settling *settling, size_t i, const struct pay
         .key_no = payment->key_no + step->takes_new_key,
         .wait_seconds = wait_of(settling, i, step),
         .is_dead = payment->facts.is_dead || step->dead,
+        .forgets_intent = step->forgets_intent,
         .is_authorised = step->effect == PAYMENT_CONFIRMS,
         .is_captured = step->state == PAYMENT_CAPTURED,
         .is_returned = step->state == PAYMENT_VOIDED || step->state == PAYMENT_REFUNDED,

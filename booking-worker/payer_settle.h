@@ -22,6 +22,7 @@ struct payer_call {
     bool was_refused; // the call before this one was, without a word about the intent
     struct provider_answer answer;
     int64_t began_ns;
+    unsigned hops; // calls since it was taken
     struct payer_call *next; // the payer's lists
 };
 

@@ -142,6 +142,7 @@ static struct payment_step on_unconfirmed(const struct payment_facts *facts)
             return step;
         }
         struct payment_step step = go(facts, PAYMENT_CONFIRMING, PROVIDER_CONFIRM);
+        step.tries = facts->tries; // nothing has been reached yet
         step.stores_intent = !facts->has_intent;
         return step;
     case PAYMENT_VOIDING:
@@ -342,16 +343,27 @@ static struct payment_step on_declined(const struct payment_facts *facts, const 
     return facts->state == PAYMENT_VOIDING ? try_later(facts, 0) : fail(facts);
 }
 
+// There is no such intent: our id, or the provider's book, is wrong. Before anything was reserved the same key is asked for the id once more.
+static struct payment_step on_unknown_intent(const struct payment_facts *facts)
+{
+    struct payment_step step = try_later(facts, 0);
+    if (facts->state == PAYMENT_CONFIRMING) {
+        step.state = PAYMENT_CREATED;
+        step.forgets_intent = true;
+    }
+    return step;
+}
+
 // What was asked for can never be done. Where that does not say what the intent is, it is asked, at once.
 static struct payment_step on_refused(const struct payment_facts *facts, const struct provider_answer *answer)
 {
+    struct payment_facts refused = *facts;
+    refused.was_refused = true;
     if (answer->intent.id[0])
-        return on_intent(facts, &answer->intent);
+        return on_intent(&refused, &answer->intent);
     if (answer->call == PROVIDER_CREATE)
         return end_without_money(facts, PAYMENT_DECLINED, ORDER_PAYMENT_METHOD_INVALID);
-    if (answer->call == PROVIDER_ASK)
-        return try_later(facts, 0); // there is no such intent: our id, or the provider's book, is wrong
-    return go(facts, facts->state, PROVIDER_ASK);
+    return answer->call == PROVIDER_ASK ? on_unknown_intent(facts) : go(facts, facts->state, PROVIDER_ASK);
 }
 
 struct payment_step payment_after(const struct payment_facts *facts, const struct provider_answer *answer)

@@ -36,7 +36,7 @@ struct payment_facts {
     bool has_booking;
     enum order_state booking;
     bool is_stopped; // the event: nothing is created or confirmed
-    bool was_refused; // the call before this one, by the same payer, was refused without a word about the intent
+    bool was_refused; // the call before this one, by the same payer, was refused, and this one asks what the intent is
 };
 
 // What the booking makes of it.
@@ -62,6 +62,7 @@ struct payment_step {
     uint32_t tries; // to be written
     bool takes_new_key; // for the next call
     bool stores_intent; // the answer's id
+    bool forgets_intent; // the provider does not know it: the same key will name the right one
     enum payment_effect effect;
     enum order_reason reason; // of DECLINES, FAILS and of the payment itself
     const char *dead; // why an operator must hear of it; NULL: need not

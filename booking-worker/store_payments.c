@@ -327,7 +327,7 @@ static void write_payment(struct buffer *text, const struct store_payment_change
     write_optional(text, change->intent);
     write_optional(text, change->refund);
     write_optional(text, change->provider_code);
-    buffer_text(text, "]");
+    buffer_text(text, change->forgets_intent ? ",1]" : ",0]");
 }
 
 int store_write_payments(struct db *db, uint64_t event_id, const struct store_payment_change *changes, size_t count)
@@ -352,7 +352,7 @@ int store_write_payments(struct db *db, uint64_t event_id, const struct store_pa
         " authorised INT PATH '$[9]', captured INT PATH '$[10]', returned INT PATH '$[11]',"
         " wait_us BIGINT PATH '$[12]', reason VARCHAR(32) CHARACTER SET ascii PATH '$[13]',"
         " intent VARCHAR(255) CHARACTER SET ascii PATH '$[14]', refund VARCHAR(255) CHARACTER SET ascii PATH '$[15]',"
-        " code VARCHAR(64) CHARACTER SET ascii PATH '$[16]')) AS k"
+        " code VARCHAR(64) CHARACTER SET ascii PATH '$[16]', forgets INT PATH '$[17]')) AS k"
         " STRAIGHT_JOIN payments p ON p.event_id = ? AND p.place = k.place AND p.attempt = k.attempt"
         " AND p.number = k.number"
         " SET p.changed_at = IF(p.state <> k.state, UTC_TIMESTAMP(6), p.changed_at), p.state = k.state, p.aim = k.aim,"
@@ -361,7 +361,7 @@ int store_write_payments(struct db *db, uint64_t event_id, const struct store_pa
         " p.captured_at = IF(k.captured, COALESCE(p.captured_at, UTC_TIMESTAMP(6)), p.captured_at),"
         " p.returned_at = IF(k.returned, COALESCE(p.returned_at, UTC_TIMESTAMP(6)), p.returned_at),"
         " p.next_attempt_at = UTC_TIMESTAMP(6) + INTERVAL k.wait_us MICROSECOND, p.reason = k.reason,"
-        " p.intent = COALESCE(k.intent, p.intent), p.refund = COALESCE(k.refund, p.refund),"
+        " p.intent = IF(k.forgets, NULL, COALESCE(k.intent, p.intent)), p.refund = COALESCE(k.refund, p.refund),"
         " p.provider_code = COALESCE(k.code, p.provider_code) WHERE p.claim = k.claim",
         (struct db_value[]){db_text(text.data), DB_U(event_id)}, 2, &written);
     return result == 0 && written.affected != count ? ERROR_BUG : result; // they are locked

@@ -39,6 +39,7 @@ struct store_payment_change {
     uint32_t tries, key_no;
     int64_t wait_seconds; // until it is due again; -1: never
     bool is_dead;
+    bool forgets_intent;
     bool is_authorised, is_captured, is_returned; // the provider has said so now
     enum order_reason reason;
     const char *intent, *refund, *provider_code; // NULL: as it is

@@ -179,6 +179,29 @@ static void test_a_capture_that_fails_keeps_the_ticket(void **state)
     struct payment_step step = payment_after(&facts, &answer);
     assert_true(step.state == PAYMENT_FAILED && step.effect == PAYMENT_NO_EFFECT);
     assert_string_equal(step.dead, PAYMENT_DEAD_CAPTURE);
+    // Refused, and the intent is as it was: asking for the same again would turn in a circle.
+    answer = answer_of(PROVIDER_CAPTURE, PROVIDER_AUTHORISED);
+    answer.result = PROVIDER_REFUSED;
+    step = payment_after(&facts, &answer);
+    assert_true(step.state == PAYMENT_FAILED && step.is_end);
+    facts = facts_of(PAYMENT_REFUNDING, ORDER_CANCELLED);
+    answer = answer_of(PROVIDER_REFUND, PROVIDER_CAPTURED);
+    answer.result = PROVIDER_REFUSED;
+    step = payment_after(&facts, &answer);
+    assert_true(step.state == PAYMENT_FAILED && step.effect == PAYMENT_CANNOT_REFUND);
+    assert_string_equal(step.dead, PAYMENT_DEAD_REFUND);
+}
+
+static void test_an_intent_that_the_provider_does_not_know_is_named_again(void **state)
+{
+    (void)state;
+    struct payment_facts facts = facts_of(PAYMENT_CONFIRMING, ORDER_PAYING);
+    const struct provider_answer answer = {.call = PROVIDER_ASK, .result = PROVIDER_REFUSED};
+    struct payment_step step = payment_after(&facts, &answer);
+    assert_true(step.state == PAYMENT_CREATED && step.forgets_intent && !step.has_call && step.tries == 1);
+    facts.state = PAYMENT_CAPTURING; // that something was reserved is known
+    step = payment_after(&facts, &answer);
+    assert_true(step.state == PAYMENT_CAPTURING && !step.forgets_intent);
 }
 
 // ---------------------------------------------------------------- a small world
@@ -571,6 +594,7 @@ int main(void)
         cmocka_unit_test(test_another_amount_is_given_back),
         cmocka_unit_test(test_a_stopped_event_authorises_nothing_new),
         cmocka_unit_test(test_a_capture_that_fails_keeps_the_ticket),
+        cmocka_unit_test(test_an_intent_that_the_provider_does_not_know_is_named_again),
         cmocka_unit_test(test_whatever_goes_wrong_money_and_bookings_agree),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -371,8 +371,9 @@ def test_money_of_nobody_goes_back(booth):
     agree(booth)
     wait_until(lambda: booth.stack.sql("SELECT COUNT(*) FROM provider_events WHERE done_at IS NULL")[0][0] == 0, "all news to be done",
                20 * PATIENCE)
-    assert dict(booth.stack.sql("SELECT id, verdict FROM provider_events")) == {
-        "evt_0": "asked", "evt_1": "asked", "evt_2": "asked", "evt_3": "foreign"}
+    verdicts = dict(booth.stack.sql("SELECT id, verdict FROM provider_events"))
+    assert verdicts.pop("evt_2") in ("asked", "unknown")  # whether its payment had a row by then
+    assert verdicts == {"evt_0": "asked", "evt_1": "asked", "evt_3": "foreign"}
 
 
 def test_a_card_that_was_left_pays(booth):

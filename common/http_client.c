@@ -343,10 +343,10 @@ static int set_request(struct call *call, const struct http_client_request *requ
     if (error)
         return error;
     // With TLS it is known as soon as a connection stands whether it speaks HTTP/2, so the first calls wait for that rather than open a
-    // connection each. Without, it is known only from the first answer, and nobody is to wait for somebody else's answer.
+    // connection each. Without, it would be known only from the first answer, and nobody is to wait for somebody else's answer.
     bool is_tls = strncasecmp(request->url, "https:", 6) == 0;
     SET(CURLOPT_HTTP_VERSION, (long)(is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
-    SET(CURLOPT_PIPEWAIT, is_tls ? 1L : 0L);
+    SET(CURLOPT_PIPEWAIT, 1L);
     SET(CURLOPT_URL, request->url);
     SET(CURLOPT_HTTPHEADER, call->headers);
     SET(CURLOPT_USERAGENT, USER_AGENT);

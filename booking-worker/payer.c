@@ -47,7 +47,8 @@ struct payer {
     size_t in_flight;
     int64_t lease_seconds;
     int64_t next_round_ns;
-    bool is_subscribed, has_unconfirmed, has_more;
+    int64_t calls_left, refilled_ns; // what the provider lets be asked; below 0 where payments went on that had begun
+    bool is_subscribed, has_unconfirmed, has_more, is_full;
     atomic_bool is_rung;
     pthread_t thread;
 };
@@ -140,6 +141,30 @@ static int remove_confirmed(struct payer *payer)
 
 // ---------------------------------------------------------------- calling
 
+// Payments that have begun go on; new ones are taken only as fast as the provider lets be called.
+static void refill(struct payer *payer)
+{
+    int64_t rate = payer->settings->payment_calls_per_second, now_ns = clock_monotonic_ns();
+    int64_t more = (now_ns - payer->refilled_ns) / MS_NS * rate / 1000;
+    if (more <= 0)
+        return;
+    payer->refilled_ns = now_ns;
+    payer->calls_left = payer->calls_left + more < rate ? payer->calls_left + more : rate;
+}
+
+static size_t room_for_more(struct payer *payer)
+{
+    size_t room = (size_t)payer->settings->payments_at_once - payer->in_flight;
+    if (room > PAYER_SETTLE_MAX)
+        room = PAYER_SETTLE_MAX;
+    if (payer->settings->payment_calls_per_second == 0)
+        return room;
+    refill(payer);
+    if (payer->calls_left <= 0)
+        return 0;
+    return room < (size_t)payer->calls_left ? room : (size_t)payer->calls_left;
+}
+
 static struct payer_call *take_free(struct payer *payer)
 {
     struct payer_call *call = payer->free;
@@ -203,6 +228,7 @@ static void begin_call(struct payer *payer, struct payer_call *call)
         .return_url = url,
     };
     call->began_ns = clock_monotonic_ns();
+    payer->calls_left--;
     if (payer->settings->test_crash_payment_call == (int64_t)call->step.call + 1 && !payer->settings->test_crash_after)
         abort(); // a test wants to see what becomes of a payment whose payer dies before it asks
     int result = provider_begin(payer->provider, &request, on_answer, call);
@@ -224,14 +250,12 @@ static struct payment_step step_of(const struct store_payment *payment)
     return step;
 }
 
-static int claim(struct payer *payer, struct store_payment **ret, struct payment_step **ret_steps, size_t *ret_count)
+static int claim(struct payer *payer, size_t room, struct store_payment **ret, struct payment_step **ret_steps,
+                 size_t *ret_count)
 {
     struct db *db = payer->link.db;
-    size_t room = (size_t)payer->settings->payments_at_once - payer->in_flight;
     struct payment_step *steps = NULL;
     size_t count = 0;
-    if (room > PAYER_SETTLE_MAX)
-        room = PAYER_SETTLE_MAX;
     int result = db_begin(db);
     if (result == 0)
         result = store_lock_due_payments(db, room, ret, &count);
@@ -256,11 +280,13 @@ static int take_due(struct payer *payer)
     struct store_payment *payments = NULL;
     struct payment_step *steps = NULL;
     size_t count = 0;
-    if (!payer->free) {
+    size_t room = room_for_more(payer);
+    payer->is_full = room == 0;
+    if (room == 0) {
         payer->has_more = true;
         return 0;
     }
-    int result = claim(payer, &payments, &steps, &count);
+    int result = claim(payer, room, &payments, &steps, &count);
     for (size_t i = 0; i < count; i++) {
         if (!steps[i].has_call)
             continue;
@@ -394,7 +420,7 @@ static void work(struct payer *payer, bool takes_new)
     else if (clock_monotonic_ns() >= payer->link.db_at_ns)
         (void)link_db_fails(&payer->link, "paying", result);
     hear_bells(payer);
-    bool is_busy = payer->free && (atomic_load(&payer->is_rung) || payer->has_more);
+    bool is_busy = !payer->is_full && (atomic_load(&payer->is_rung) || payer->has_more);
     int wait_ms = result ? RETRY_MS : payer->answered || is_busy ? 0 : WORK_MS;
     provider_work(payer->provider, wait_ms, payer->link.bus ? bus_fd(payer->link.bus) : -1);
     take_confirms(payer);

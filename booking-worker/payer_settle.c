@@ -186,6 +186,7 @@ static int free_booking(struct settling *settling, size_t i, const struct paymen
     if (paid->standing.is_there && paid->is_refund_pending) {
         struct store_booking *booking = add_booking(settling, i, step->effect == PAYMENT_FREES ? "done" : "failed");
         booking->revision++;
+        booking->step = step->effect == PAYMENT_FREES ? "refund done" : "refund failed";
     }
     return result;
 }

@@ -14,7 +14,7 @@
 struct settings {
     struct common_config common; // first, as config.h asks
     int64_t batch_max, batch_ms;
-    int64_t payments_at_once;
+    int64_t payments_at_once, payment_calls_per_second;
     int64_t test_crash_place, test_crash_sweep_place; // 0: never
     int64_t test_crash_payment_call; // enum provider_call + 1; 0: never
     bool test_crash_after;

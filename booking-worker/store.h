@@ -91,6 +91,7 @@ struct store_booking {
     uint64_t standby_amount; // what that would cost; told, not written
     char reference[REFERENCE_BYTES]; // "": none
     char *seats, *gone; // JSON arrays of names; owned; NULL: none
+    const char *step; // for order_log, constant; NULL: what it was before
     const char *tickets; // of the choice that was given, JSON, borrowed; NULL: none
     size_t tickets_bytes;
 };

@@ -8,6 +8,7 @@
 #define ACTOR "booking-worker"
 #define PLAIN_VALUES 13
 #define WHOLE_VALUES 18
+#define LOG_VALUES 8
 
 // A hold begins with it, whether it is being paid at once or not.
 static bool begins_hold(const struct store_booking *booking)
@@ -180,7 +181,7 @@ int store_write_bookings(struct db *db, const struct store_event *event, const s
 
 int store_log_bookings(struct db *db, uint64_t event_id, const struct store_booking *bookings, size_t count)
 {
-    struct db_value *values = calloc(count + 1, 7 * sizeof(*values));
+    struct db_value *values = calloc(count + 1, LOG_VALUES * sizeof(*values));
     size_t there = 0;
     if (!values)
         return ERROR_MEMORY;
@@ -188,19 +189,21 @@ int store_log_bookings(struct db *db, uint64_t event_id, const struct store_book
         const struct store_booking *booking = &bookings[i];
         if (!booking->is_there)
             continue;
-        struct db_value *row = &values[7 * there++];
+        struct db_value *row = &values[LOG_VALUES * there++];
         row[0] = DB_U(event_id);
         row[1] = DB_U(booking->place);
         row[2] = DB_U(booking->attempt);
         row[3] = DB_U(booking->revision);
         row[4] = db_text(order_state_name(booking->state));
         row[5] = db_text(ACTOR);
-        row[6] = db_text(order_state_name(booking->was));
+        row[6] = db_text(booking->step);
+        row[7] = db_text(order_state_name(booking->was));
     }
     int result = db_write_many(db,
                                "INSERT INTO order_log (event_id, place, attempt, revision, state, at, actor, detail)"
                                " VALUES ",
-                               "(?, ?, ?, ?, ?, UTC_TIMESTAMP(6), ?, CONCAT('was ', ?))", "", values, 7, there);
+                               "(?, ?, ?, ?, ?, UTC_TIMESTAMP(6), ?, COALESCE(?, CONCAT('was ', ?)))", "", values,
+                               LOG_VALUES, there);
     free(values);
     return result;
 }

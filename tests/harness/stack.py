@@ -110,6 +110,7 @@ class Stack:
         options = {"webhook_url": f"{public}/v1/payments/webhook", "webhook_ca": self.certificate / "certificate.pem"} | options
         self.bank = Bank(self.folder / "bank", **options)
         self.config["payment"] = payment_config(self.bank, public)
+        self.config["booking-worker"].setdefault("payment_calls_per_second", 0)
 
     def write_config(self):
         """Writes self.config to the file; call it after changing it."""

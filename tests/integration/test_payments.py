@@ -433,3 +433,14 @@ def test_a_retried_order_begins_a_payment_of_its_own(booth):
     booth.wait_states({1: "confirmed"})
     agree(booth)
     assert {key: state for key, (state, *_) in payments(booth).items()} == {(1, 1): "voided", (1, 2): "captured"}
+
+
+def test_the_provider_is_not_asked_faster_than_it_lets_itself_be_asked(stack_factory):
+    booth = booth_with_bank(stack_factory, config={"payment_calls_per_second": 30})
+    booth.book(*range(1, 41), payment_method="pm_card_visa")
+    booth.wait_states({place: "confirmed" for place in range(1, 41)}, 40)
+    agree(booth)
+    times = sorted(call["at"] for call in booth.stack.bank.calls()["calls"])
+    # 120 calls: 30 at once, and 30 a second from then on.
+    assert len(times) == 120 and times[-1] - times[0] > 2, times[-1] - times[0]
+    assert booth.outcomes()[1, 1][-1]["state"] == "confirmed"

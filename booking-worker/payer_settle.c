@@ -164,6 +164,7 @@ static void change_booking(struct settling *settling, size_t i, const struct pay
     struct tell_hold *hold = &settling->holds[settling->booking_count - 1];
     booking->revision += changes_between(booking->was, state);
     booking->state = state;
+    booking->step = step->effect == PAYMENT_DELAYS ? "the provider does not say" : NULL;
     booking->reason =
         step->effect == PAYMENT_CONFIRMS || step->effect == PAYMENT_EXPIRES || step->effect == PAYMENT_ASKS_VISITOR
             ? ORDER_NO_REASON

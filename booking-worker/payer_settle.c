@@ -199,8 +199,10 @@ static int64_t wait_of(const struct settling *settling, size_t i, const struct p
         return -1;
     if (step->has_call)
         return settling->lease_seconds;
-    // The bank is asked once more when the hold is over, and not a quarter of a minute later.
-    if (step->state == PAYMENT_CHALLENGED && left_us != STORE_NO_TIME && left_us < step->wait_seconds * 1000000)
+    // The bank is asked once more when the hold is over, and not a quarter of a minute later; but a bank that could not say anything then is
+    // given its time.
+    if (step->state == PAYMENT_CHALLENGED && left_us != STORE_NO_TIME && left_us < step->wait_seconds * 1000000 &&
+        (left_us > 0 || step->tries == 0))
         return left_us > 0 ? left_us / 1000000 + 1 : 0;
     return step->wait_seconds;
 }

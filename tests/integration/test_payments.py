@@ -3,6 +3,7 @@
 agreeing."""
 
 import secrets
+from datetime import datetime
 
 import pytest
 from harness.bank import assert_ledger_agrees
@@ -133,6 +134,26 @@ def test_the_bank_asks(booth):
     agree(booth)
     assert [bank.intents(place=place)[0]["status"] for place in (3, 4, 5)] == ["canceled", "succeeded", "canceled"]
     assert booth.stack.sql("SELECT done_at IS NOT NULL, verdict FROM provider_events") == ((1, "asked"), (1, "asked"))
+
+
+def test_a_bank_that_is_away_when_the_hold_is_over_is_given_its_time(booth):
+    """It is asked again after a second, after five, and so on; not as fast as it can be refused."""
+    bank = booth.stack.bank
+    booth.book(1, payment_method="pm_sandbox_challenge")
+    booth.wait_states({1: "action_required"})
+    bank.kill()
+    booth.lapse(1)
+    booth.stack.sql("UPDATE payments SET next_attempt_at = UTC_TIMESTAMP(6) WHERE event_id = %s", booth.event_id)
+
+    def looks():
+        return [datetime.fromisoformat(line.time) for worker in booth.stack.workers
+                for line in worker.log_lines("payment", place=1, call="ask", result="busy")]
+    wait_until(lambda: len(looks()) >= 2, "it to be asked twice", 20 * PATIENCE)
+    first, second = looks()[:2]
+    assert (second - first).total_seconds() > 0.9
+    bank.start()
+    booth.wait_states({1: "expired"}, 20)
+    agree(booth)
 
 
 def test_nothing_is_free_before_the_provider_says_so(booth):

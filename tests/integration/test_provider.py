@@ -415,7 +415,7 @@ def test_old_tls_is_not_spoken(serve, asker, authority):
 
 def test_tls_to_a_server_that_speaks_none(serve, asker):
     server = serve(always(answer(intent())))
-    assert asker(server.url.replace("http:", "https:")).ask()["result"] == "busy"
+    assert asker(server.url.replace("http:", "https:"), seconds=1).ask()["result"] == "busy"
 
 
 # ---------------------------------------------------------------- many

@@ -461,15 +461,13 @@ static void what_belongs_to_another_call_is_not_taken(void **state)
     "{\"id\":\"pi_1\",\"object\":\"payment_intent\",\"amount\":4500,\"amount_received\":0,\"currency\":\"eur\"," \
     "\"created\":1,\"status\":\"requires_confirmation\",\"metadata\":{\"onsale_event\":\"" slug                  \
     "\",\"onsale_place\":\"" place "\",\"onsale_attempt\":\"" attempt "\",\"onsale_number\":\"" number "\"}}"
+#define NOBODYS                                                                                                  \
+    "{\"id\":\"pi_1\",\"object\":\"payment_intent\",\"amount\":4500,\"amount_received\":0,\"currency\":\"eur\"," \
+    "\"created\":1,\"status\":\"requires_confirmation\",\"metadata\":{}}"
     assert_int_equal(read_answer(PROVIDER_CREATE, 200, OF("spring-gala", "4211", "2", "3")).result, PROVIDER_DONE);
     static const char *const others[] = {
-        OF("gala", "4211", "2", "3"),
-        OF("spring-gala", "4212", "2", "3"),
-        OF("spring-gala", "4211", "1", "3"),
-        OF("spring-gala", "4211", "2", "2"),
-        OF("spring-gala", "4211", "2", ""),
-        "{\"id\":\"pi_1\",\"object\":\"payment_intent\",\"amount\":4500,\"amount_received\":0,\"currency\":\"eur\","
-        "\"created\":1,\"status\":\"requires_confirmation\",\"metadata\":{}}",
+        OF("gala", "4211", "2", "3"),        OF("spring-gala", "4212", "2", "3"), OF("spring-gala", "4211", "1", "3"),
+        OF("spring-gala", "4211", "2", "2"), OF("spring-gala", "4211", "2", ""),  NOBODYS,
     };
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         assert_unknown(PROVIDER_CREATE, 200, others[i]);
@@ -491,6 +489,9 @@ static void refunds(void **state)
 #define REFUND(status, intent)                                                                               \
     "{\"id\":\"re_1\",\"object\":\"refund\",\"amount\":4500,\"currency\":\"eur\",\"payment_intent\":" intent \
     ",\"status\":\"" status "\"}"
+#define REFUND_OF_A_PART                                                                                      \
+    "{\"id\":\"re_1\",\"object\":\"refund\",\"amount\":1.5,\"currency\":\"eur\",\"payment_intent\":\"pi_1\"," \
+    "\"status\":\"succeeded\"}"
     static const char *const good[] = {REFUND("succeeded", "\"pi_1\""), REFUND("pending", "\"pi_1\""),
                                        REFUND("requires_action", "{\"id\":\"pi_1\"}")};
     for (size_t i = 0; i < 3; i++) {
@@ -512,8 +513,7 @@ static void refunds(void **state)
         REFUND("succeeded", "null"),
         REFUND("done", "\"pi_1\""),
         INTENT("succeeded", ""),
-        "{\"id\":\"re_1\",\"object\":\"refund\",\"amount\":1.5,\"currency\":\"eur\",\"payment_intent\":\"pi_1\","
-        "\"status\":\"succeeded\"}",
+        REFUND_OF_A_PART,
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
         assert_unknown(PROVIDER_REFUND, 200, wrong[i]);

@@ -124,7 +124,8 @@ struct provider_answer {
     bool is_replayed; // the provider says that it answered this key before
     // Of DONE by CREATE … REFUND, and of DECLINED or REFUSED where the provider sent it along: id "" if it did not.
     struct provider_intent intent;
-    // REFUND; "pending" refunds are DONE as well. Of the intent there are id, status, currency and refunded_amount then (of this refund), no more.
+    // REFUND; "pending" refunds are DONE as well, failed ones REFUSED. Of the intent there are id, status and currency then; amount and captured_amount
+    // are this refund's, refunded_amount too, or 0 if it failed.
     char refund[PROVIDER_ID_BYTES];
     // CARD_PAGE: session, url. CARD_ASK: all.
     struct {

@@ -101,11 +101,13 @@ static int read_refund(const json_t *body, const struct provider_asked *asked, s
              : stripe_read_id_of(body, "payment_intent", intent.id)        ? "payment_intent"
              : strcmp(intent.id, asked->id) != 0                           ? "payment_intent"
              : stripe_read_amount(body, "amount", &intent.refunded_amount) ? "amount"
+             : intent.refunded_amount == 0                                 ? "amount"
              : stripe_read_currency(body, intent.currency)                 ? "currency"
              : json_read_string(body, "status", 64, &status)               ? "status"
                                                                            : NULL;
     if (*wrong)
         return ERROR_INVALID;
+    intent.amount = intent.captured_amount = intent.refunded_amount; // all of it was to go back
     if (strcmp(status, "failed") == 0 || strcmp(status, "canceled") == 0) {
         ret->result = PROVIDER_REFUSED;
         ret->is_key_spent = true;

@@ -492,6 +492,9 @@ static void refunds(void **state)
 #define REFUND_OF_A_PART                                                                                      \
     "{\"id\":\"re_1\",\"object\":\"refund\",\"amount\":1.5,\"currency\":\"eur\",\"payment_intent\":\"pi_1\"," \
     "\"status\":\"succeeded\"}"
+#define REFUND_OF_NOTHING                                                                                   \
+    "{\"id\":\"re_1\",\"object\":\"refund\",\"amount\":0,\"currency\":\"eur\",\"payment_intent\":\"pi_1\"," \
+    "\"status\":\"failed\"}"
     static const char *const good[] = {REFUND("succeeded", "\"pi_1\""), REFUND("pending", "\"pi_1\""),
                                        REFUND("requires_action", "{\"id\":\"pi_1\"}")};
     for (size_t i = 0; i < 3; i++) {
@@ -507,13 +510,16 @@ static void refunds(void **state)
     assert_int_equal(failed.result, PROVIDER_REFUSED);
     assert_string_equal(failed.code, "refund_failed");
     assert_true(failed.is_key_spent);
+    // As of one that was captured and not given back, and not of one of which nothing was captured.
     assert_int_equal(failed.intent.refunded_amount, 0);
+    assert_int_equal(failed.intent.captured_amount, 4500);
     static const char *const wrong[] = {
         REFUND("succeeded", "\"pi_2\""),
         REFUND("succeeded", "null"),
         REFUND("done", "\"pi_1\""),
         INTENT("succeeded", ""),
         REFUND_OF_A_PART,
+        REFUND_OF_NOTHING,
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
         assert_unknown(PROVIDER_REFUND, 200, wrong[i]);

@@ -122,6 +122,20 @@ void audit_violation(struct audit *audit, enum audit_index check, const char *fo
     json_array_append_new(to->samples, json_string(text));
 }
 
+struct audit_money *audit_money(struct audit *audit, const char *currency)
+{
+    struct audit_provider *to = &audit->provider;
+    for (size_t i = 0; i < to->money_count; i++)
+        if (strcmp(to->money[i].currency, currency) == 0)
+            return &to->money[i];
+    if (to->money_count == AUDIT_CURRENCIES_MAX)
+        return NULL;
+    struct audit_money *money = &to->money[to->money_count++];
+    *money = (struct audit_money){0};
+    snprintf(money->currency, sizeof(money->currency), "%s", currency);
+    return money;
+}
+
 static int run_statements(struct audit *audit)
 {
     const struct db_value one = DB_U(audit->event_id), id[] = {one, one, one, one};

@@ -38,6 +38,25 @@ struct audit_check {
     json_t *samples; // texts
 };
 
+#define AUDIT_WHY_BYTES 200
+#define AUDIT_CURRENCIES_MAX 8
+
+// Sums in one currency.
+struct audit_money {
+    char currency[4];
+    uint64_t captured, refunded; // by the provider's list
+    uint64_t booked; // confirmed bookings that a captured payment pays for
+};
+
+// What came of the comparison with the provider's list (audit_provider.h).
+struct audit_provider {
+    bool is_compared;
+    char why[AUDIT_WHY_BYTES]; // if not
+    uint64_t intents; // of this event
+    size_t money_count;
+    struct audit_money money[AUDIT_CURRENCIES_MAX];
+};
+
 struct audit_options {
     bool settled; // nothing may be on its way any more
     bool takes_money; // a payment provider takes it: what costs something is confirmed by a payment
@@ -63,6 +82,7 @@ struct audit {
     uint64_t payments_waiting; // payments that somebody has still something to do about
     uint64_t letters_waiting; // failed bookings and payments whose dead letter is on its way
     struct audit_check checks[AUDIT_COUNT];
+    struct audit_provider provider;
 };
 
 // Runs all checks on an event. ERROR_NOT_FOUND: there is none of that name. The caller ends with audit_done() either
@@ -70,7 +90,9 @@ struct audit {
 int audit_run(struct audit *audit, struct db *db, const char *slug, const struct audit_options *options) MUST_USE;
 void audit_done(struct audit *audit);
 
-// For the parts of the audit: notes a violation.
+// For the parts of the audit: the sums in a currency, made when there are none yet; NULL: there are too many currencies.
+struct audit_money *audit_money(struct audit *audit, const char *currency);
+// Notes a violation.
 void audit_violation(struct audit *audit, enum audit_index check, const char *format, ...) PRINTF_LIKE(3, 4);
 
 // Goes through served_log and pace_log, row by row (audit_served.c).

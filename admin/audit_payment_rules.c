@@ -119,6 +119,20 @@ static void check_numbers(struct audit *audit, const struct audit_paid *paid)
 
 // ---------------------------------------------------------------- the booking with its payments
 
+static bool is_captured(const struct audit_payment *payment)
+{
+    return takes_money(payment) && payment->state == PAYMENT_CAPTURED;
+}
+
+// What the provider must have taken for it.
+static void count_booked(struct audit *audit, const struct audit_paid *paid)
+{
+    struct audit_money *money =
+        count_of(paid->payments, paid->count, is_captured) ? audit_money(audit, paid->currency) : NULL;
+    if (money)
+        money->booked += paid->amount;
+}
+
 // Nobody gets something for nothing, nobody pays twice.
 static void check_confirmed(struct audit *audit, const struct audit_paid *paid)
 {
@@ -127,6 +141,7 @@ static void check_confirmed(struct audit *audit, const struct audit_paid *paid)
         if (asks_for_money(&paid->payments[i]))
             break_of(audit, paid, "is confirmed, and payment %" PRIu32 " is still %s", paid->payments[i].number,
                      payment_state_name(paid->payments[i].state));
+    count_booked(audit, paid);
     if (taking > 1)
         break_of(audit, paid, "is confirmed, and %zu of its payments take the money", taking);
     if (paid->amount == 0 || audit_payments_are_there(paid->payments, paid->count) || paid->by == AUDIT_BY_OPERATOR)

@@ -3,7 +3,9 @@
 #include <inttypes.h>
 
 #include "admin/audit.h"
+#include "admin/audit_provider.h"
 #include "admin/commands.h"
+#include "admin/currency.h"
 #include "common/buffer.h"
 #include "common/bus.h"
 #include "common/topology.h"
@@ -43,6 +45,41 @@ static void write_open(const struct audit *audit, struct buffer *text)
     json_decref(open);
 }
 
+// Null: no provider takes the money.
+static json_t *provider_json(const struct audit *audit)
+{
+    const struct audit_provider *provider = &audit->provider;
+    if (!audit->options.takes_money)
+        return json_null();
+    json_t *money = json_array();
+    for (size_t i = 0; i < provider->money_count && provider->is_compared; i++)
+        json_array_append_new(money, json_pack("{s:s, s:I, s:I, s:I}", "currency", provider->money[i].currency,
+                                               "captured", (json_int_t)provider->money[i].captured, "refunded",
+                                               (json_int_t)provider->money[i].refunded, "booked",
+                                               (json_int_t)provider->money[i].booked));
+    return json_pack("{s:b, s:s?, s:I, s:o}", "compared", (int)provider->is_compared, "why",
+                     provider->is_compared ? NULL : provider->why, "intents", (json_int_t)provider->intents, "money",
+                     money);
+}
+
+static void write_provider(const struct audit *audit, struct buffer *text)
+{
+    const struct audit_provider *provider = &audit->provider;
+    char captured[CURRENCY_AMOUNT_BYTES], refunded[CURRENCY_AMOUNT_BYTES];
+    if (!audit->options.takes_money)
+        return;
+    if (!provider->is_compared) {
+        buffer_format(text, "provider: not compared: %s\n", provider->why);
+        return;
+    }
+    buffer_format(text, "provider: %" PRIu64 " payments compared", provider->intents);
+    for (size_t i = 0; i < provider->money_count; i++)
+        buffer_format(text, "%s%s taken, %s of it given back", i ? ", " : ": ",
+                      currency_format(provider->money[i].captured, provider->money[i].currency, captured),
+                      currency_format(provider->money[i].refunded, provider->money[i].currency, refunded));
+    buffer_text(text, "\n");
+}
+
 static int report_json(const struct context *context, const struct audit *audit, const char *slug, bool ok)
 {
     json_t *checks = json_array();
@@ -58,8 +95,8 @@ static int report_json(const struct context *context, const struct audit *audit,
         json_array_append_new(checks, json_pack("{s:i, s:s, s:b, s:o}", "n", check->n, "name", check->name, "ok",
                                                 (int)(check->violation_count == 0), "violations", violations));
     }
-    return context_print_json(context, json_pack("{s:s, s:b, s:o, s:o}", "event", slug, "ok", (int)ok, "open",
-                                                 open_json(audit), "checks", checks));
+    return context_print_json(context, json_pack("{s:s, s:b, s:o, s:o, s:o}", "event", slug, "ok", (int)ok, "open",
+                                                 open_json(audit), "provider", provider_json(audit), "checks", checks));
 }
 
 static int report_text(const struct context *context, const struct audit *audit)
@@ -75,6 +112,7 @@ static int report_text(const struct context *context, const struct audit *audit)
                           check->violation_count - json_array_size(check->samples));
     }
     write_open(audit, &text);
+    write_provider(audit, &text);
     return context_print_text(context, &text);
 }
 
@@ -108,6 +146,10 @@ int command_audit(struct context *context)
                                       .count_letters = count_letters,
                                       .subject = context};
     int r = audit_run(&audit, context->db, slug, &how);
+    if (r == 0 && how.takes_money && context_option(context, "without-provider"))
+        snprintf(audit.provider.why, sizeof(audit.provider.why), "--without-provider");
+    else if (r == 0 && how.takes_money)
+        r = audit_provider(&audit, slug, &context->config->common);
     if (r == ERROR_NOT_FOUND) {
         status = context_no_event(context, slug);
     } else if (r < 0) {

@@ -198,15 +198,19 @@ const struct command command_table[] = {
     {
         .name = "audit",
         .arguments = "SLUG",
-        .summary = "checks what must always hold, against the database",
+        .summary = "checks what must always hold, against the database and the payment provider's list",
         .help = "A line for each check, and samples of what breaks it. Exit status 1 when something does. It may run "
                 "during the sale:\n"
                 "it reads one consistent snapshot, and counts what is still on its way. After the sale --settled "
-                "breaks on that too.",
+                "breaks on that too.\n"
+                "With [payment] provider = stripe each payment is compared with the provider's list, both ways; a "
+                "provider that cannot be\n"
+                "asked breaks check 6.",
         .examples = "  onsale audit spring-gala\n  onsale audit spring-gala --settled --json",
         .arguments_min = 1,
         .arguments_max = 1,
-        .options = {{"settled", NULL, "every order must have come to its end"}},
+        .options = {{"settled", NULL, "every order must have come to its end"},
+                    {"without-provider", NULL, "leave the provider's list alone"}},
         .run = command_audit,
     },
     {

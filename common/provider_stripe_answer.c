@@ -184,7 +184,8 @@ static int read_session(const json_t *body, const struct provider_asked *asked, 
         return ERROR_INVALID;
     }
     int error = stripe_read_page(body, "url", ret->card.url); // null once the page is of no use any more
-    if (error == ERROR_INVALID || (error && ret->card.state == PROVIDER_CARD_OPEN)) {
+    bool needs_page = asked->call == PROVIDER_CARD_PAGE || ret->card.state == PROVIDER_CARD_OPEN;
+    if (error == ERROR_INVALID || (error && needs_page)) {
         *wrong = "url";
         return ERROR_INVALID;
     }

@@ -751,6 +751,7 @@ static void pages_for_cards(void **state)
     assert_string_equal(answer.card.url, "https://checkout.stripe.com/c/pay/cs_test_1");
     assert_int_equal(answer.card.state, PROVIDER_CARD_OPEN);
     assert_unknown(PROVIDER_CARD_PAGE, 200, SESSION("cs_test_7", "open", "null", "null", "null"));
+    assert_unknown(PROVIDER_CARD_PAGE, 200, SESSION("cs_test_7", "expired", "null", "null", "null"));
     assert_unknown(PROVIDER_CARD_PAGE, 200, SESSION("cs_test_7", "open", "\"http://evil.example/\"", "null", "null"));
     assert_unknown(PROVIDER_CARD_PAGE, 200, SESSION("cs_test_7", "shut", PAGE, "null", "null"));
     assert_unknown(PROVIDER_CARD_PAGE, 200, SESSION("", "open", PAGE, "null", "null"));

@@ -48,6 +48,7 @@ void handle_page_leave(struct http_exchange *exchange, const struct http_request
 void handle_page_order(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
 void handle_page_more_time(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
 void handle_page_pay(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
+void handle_page_card(struct http_exchange *exchange, const struct http_request *request, struct event_view *view);
 // Answers with a page, and ends the visit. `cookie` may be empty.
 void handle_page_respond(struct visit *visit, const struct buffer *html, const struct buffer *cookie);
 enum page_payment handle_page_payment(const struct room_config *config);

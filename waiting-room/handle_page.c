@@ -8,6 +8,7 @@
 #include "waiting-room/frames.h"
 #include "waiting-room/handle.h"
 #include "waiting-room/joining.h"
+#include "waiting-room/leave_card.h"
 #include "waiting-room/order_facts.h"
 #include "waiting-room/page_build.h"
 #include "waiting-room/problem.h"
@@ -24,6 +25,15 @@ struct asked {
     struct form query;
     bool choosing;
     const char *field, *field_text;
+    enum {
+        CARD_NOT_ASKED,
+        CARD_OPEN,
+        CARD_BACK,
+        CARD_LOOK,
+        CARD_CANCELLED
+    } card; // where the visitor and a card page are
+    const struct line_store_card *known_card; // NULL: not looked at
+    const struct problem *problem; // while that is done
 };
 
 static enum page_line page_line(enum line line)
@@ -99,6 +109,25 @@ static bool is_so_for(const struct problem *problem, const struct line_state *st
            (problem != &PROBLEM_TURN_OVER || (state && state->line == LINE_OVER));
 }
 
+// What is known of a card, for who leaves one without a script.
+static void fill_card(struct page_view *page, struct page_order *order, const struct asked *asked)
+{
+    const struct line_store_card *card = asked->known_card;
+    if (asked->card == CARD_CANCELLED)
+        page->card_note = PAGE_CARD_MISSED;
+    if (!card)
+        return;
+    order->has_card = card->is_kept;
+    order->card_label = card->label;
+    page->card_url = card->url;
+    bool is_open = strcmp(card->state, "open") == 0;
+    page->card_is_coming = asked->card == CARD_BACK && is_open;
+    if (page->card_is_coming)
+        page->card_note = PAGE_CARD_COMING;
+    else if ((asked->card == CARD_BACK || asked->card == CARD_LOOK) && strcmp(card->state, "kept") != 0)
+        page->card_note = is_open ? PAGE_CARD_LATE : PAGE_CARD_MISSED;
+}
+
 static void render(struct visit *visit)
 {
     const struct event_view *view = visit->view;
@@ -131,6 +160,7 @@ static void render(struct visit *visit)
                              .field_text = asked->field_text,
                              .in_line = view->line.last > view->line.served ? view->line.last - view->line.served : 0};
     page_build(&build, event, order, &asked->query, &page);
+    fill_card(&page, &build.order, asked);
     if (order) {
         int64_t stopped_us = event_view_stopped_us(view, now_us);
         build.order.pay_until_text = page_time_text(order_facts_pay_until_us(order, stopped_us), pay_until);
@@ -193,16 +223,27 @@ static void free_asked(void *data)
     free(asked);
 }
 
+static void read_card(struct asked *asked)
+{
+    static const char *const words[] = {
+        [CARD_OPEN] = "open", [CARD_BACK] = "back", [CARD_LOOK] = "look", [CARD_CANCELLED] = "cancelled"};
+    const char *card = form_value(&asked->query, "card");
+    for (unsigned i = CARD_OPEN; card && i <= CARD_CANCELLED; i++)
+        if (strcmp(card, words[i]) == 0)
+            asked->card = i;
+}
+
 // The query is kept for render(): it lives no longer than this call.
 static void read_query(struct visit *visit, const struct http_request *request)
 {
-    struct asked *asked = *request->query ? calloc(1, sizeof *asked) : NULL;
+    struct asked *asked = calloc(1, sizeof *asked);
     if (!asked)
         return;
     visit->data = asked;
     visit->free_data = free_asked;
     if (form_read(request->query, strlen(request->query), &asked->query) < 0)
         return;
+    read_card(asked);
     const char *choose = form_value(&asked->query, "choose"), *field = form_value(&asked->query, "field");
     asked->choosing = choose && strcmp(choose, "1") == 0;
     asked->field_text = field ? field_text(field) : NULL;
@@ -235,6 +276,31 @@ static struct visit *begin(struct http_exchange *exchange, const struct http_req
     return visit;
 }
 
+static void after_card(struct visit *visit)
+{
+    struct asked *asked = visit->data;
+    if (visit->error == 0 && !visit->problem)
+        asked->known_card = leave_card_known(visit);
+    visit->problem = asked->problem;
+    visit->error = 0; // of the order, without which no card was looked at
+    render(visit);
+}
+
+// What the button in the hold says is charged, so it must be the newest there is; while waiting it is what was known with the order.
+static void after_order(struct visit *visit)
+{
+    struct asked *asked = visit->data;
+    const struct order_facts *order = visit->error == 0 ? visit->visitor->order : NULL;
+    bool is_held = order && (order->state == ORDER_HELD || order->state == ORDER_DECLINED);
+    bool is_asked = order && asked && asked->card != CARD_NOT_ASKED && asked->card != CARD_CANCELLED;
+    if (!asked || !visit->loop->room->desk || (!is_held && !is_asked)) {
+        render(visit);
+        return;
+    }
+    asked->problem = visit->problem;
+    leave_card_look(visit, asked->card == CARD_BACK || asked->card == CARD_LOOK, after_card);
+}
+
 void handle_page(struct http_exchange *exchange, const struct http_request *request, struct event_view *view)
 {
     struct visit *visit = begin(exchange, request, view);
@@ -245,7 +311,7 @@ void handle_page(struct http_exchange *exchange, const struct http_request *requ
     read_query(visit, request);
     room_loop_note_read(view);
     if (visit->visitor)
-        visit_with_order(visit, render);
+        visit_with_order(visit, after_order);
     else
         render(visit);
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// POST /e/SLUG/order, /e/SLUG/more-time and /e/SLUG/pay: the forms of the page without JavaScript. What was chosen is judged by the rule of PUT order; the answer is
+// POST /e/SLUG/order, /e/SLUG/more-time, /e/SLUG/pay and /e/SLUG/card: the forms of the page without JavaScript. What was chosen is judged by the rule of PUT order; the answer is
 // always the way back to the page, with what is wrong and, but for e-mail and name, with what was chosen.
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "waiting-room/cookie.h"
 #include "waiting-room/handle.h"
+#include "waiting-room/leave_card.h"
 #include "waiting-room/ordering.h"
 #include "waiting-room/page_choice.h"
 #include "waiting-room/page_render.h"
@@ -116,6 +118,29 @@ void handle_page_pay(struct http_exchange *exchange, const struct http_request *
     struct visit *visit = begin(exchange, request, view);
     if (visit)
         ordering_pay(visit, after_paying); // with the card that was left: the form has no other
+}
+
+// A form may not lead to another site (form-action in the page's policy), so the page has a link to the card page then.
+static void after_card(struct visit *visit)
+{
+    struct problem_more more;
+    const struct problem *problem = leave_card_problem(visit, &more);
+    char location[SLUG_BYTES + 32];
+    if (problem) {
+        go_back(visit, problem, NULL);
+        return;
+    }
+    snprintf(location, sizeof location, "/e/%s?card=open", visit->view->event->slug);
+    struct http_header headers[] = {{"location", location}, {"cache-control", "no-store"}};
+    http_respond(visit->exchange, 303, headers, 2, NULL, 0);
+    visit_free(visit);
+}
+
+void handle_page_card(struct http_exchange *exchange, const struct http_request *request, struct event_view *view)
+{
+    struct visit *visit = begin(exchange, request, view);
+    if (visit)
+        leave_card_begin(visit, after_card);
 }
 
 void handle_page_order(struct http_exchange *exchange, const struct http_request *request, struct event_view *view)

@@ -2,6 +2,7 @@
 // Orders as visitors are told them.
 #include "waiting-room/order_facts.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -205,6 +206,16 @@ struct order_facts *order_facts_paying(const struct order_facts *facts, uint32_t
     paying->reason = ORDER_NO_REASON; // of the last decline
     paying->revision = revision;
     return paying;
+}
+
+struct order_facts *order_facts_with_card(const struct order_facts *facts, const char *label)
+{
+    struct order_facts *with = copy(facts);
+    if (!with)
+        return NULL;
+    with->has_card = label != NULL;
+    snprintf(with->card_label, sizeof with->card_label, "%s", label ? label : "");
+    return with;
 }
 
 struct order_facts *order_facts_behind(const struct order_facts *facts, int64_t ahead)

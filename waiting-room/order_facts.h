@@ -62,9 +62,11 @@ int order_facts_take_choices(struct order_facts *facts, const char *choices, uns
 // A copy with that final state and that revision, with one reference. NULL when out of memory.
 struct order_facts *order_facts_ended(const struct order_facts *facts, enum order_state state, uint32_t revision);
 
-// The same for a hold that runs out later by that much, for one that is being paid, and for one in standby behind that many.
+// The same for a hold that runs out later by that much, for one that is being paid, for one in standby behind that many, and with the card that
+// was left for it (`label` NULL: none).
 struct order_facts *order_facts_prolonged(const struct order_facts *facts, int64_t by_us, uint32_t revision);
 struct order_facts *order_facts_paying(const struct order_facts *facts, uint32_t revision);
+struct order_facts *order_facts_with_card(const struct order_facts *facts, const char *label);
 struct order_facts *order_facts_behind(const struct order_facts *facts, int64_t ahead);
 
 // When the hold runs out, as it stands now: `stopped_us` is how long the event's clock has stood still, a stop that goes on included.

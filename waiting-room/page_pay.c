@@ -34,13 +34,6 @@ static bool is_declined(const struct page_view *view)
     return view->order && view->order->state == ORDER_DECLINED;
 }
 
-// Another card is the better choice where the same one will be refused again.
-static bool wants_another(const struct page_view *view)
-{
-    return is_declined(view) &&
-           (view->order->reason == ORDER_EXPIRED_CARD || view->order->reason == ORDER_PAYMENT_METHOD_INVALID);
-}
-
 bool page_pay_is_later(const struct page_view *view)
 {
     return is_due(view) && !has_card(view);
@@ -116,9 +109,7 @@ static bool append_act(struct buffer *html, const struct page_view *view, const 
     } else if (strcmp(name, "leave_card") == 0) {
         buffer_text(html, kept ? "Use another card" : "Leave a card");
     } else if (strcmp(name, "card_button") == 0) {
-        buffer_text(html, kept && !wants_another(view) ? "plain" : "main");
-    } else if (strcmp(name, "pay_button") == 0) {
-        buffer_text(html, wants_another(view) ? "plain" : "main");
+        buffer_text(html, kept ? "plain" : "main");
     } else {
         return false;
     }

@@ -36,8 +36,8 @@ static void append_row(struct buffer *svg, const unsigned char *row, int width, 
 
 int page_receipt_draw(const char *text, struct buffer *svg)
 {
-    // A quarter of it may be scratched at level Q, and 15 % at M; finer modules are worse on a screen than that.
-    QRcode *code CLEANUP(free_code) = is_set(text) ? QRcode_encodeString8bit(text, 0, QR_ECLEVEL_M) : NULL;
+    // The lowest level of correction: a screen and a sheet of paper are clean, and coarse modules are worth more than redundant ones.
+    QRcode *code CLEANUP(free_code) = is_set(text) ? QRcode_encodeString8bit(text, 0, QR_ECLEVEL_L) : NULL;
     if (!code)
         return ERROR_INVALID;
     int size = code->width + 2 * QUIET_MODULES;

@@ -252,9 +252,9 @@ static void append_refresh(struct buffer *html, const struct page_view *view)
     if (view->choosing)
         return;
     buffer_format(html, "<noscript><meta http-equiv=\"refresh\" content=\"%d; url=/e/",
-                  page_order_is_moving(view) ? REFRESH_SOON_SECONDS : REFRESH_SECONDS);
+                  page_order_is_moving(view) || view->card_is_coming ? REFRESH_SOON_SECONDS : REFRESH_SECONDS);
     buffer_html(html, view->slug);
-    buffer_text(html, "\"></noscript>");
+    buffer_text(html, view->card_is_coming ? "?card=look\"></noscript>" : "\"></noscript>");
 }
 
 static void append_built(struct buffer *html, const struct page *page, const char *name)

@@ -13,6 +13,10 @@
 #include "common/buffer.h"
 #include "common/order_state.h"
 
+// What is said of a card that somebody has just left, or not.
+#define PAGE_CARD_COMING "We are looking for your card. This page looks again by itself."
+#define PAGE_CARD_LATE "Your card has not arrived yet."
+#define PAGE_CARD_MISSED "No card was left. You can try again."
 #define PAGE_OTHERS_MAX 3 // other choices beside the first
 
 // What the visitor's token says: PAGE_LINE_NONE is somebody without a place.
@@ -112,6 +116,7 @@ struct page_view {
     enum page_payment payment;
     const char *card_url; // where the visitor may leave a card now, without a script; NULL: nowhere
     const char *card_note; // what has just become of that; a whole sentence
+    bool card_is_coming; // the visitor has just left one, and what became of it is looked at again soon
     uint32_t hold_seconds;
     const char *other_tiers[PAGE_OTHERS_MAX]; // codes, to begin with
 

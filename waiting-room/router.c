@@ -29,6 +29,7 @@ static const struct {
     {"/e/*/order", ROUTE_PAGE_ORDER, CAN_POST, "POST"},
     {"/e/*/more-time", ROUTE_PAGE_MORE_TIME, CAN_POST, "POST"},
     {"/e/*/receipt", ROUTE_RECEIPT, CAN_GET, "GET, HEAD"},
+    {"/e/*/card", ROUTE_PAGE_CARD, CAN_POST, "POST"},
     {"/e/*/pay", ROUTE_PAGE_PAY, CAN_POST, "POST"},
     {"/e/*/leave", ROUTE_PAGE_LEAVE, CAN_POST, "POST"},
     {"/v1/events/*", ROUTE_EVENT, CAN_GET, "GET, HEAD"},
@@ -169,6 +170,9 @@ static void handle_event_route(struct http_exchange *exchange, const struct http
         break;
     case ROUTE_RECEIPT:
         handle_receipt(exchange, request, view);
+        break;
+    case ROUTE_PAGE_CARD:
+        handle_page_card(exchange, request, view);
         break;
     case ROUTE_PAGE_PAY:
         handle_page_pay(exchange, request, view);

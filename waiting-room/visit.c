@@ -255,6 +255,9 @@ static bool is_about_card(enum line_store_kind kind)
 
 static void take_card(struct visit *visit)
 {
+    const struct line_store_card *card = visit->card;
+    if (visit->request.kind == LINE_STORE_CARD_LOOK || visit->request.kind == LINE_STORE_CARD_BACK)
+        visitor_take_card(visit->visitor, card->is_kept ? card->label : NULL);
     if (visit->request.is_bell_due)
         room_ring(visit->loop->room, visit->view->event->slug, visit->visitor->facts.number);
 }

@@ -145,6 +145,16 @@ void visitor_take_ahead(struct visitor *visitor, int64_t ahead)
         replace_order(visitor, behind);
 }
 
+void visitor_take_card(struct visitor *visitor, const char *label)
+{
+    const struct order_facts *order = visitor->order;
+    if (!order || (order->has_card == (label != NULL) && strcmp(order->card_label, label ? label : "") == 0))
+        return;
+    struct order_facts *with = order_facts_with_card(order, label);
+    if (with) // without memory it is told the next time
+        replace_order(visitor, with);
+}
+
 void visitor_state(const struct visitor *visitor, int64_t now_us, struct line_state *ret)
 {
     struct line_event rules;

@@ -58,6 +58,9 @@ bool visitor_take_order_read(struct visitor *visitor, struct order_facts *facts,
 // So many stand by before the visitor now. Changes nothing if the visitor does not stand by.
 void visitor_take_ahead(struct visitor *visitor, int64_t ahead);
 
+// The card that MySQL had for the visitor just now (`label` NULL: none), if an order is known.
+void visitor_take_card(struct visitor *visitor, const char *label);
+
 // Where the visitor stands at `now_us`.
 void visitor_state(const struct visitor *visitor, int64_t now_us, struct line_state *ret);
 

@@ -37,10 +37,6 @@ const LOOKS_MAX = 20; // then the card page was left without leaving a card
 
 export const declinedText = reason => words.why[reason] ?? words.whyNot;
 
-// Another card is the better choice where the same one will be refused again.
-export const wantsAnotherCard = ({state, reason}) =>
-    state === 'declined' && ['expired_card', 'payment_method_invalid'].includes(reason);
-
 // The address without what the provider and the bank send visitors back with: it is of no use to anybody, and some of it is nobody's business.
 export function withoutReturn(address) {
     const url = new URL(address);
@@ -66,6 +62,8 @@ function show(element, isShown) {
     if (element.hidden === isShown) element.hidden = !isShown;
 }
 
+const declineOf = order => order?.state === 'declined' ? `${order.attempt} ${order.revision}` : null;
+
 // `page` is what onsale.js lends to order.js; `ordering` lends order(), amount(order), hear(order) and look(), which asks for the order and
 // says whether there was an answer.
 export class Pay {
@@ -73,25 +71,29 @@ export class Pay {
     #ordering;
     #eventUrl;
     #isCard = document.documentElement.dataset.payment === 'card';
-    #card = null; // {state, label?} as the server last said of itself; null: only what the order says
+    #card = null; // {state, label?}: `state` is the newest page's, `label` the card's that pays. null: only what the order says
     #looking = false;
     #busy = null; // 'card' or 'pay': it was clicked, and the answer is to come
     #note = null;
     #problem = null;
     #revision = null; // of the order that note and problem are about
     #declined = null; // the decline that was said
+    #asked = null; // the state of the order in which the card was asked for last
 
     constructor(page, slug, ordering) {
         this.#page = page;
         this.#ordering = ordering;
         this.#eventUrl = `/v1/events/${slug}`;
+        this.#revision = ordering.order()?.revision ?? null;
+        this.#declined = declineOf(ordering.order());
         if (!this.#isCard) return;
         for (const form of all('.card-form')) form.addEventListener('submit', submit => this.#onCard(submit));
         $('pay-form').addEventListener('submit', submit => this.#onPay(submit));
-        const isBack = new URLSearchParams(location.search).get('card') === 'back';
+        const card = new URLSearchParams(location.search).get('card');
         if (withoutReturn(location.href) !== location.href) history.replaceState(history.state, '', withoutReturn(location.href));
         addEventListener('pageshow', event => event.persisted && this.#onReturn());
-        if (isBack) this.#lookForCard();
+        if (card === 'back') this.#lookForCard();
+        else if (card === 'cancelled') this.#note = words.missed;
     }
 
     // The visitor pays in the hold, as no card is kept for the turn.
@@ -105,9 +107,8 @@ export class Pay {
 
     // What would be charged, as its owner knows it; null: nothing is there to be charged.
     get #means() {
-        if (this.#card?.state === 'kept') return this.#card.label || words.card;
-        const order = this.#ordering.order();
-        return order?.card ? order.card.label || words.card : null;
+        const card = this.#card ?? this.#ordering.order()?.card;
+        return card?.label === undefined ? null : card.label || words.card;
     }
 
     render() {
@@ -118,6 +119,7 @@ export class Pay {
             if (!this.#looking) this.#note = null;
             this.#problem = null;
         }
+        if (isDue) this.#askForCard(order);
         show($('order-card'), isDue);
         this.#renderHold(order, label);
         show($('payment-unknown'), order.reason === 'payment_unknown');
@@ -135,9 +137,7 @@ export class Pay {
         this.#button($('order-card').querySelector('button'), label ? words.another : words.leave, 'card');
         this.#button($('pay-card').querySelector('button'), label ? words.another : words.byCard, 'card');
         this.#button($('pay-now'), label ? words.payWith(amount, label) : words.pay(amount), 'pay');
-        const isMain = !label || wantsAnotherCard(order);
-        $('pay-card').querySelector('button').className = isMain ? 'main' : 'plain';
-        $('pay-now').className = label && isMain ? 'plain' : 'main';
+        $('pay-card').querySelector('button').className = label ? 'plain' : 'main';
         show($('pay-problem'), this.#problem !== null);
         setText($('pay-problem'), this.#problem ?? '');
     }
@@ -148,7 +148,7 @@ export class Pay {
         for (const id of ['held-again', 'declined-why', 'declined-kept']) show($(id), isDeclined);
         setText($('declined-why'), isDeclined ? declinedText(order.reason) : '');
         // Told by the section when it comes forward; here when it stood there already.
-        const decline = isDeclined ? `${order.attempt} ${order.revision}` : null;
+        const decline = declineOf(order);
         if (decline !== null && decline !== this.#declined && !$('held-first').closest('.outcome').hidden)
             this.#page.say(declinedText(order.reason), true);
         this.#declined = decline;
@@ -183,6 +183,16 @@ export class Pay {
         this.#page.render();
     }
 
+    // Before somebody waits or pays: the button must say which card is charged, and another tab may have left another one.
+    async #askForCard({state}) {
+        if (!['placed', 'held', 'declined'].includes(state) || this.#asked === state || this.#looking) return;
+        this.#asked = state;
+        const {answer, reply} = await this.#ask('/order/card');
+        if (!answer?.ok || !reply || this.#looking) return;
+        this.#card = reply;
+        this.#page.render();
+    }
+
     async #lookForCard() {
         if (this.#looking) return;
         this.#looking = true;
@@ -194,6 +204,7 @@ export class Pay {
             await new Promise(resolve => setTimeout(resolve, LOOK_EVERY_MS));
         }
         this.#looking = false;
+        this.#asked = this.#ordering.order()?.state;
         const isKept = this.#card?.state === 'kept', isHeld = ['held', 'declined'].includes(this.#ordering.order()?.state);
         this.#note = isKept ? (isHeld ? words.keptNow : words.kept)(this.#means) : words.missed;
         this.#page.render();

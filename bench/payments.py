@@ -172,14 +172,14 @@ def bench(options, backends, folder):
 
 
 def sell(options, backends, folder):
-    stack = Stack(backends, folder, make_certificate(folder), bank={"slow_seconds": 1.2, "settle_seconds": 1},
-                  config={"payment": {"timeout_seconds": 1}})
+    stack = Stack(backends, folder, make_certificate(folder), bank={"slow_seconds": 2.5, "settle_seconds": 1},
+                  config={"payment": {"timeout_seconds": 2}})
     try:
         stack.start(rooms=2, admissions=2, workers=3, notifiers=2)
         sale = CardSale(stack, SALE_ROWS, SALE_PACE, SALE_HOLD_SECONDS)
         kill = Killer(options.kill_seconds, lambda: busiest_worker(stack), lambda: the_bank(stack))
         began = time.monotonic()
-        with sale.crowd(SALE_VISITORS, party="1-2", seconds=900, patience=300) as crowd:
+        with sale.crowd(SALE_VISITORS, party="1-2", seconds=1500, patience=600) as crowd:
             sale.run(crowd, kill)
         print(f"through after {time.monotonic() - began:.0f} s; killed: {dict(kill.killed)}")
         for worker in stack.workers:
@@ -199,7 +199,7 @@ def main():
     arguments.add_argument("--payments", type=int, default=500, help="under way at once")
     arguments.add_argument("--csv", default=str(ROOT / "bench" / "results" / "payments.csv"))
     arguments.add_argument("--sale", action="store_true", help="sell a hall instead")
-    arguments.add_argument("--kill-seconds", type=float, default=3, help="between two kills of --sale")
+    arguments.add_argument("--kill-seconds", type=float, default=4, help="between two kills of --sale")
     options = arguments.parse_args()
     if not 1000 <= options.orders <= 1_000_000 or not 1 <= options.payments <= 5000:
         arguments.error("--orders is 1000 to 1000000, --payments 1 to 5000")

@@ -552,7 +552,7 @@ def test_several_share_the_queues(booth_factory):
 
 
 @pytest.mark.parametrize("section, key, value, word", [
-    ("payment", "provider", "stripe", "cannot be used yet"),
+    ("payment", "provider", "stripe", "secret_key_file"),
     ("payment", "provider", "gold", "none, manual or stripe"), ("booking-worker", "batch_max", "0", "1"),
     ("booking-worker", "batch_max", "5000", "2048")])
 def test_settings_that_are_refused(stack_factory, section, key, value, word):

@@ -286,8 +286,8 @@ def test_a_worker_that_dies_at_a_call(stack_factory, call, after):
     worker.wait_ready(30 * PATIENCE)
     wait_payment(booth, 1, "captured" if call < 5 else "voided" if call == 5 else "refunded", seconds=40)
     if call in (5, 6):
-        booth.stack.sql("INSERT INTO freeings VALUES (%s, 1, 1, 'held', 1, UTC_TIMESTAMP(6), 0)", booth.event_id) if call == 5 else \
-            booth.stack.sql("INSERT INTO freeings VALUES (%s, 1, 1, 'confirmed', 1, UTC_TIMESTAMP(6), 0)", booth.event_id)
+        booth.stack.sql("INSERT INTO freeings VALUES (%s, 1, 1, %s, 1, UTC_TIMESTAMP(6), 0)", booth.event_id,
+                        "action_required" if call == 5 else "confirmed")
     agree(booth)
     assert len(bank.intents(place=1)) == 1
     assert booth.states() == {1: "confirmed" if call < 5 else "cancelled"}

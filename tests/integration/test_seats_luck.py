@@ -25,7 +25,7 @@ def booth_factory(stack_factory):
 
 def end_all(booth, cursor, last):
     """What Booth.end() does, for the first `last` places at once and without a commit."""
-    cursor.execute("INSERT INTO freeings SELECT event_id, place, attempt, state, 1, UTC_TIMESTAMP(6) FROM bookings"
+    cursor.execute("INSERT INTO freeings SELECT event_id, place, attempt, state, 1, UTC_TIMESTAMP(6), 0 FROM bookings"
                    " WHERE event_id = %s AND place <= %s", (booth.event_id, last))
     cursor.execute("UPDATE bookings SET state = 'cancelled', revision = revision + 1, pay_until = NULL, changed_at = UTC_TIMESTAMP(6)"
                    " WHERE event_id = %s AND place <= %s", (booth.event_id, last))

@@ -18,7 +18,9 @@
 // The key's order, so a page begins where the last one ended.
 #define LIST                                                                                                                   \
     "SELECT b.place, b.reference, o.name, o.email, COALESCE(b.tier, b.standby_tier), o.choices, b.choice, IF(b.tier IS NULL, " \
-    "b.standby_quantity, b.quantity), b.amount, b.currency, b.state, b.seats FROM bookings b JOIN orders o ON "                \
+    "b.standby_quantity, b.quantity), b.amount, b.currency, b.state, b.seats, (SELECT CAST(COALESCE(SUM(p.amount), 0) AS "     \
+    "UNSIGNED) FROM payments p WHERE p.event_id = b.event_id AND p.place = b.place AND p.attempt = b.attempt AND p.state = "   \
+    "'captured') FROM bookings b JOIN orders o ON "                                                                            \
     "o.event_id = b.event_id AND o.place = b.place AND o.attempt = b.attempt WHERE b.event_id = ? AND b.place > ? AND "        \
     "b.state IN ('confirmed', 'held', 'paying', 'action_required', 'declined', 'standby') ORDER BY b.place, b.attempt LIMIT ?"
 enum {
@@ -34,7 +36,8 @@ enum {
     B_CURRENCY,
     B_STATE,
     B_SEATS,
-    COLUMNS = 11
+    B_CHARGED, // what the payment provider has taken
+    COLUMNS = 12
 };
 
 static int read_page(struct context *context, uint64_t event_id, uint64_t after, size_t limit, struct db_rows **ret)
@@ -43,9 +46,10 @@ static int read_page(struct context *context, uint64_t event_id, uint64_t after,
 }
 
 // The amount alone, "90.00": the currency has a field of its own.
-static const char *amount_text(const struct db_rows *rows, size_t row, char text[static CURRENCY_AMOUNT_BYTES])
+static const char *amount_text(const struct db_rows *rows, size_t row, size_t column,
+                               char text[static CURRENCY_AMOUNT_BYTES])
 {
-    currency_format(db_u64(rows, row, B_AMOUNT), db_string(rows, row, B_CURRENCY), text);
+    currency_format(db_u64(rows, row, column), db_string(rows, row, B_CURRENCY), text);
     text[strcspn(text, " ")] = '\0';
     return text;
 }
@@ -55,7 +59,8 @@ static const char *amount_text(const struct db_rows *rows, size_t row, char text
 static void write_record(const struct db_rows *rows, size_t row, struct buffer *text)
 {
     struct buffer tickets CLEANUP(buffer_done) = BUFFER_INIT, seats CLEANUP(buffer_done) = BUFFER_INIT;
-    char amount[CURRENCY_AMOUNT_BYTES], place[TABLE_NUMBER_BYTES], quantity[TABLE_NUMBER_BYTES];
+    char amount[CURRENCY_AMOUNT_BYTES], charged[CURRENCY_AMOUNT_BYTES], place[TABLE_NUMBER_BYTES],
+        quantity[TABLE_NUMBER_BYTES];
     json_t *json = tickets_of(db_string(rows, row, B_CHOICES), db_u64(rows, row, B_CHOICE));
     tickets_text(json, &tickets);
     json_decref(json);
@@ -67,18 +72,19 @@ static void write_record(const struct db_rows *rows, size_t row, struct buffer *
                                    db_string(rows, row, B_TIER),
                                    tickets.data,
                                    table_number(db_u64(rows, row, B_QUANTITY), quantity),
-                                   amount_text(rows, row, amount),
+                                   amount_text(rows, row, B_AMOUNT, amount),
                                    db_string(rows, row, B_CURRENCY),
                                    db_string(rows, row, B_STATE),
-                                   seats.data};
+                                   seats.data,
+                                   amount_text(rows, row, B_CHARGED, charged)};
     csv_write(fields, COLUMNS, text);
 }
 
 // Everything from `after` on, or `limit` rows of it (0: all).
 static int write_csv(struct context *context, uint64_t event_id, uint64_t after, size_t limit)
 {
-    static const char *const heads[COLUMNS] = {"reference", "place",  "name",     "email", "tier", "tickets",
-                                               "quantity",  "amount", "currency", "state", "seats"};
+    static const char *const heads[COLUMNS] = {"reference", "place",  "name",     "email", "tier",  "tickets",
+                                               "quantity",  "amount", "currency", "state", "seats", "charged"};
     struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
     size_t left = limit ? limit : SIZE_MAX;
     csv_write(heads, COLUMNS, &text);
@@ -108,13 +114,13 @@ static int write_csv(struct context *context, uint64_t event_id, uint64_t after,
 static json_t *row_json(const struct db_rows *rows, size_t row)
 {
     json_t *tickets = tickets_of(db_string(rows, row, B_CHOICES), db_u64(rows, row, B_CHOICE));
-    return json_pack("{s:I, s:s?, s:s?, s:s, s:s?, s:o, s:I, s:I, s:s, s:s, s:o}", "place",
+    return json_pack("{s:I, s:s?, s:s?, s:s, s:s?, s:o, s:I, s:I, s:s, s:s, s:o, s:I}", "place",
                      (json_int_t)db_u64(rows, row, B_PLACE), "reference", db_string(rows, row, B_REFERENCE), "name",
                      db_string(rows, row, B_NAME), "email", db_string(rows, row, B_EMAIL), "tier",
                      db_string(rows, row, B_TIER), "tickets", tickets ? tickets : json_null(), "quantity",
                      (json_int_t)db_u64(rows, row, B_QUANTITY), "amount", (json_int_t)db_u64(rows, row, B_AMOUNT),
                      "currency", db_string(rows, row, B_CURRENCY), "state", db_string(rows, row, B_STATE), "seats",
-                     tickets_seats(db_string(rows, row, B_SEATS)));
+                     tickets_seats(db_string(rows, row, B_SEATS)), "charged", (json_int_t)db_u64(rows, row, B_CHARGED));
 }
 
 static void write_table(const struct db_rows *rows, size_t count, struct buffer *text)

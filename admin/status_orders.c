@@ -24,6 +24,9 @@
 #define ASKED                                                                                                   \
     "SELECT tier, CAST(SUM(quantity) AS UNSIGNED) FROM orders FORCE INDEX (orders_due) WHERE event_id = ? AND " \
     "state = 'placed' GROUP BY tier"
+#define PAYMENTS                                                                                             \
+    "SELECT state, COUNT(*), TIMESTAMPDIFF(MICROSECOND, MIN(IF(state IN ('declined', 'captured', 'voided', " \
+    "'refunded', 'failed'), NULL, created_at)), UTC_TIMESTAMP(6)) FROM payments WHERE event_id = ? GROUP BY state"
 #define WAITING                                                                                                \
     "SELECT (SELECT COUNT(*) FROM dead_letters WHERE event_id = ? AND state = 'open'), (SELECT COUNT(*) FROM " \
     "dead_letters WHERE event_id IS NULL AND state = 'open'), (SELECT COUNT(*) FROM freeings WHERE event_id = ?)"
@@ -63,6 +66,23 @@ static int read_waiting(struct db *db, uint64_t event_id, struct status_orders *
     return r;
 }
 
+static int read_payments(struct db *db, uint64_t event_id, struct status_orders *orders)
+{
+    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
+    int r = db_read(db, PAYMENTS, (struct db_value[]){DB_U(event_id)}, 1, PAYMENT_STATE_COUNT * 4, &rows);
+    for (size_t i = 0; r == 0 && i < db_rows_count(rows); i++) {
+        enum payment_state state;
+        if (payment_state_parse(db_string(rows, i, 0), &state) == 0)
+            orders->payments[state] = db_u64(rows, i, 1);
+        if (db_is_null(rows, i, 2))
+            continue;
+        if (!orders->has_open_payment || db_i64(rows, i, 2) > orders->oldest_payment_us)
+            orders->oldest_payment_us = db_i64(rows, i, 2);
+        orders->has_open_payment = true;
+    }
+    return r;
+}
+
 // Those that were released have a booking, but for those on their way (and those whose booking an operator sent back).
 static void subtract_booked(struct status_orders *orders)
 {
@@ -85,6 +105,8 @@ int status_orders_read(struct db *db, uint64_t event_id, struct status_orders *r
         subtract_booked(&orders);
     if (r == 0 && orders.orders[ORDER_RELEASED])
         r = read_oldest(db, event_id, &orders);
+    if (r == 0)
+        r = read_payments(db, event_id, &orders);
     if (r == 0)
         r = read_waiting(db, event_id, &orders);
     if (r == 0)
@@ -145,6 +167,15 @@ static json_t *counts_json(const uint64_t counts[static ORDER_STATE_COUNT], bool
     return json;
 }
 
+static json_t *payments_json(const uint64_t counts[static PAYMENT_STATE_COUNT])
+{
+    json_t *json = json_object();
+    for (int state = 0; state < PAYMENT_STATE_COUNT; state++)
+        json_object_set_new(json, payment_state_name((enum payment_state)state),
+                            json_integer((json_int_t)counts[state]));
+    return json;
+}
+
 static json_t *queues_json(const struct status_queues *queues)
 {
     if (!queues)
@@ -165,6 +196,10 @@ void status_orders_json(const struct status_orders *orders, const struct status_
                         orders->has_oldest ? json_integer((json_int_t)(orders->oldest_unbooked_us / 1000))
                                            : json_null());
     json_object_set_new(json, "bookings", counts_json(orders->bookings, false));
+    json_object_set_new(json, "payments", payments_json(orders->payments));
+    json_object_set_new(json, "oldest_payment_ms",
+                        orders->has_open_payment ? json_integer((json_int_t)(orders->oldest_payment_us / 1000))
+                                                 : json_null());
     json_object_set_new(json, "freeings", json_integer((json_int_t)orders->freeings));
     json_object_set_new(json, "dead_letters",
                         json_pack("{s:I, s:I}", "event", (json_int_t)orders->letters, "no_event",
@@ -187,6 +222,22 @@ static void write_counts(const uint64_t counts[static ORDER_STATE_COUNT], bool o
     buffer_text(text, first ? "none" : "");
 }
 
+// Nothing where nobody has ever paid.
+static void write_payments(const struct status_orders *orders, struct buffer *text)
+{
+    bool first = true;
+    for (int state = 0; state < PAYMENT_STATE_COUNT; state++) {
+        if (orders->payments[state] == 0)
+            continue;
+        buffer_format(text, "%s%" PRIu64 " %s", first ? "payments      " : ", ", orders->payments[state],
+                      payment_state_name((enum payment_state)state));
+        first = false;
+    }
+    if (orders->has_open_payment)
+        buffer_format(text, "; the oldest under way for %.1f s", (double)orders->oldest_payment_us / 1e6);
+    buffer_text(text, first ? "" : "\n");
+}
+
 void status_orders_text(const struct status_orders *orders, const struct status_queues *queues, struct buffer *text)
 {
     buffer_text(text, "orders        ");
@@ -197,7 +248,9 @@ void status_orders_text(const struct status_orders *orders, const struct status_
     write_counts(orders->bookings, false, text);
     if (orders->freeings)
         buffer_format(text, "; the places of %" PRIu64 " cancelled are not free yet", orders->freeings);
-    buffer_format(text, "\ndead letters  %" PRIu64 " open", orders->letters);
+    buffer_text(text, "\n");
+    write_payments(orders, text);
+    buffer_format(text, "dead letters  %" PRIu64 " open", orders->letters);
     if (orders->letters_of_nobody)
         buffer_format(text, ", and %" PRIu64 " of no event", orders->letters_of_nobody);
     buffer_text(text, "\n");

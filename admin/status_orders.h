@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The part of an event's status that is about orders: how many stand where, what is left and asked for, what waits in RabbitMQ, what
-// died.
+// The part of an event's status that is about orders: how many stand where, how their payments stand, what is left and asked for, what waits
+// in RabbitMQ, what died.
 #ifndef ADMIN_STATUS_ORDERS_H
 #define ADMIN_STATUS_ORDERS_H
 
@@ -13,6 +13,7 @@
 #include "common/db.h"
 #include "common/error.h"
 #include "common/order_state.h"
+#include "common/payment.h"
 
 #define STATUS_QUEUES 3 // the event's booking queue, outcomes, dead letters
 
@@ -22,6 +23,9 @@ struct status_orders {
     bool has_oldest;
     int64_t oldest_unbooked_us; // how long ago the oldest order that is not booked was released
     struct db_rows *asked; // code, tickets that orders in the line want
+    uint64_t payments[PAYMENT_STATE_COUNT];
+    bool has_open_payment;
+    int64_t oldest_payment_us; // how long ago the oldest payment was begun that is not at its end
     uint64_t freeings; // bookings that were ended, whose places a booking worker has still to free
     uint64_t letters, letters_of_nobody; // open: of this event, of no event
     int64_t cost_us; // what it took to count

@@ -47,7 +47,7 @@ def test_help_and_version(prepared):
         assert f"usage: onsale {command}" in page and f"  onsale {command}" in page
         assert prepared.onsale(*command.split(), "--help", expect=0).out == page
     assert prepared.onsale("--help", expect=0).out == overview
-    assert prepared.onsale("help", "event", expect=0).out.count("usage:") == 3
+    assert prepared.onsale("help", "event", expect=0).out.count("usage:") == 4
     assert "mysql_password" in prepared.onsale("help", "config", expect=0).out
     assert re.fullmatch(r"onsale \d+\.\d+\.\d+\n", prepared.onsale("--version", expect=0).out)
     assert prepared.onsale_json("--version")["version"].count(".") == 2

@@ -233,7 +233,7 @@ def test_the_csv_is_by_the_rfc_and_runs_nothing(rows):
     assert [record["email"] for record in records] == ["v1@example.org", "'@x", "'-a@b"]
     assert records[2] == {"reference": reference(rows, 7), "place": "7", "name": "'+49 30", "email": "'-a@b", "tier": "back",
                           "tickets": "1 full", "quantity": "1", "amount": "20.00", "currency": "EUR", "state": "confirmed",
-                          "seats": ""}
+                          "seats": "", "charged": "0.00"}
 
 
 def test_the_csv_of_many(rows):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """onsale and money, as far as it is the command line's: what it writes so that the payer gives back, and what it tells of payments."""
 
+import csv
+import io
 import json
 import subprocess
 
@@ -414,3 +416,31 @@ def test_killed_in_the_middle_it_goes_on(prepared, request):
                         rows.event) == ((MANY,),)
     assert prepared.sql("SELECT DISTINCT revision FROM bookings WHERE event_id = %s", rows.event) == ((6,),)
     assert prepared.sql("SELECT COUNT(*) FROM freeings WHERE event_id = %s", rows.event) == ((MANY,),)
+
+
+# Lists and the status
+
+def test_the_door_list_says_what_was_charged(rows):
+    listed = rows.stack.onsale_json("booking", "list", rows.slug)
+    check("booking list", listed)
+    assert [(item["place"], item["amount"], item["charged"]) for item in listed["items"]][:4] == [
+        (1, 9000, 9000), (2, 9000, 0), (3, 9000, 0), (4, 9000, 0)]
+    records = list(csv.DictReader(io.StringIO(rows.stack.onsale("booking", "list", rows.slug, "--csv", expect=0).out)))
+    assert list(records[0])[-2:] == ["seats", "charged"]
+    assert [(record["amount"], record["charged"]) for record in records[:2]] == [("90.00", "90.00"), ("90.00", "0.00")]
+
+
+def test_the_status_tells_how_payments_stand(rows):
+    status = rows.stack.onsale_json("status", rows.slug)
+    check("status", status)
+    assert {state: count for state, count in status["payments"].items() if count} == {
+        "captured": 1, "capturing": 1, "confirming": 1, "challenged": 1, "declined": 1, "failed": 1}
+    rows.run("UPDATE payments SET created_at = UTC_TIMESTAMP(6) - INTERVAL 90 SECOND WHERE event_id = {e}",
+             "UPDATE payments SET created_at = UTC_TIMESTAMP(6) - INTERVAL 900 SECOND WHERE event_id = {e} AND state = 'captured'")
+    assert 90000 <= rows.stack.onsale_json("status", rows.slug)["oldest_payment_ms"] < 120000
+    text = rows.stack.onsale("status", rows.slug, expect=0).out
+    assert "payments      1 confirming, 1 challenged, 1 capturing, 1 captured, 1 declined, 1 failed; the oldest under way for 9" in text
+    rows.run("UPDATE payments SET state = 'voided', next_attempt_at = NULL WHERE event_id = {e}")
+    assert rows.stack.onsale_json("status", rows.slug)["oldest_payment_ms"] is None
+    rows.run("DELETE FROM payments WHERE event_id = {e}")
+    assert "\npayments " not in rows.stack.onsale("status", rows.slug, expect=0).out

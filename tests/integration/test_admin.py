@@ -41,7 +41,7 @@ def test_help_and_version(prepared):
     for command in ("migrate", "event apply", "lobby", "open", "close", "pause", "resume", "stop", "start", "say",
                     "rate", "status",
                     "watch", "log", "booking show", "booking find", "booking list", "booking cancel", "dead list",
-                    "dead show", "dead retry", "dead discard", "audit", "keys list", "keys rotate", "help"):
+                    "dead show", "dead retry", "dead discard", "audit", "ticket check", "keys list", "keys rotate", "help"):
         assert f"  {command}" in overview
         page = prepared.onsale("help", *command.split(), expect=0).out
         assert f"usage: onsale {command}" in page and f"  onsale {command}" in page
@@ -450,20 +450,29 @@ def test_keys(stack_factory):
     stack = stack_factory()
     empty = stack.onsale("keys", "list", expect=0, as_json=True)
     assert empty.json == {"items": [], "next": None} and "keys rotate" in empty.err
-    first = stack.onsale_json("keys", "rotate")
-    second = stack.onsale_json("keys", "rotate")
-    assert first["kid"] != second["kid"]
+    first = stack.onsale_json("keys", "rotate")["items"]
+    second = stack.onsale_json("keys", "rotate")["items"]
+    assert [key["kind"] for key in first] == [key["kind"] for key in second] == ["queue", "ticket"]
     items = {item["kid"]: item for item in stack.onsale_json("keys", "list")["items"]}
-    assert items[first["kid"]]["state"] == "signs" and items[second["kid"]]["state"] == "waits"
-    page = stack.onsale_json("keys", "list", "--limit", "1")
+    assert len(items) == 4
+    assert all(items[key["kid"]]["state"] == "signs" for key in first)
+    assert all(items[key["kid"]]["state"] == "waits" for key in second)
+    assert [items[key["kid"]]["algorithm"] for key in first] == ["HS256", "ES256"]
+    page = stack.onsale_json("keys", "list", "--limit", "3")
     rest = stack.onsale_json("keys", "list", "--after", page["next"])
-    assert len(page["items"]) == len(rest["items"]) == 1 and rest["next"] is None
+    assert [len(page["items"]), len(rest["items"])] == [3, 1] and rest["next"] is None
+    (third,) = stack.onsale_json("keys", "rotate", "--kind", "ticket")["items"]
+    assert third["kind"] == "ticket" and len(stack.onsale_json("keys", "list")["items"]) == 5
+    stack.onsale("keys", "rotate", "--kind", "pass", expect=2)
     stack.onsale("keys", "list", "--after", "nokey", expect=3)
     text = stack.onsale("keys", "list", expect=0).out
     assert "signs" in text and "verifies, signs from" in text
     folder = stack.folder / "tokens"
     assert folder.stat().st_mode & 0o777 == 0o700
-    for path in folder.iterdir():
+    assert (folder / "tickets").stat().st_mode & 0o777 == 0o700
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert len(files) == 5
+    for path in files:
         assert path.stat().st_mode & 0o777 == 0o600
         for value in json.loads(path.read_text()).values():
             if isinstance(value, str) and len(value) > 32:

@@ -68,6 +68,7 @@ class Ledger:
                 self._apply(json.loads(line))
                 end += len(line)
         os.ftruncate(self._file, end)
+        self._bytes = end
 
     def _apply(self, line):
         for kind, record in line.get("put", ()):
@@ -103,7 +104,10 @@ class Ledger:
         assert len(data) <= JOURNAL_LINE_BYTES_MAX, len(data)
         written = os.write(self._file, data)
         if written != len(data):
+            # The disk is full. Half a line would spoil those that come after it.
+            os.ftruncate(self._file, self._bytes)
             raise OSError(f"the journal took {written} of {len(data)} bytes")
+        self._bytes += written
         self._apply(line)
 
     def close(self):

@@ -129,3 +129,12 @@ def test_another_amount_and_a_ticket_for_nothing_are_found(settled):
     assert_ledger_agrees(settled, "gala")
     settled.sql("UPDATE bookings SET state = 'confirmed', pay_until = NULL WHERE place = %s", settled.declined.place)
     only_wrong(settled, "paid 0 times, not once")
+
+
+def test_a_bank_behind_tls(stack_factory, certificate):
+    stack = stack_factory(bank={"tls": certificate}).start(workers=1, notifiers=1)
+    stack.event("gala", tiers=FLOOR)
+    client = stack.client()
+    payer = order(stack, client, "pm_card_visa")
+    wait_state(client, payer, "confirmed")
+    wait_ledger_agrees(stack, "gala")

@@ -366,17 +366,22 @@ static struct payment_step on_refused(const struct payment_facts *facts, const s
     return answer->call == PROVIDER_ASK ? on_unknown_intent(facts) : go(facts, facts->state, PROVIDER_ASK);
 }
 
+// A refund of less than the whole is none: what is back altogether is asked about.
+static struct payment_step on_refunded(const struct payment_facts *facts, const struct provider_answer *answer)
+{
+    if (answer->intent.refunded_amount < facts->amount)
+        return try_later(facts, 0);
+    struct payment_step step = end(facts, PAYMENT_REFUNDED);
+    step.effect = PAYMENT_FREES;
+    return step;
+}
+
 struct payment_step payment_after(const struct payment_facts *facts, const struct provider_answer *answer)
 {
     struct payment_step step;
     switch (answer->result) {
     case PROVIDER_DONE:
-        if (answer->call == PROVIDER_REFUND) {
-            step = end(facts, PAYMENT_REFUNDED);
-            step.effect = PAYMENT_FREES;
-        } else {
-            step = on_intent(facts, &answer->intent);
-        }
+        step = answer->call == PROVIDER_REFUND ? on_refunded(facts, answer) : on_intent(facts, &answer->intent);
         break;
     case PROVIDER_DECLINED:
         step = on_declined(facts, answer);

@@ -10,6 +10,8 @@
 #include "common/config.h"
 
 #define SETTINGS_BATCH_MAX 2048 // the most that batch_max may be
+// The most that payments_at_once may be: what PROVIDER_IN_FLIGHT_MAX leaves beside cards and news that are asked about.
+#define SETTINGS_PAYMENTS_MAX 900
 
 struct settings {
     struct common_config common; // first, as config.h asks

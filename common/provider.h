@@ -25,7 +25,7 @@
 #define PROVIDER_DETAIL_BYTES 200
 // Intents in one page. Stripe gives up to 100, but with their charges these could come near to the 1 MiB that an answer may have.
 #define PROVIDER_LIST_MAX 50
-#define PROVIDER_IN_FLIGHT_MAX 512
+#define PROVIDER_IN_FLIGHT_MAX 1024
 
 struct provider;
 

@@ -192,6 +192,19 @@ static void test_a_capture_that_fails_keeps_the_ticket(void **state)
     assert_string_equal(step.dead, PAYMENT_DEAD_REFUND);
 }
 
+static void test_a_refund_of_less_is_none(void **state)
+{
+    (void)state;
+    struct payment_facts facts = facts_of(PAYMENT_REFUNDING, ORDER_CANCELLED);
+    struct provider_answer answer = answer_of(PROVIDER_REFUND, PROVIDER_CAPTURED);
+    answer.intent.refunded_amount = AMOUNT - 1;
+    struct payment_step step = payment_after(&facts, &answer);
+    assert_true(step.state == PAYMENT_REFUNDING && !step.is_end && step.effect == PAYMENT_NO_EFFECT);
+    answer.intent.refunded_amount = AMOUNT;
+    step = payment_after(&facts, &answer);
+    assert_true(step.state == PAYMENT_REFUNDED && step.is_end && step.effect == PAYMENT_FREES);
+}
+
 static void test_an_intent_that_the_provider_does_not_know_is_named_again(void **state)
 {
     (void)state;
@@ -594,6 +607,7 @@ int main(void)
         cmocka_unit_test(test_another_amount_is_given_back),
         cmocka_unit_test(test_a_stopped_event_authorises_nothing_new),
         cmocka_unit_test(test_a_capture_that_fails_keeps_the_ticket),
+        cmocka_unit_test(test_a_refund_of_less_is_none),
         cmocka_unit_test(test_an_intent_that_the_provider_does_not_know_is_named_again),
         cmocka_unit_test(test_whatever_goes_wrong_money_and_bookings_agree),
     };

@@ -1,12 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tests about payments need that need no bank: a provider that is not there, and an ear at the payers' bell."""
+"""What tests about payments need that need no bank: a provider that is not there, its webhooks, and an ear at the payers' bell."""
 
+import hashlib
+import hmac
 import json
+import time
+import uuid
 
 import pika
 from processes import wait_until
 
 from harness.stack import PATIENCE
+
+WEBHOOK_PATH = "/v1/payments/webhook"
+WEBHOOK_SECRET = "whsec_the_new_one"
 
 
 def payment_config(folder, **keys):
@@ -16,6 +23,24 @@ def payment_config(folder, **keys):
     key.write_text("sk_test_nothing\n")
     return {"provider": "stripe", "secret_key_file": key, "base_url": "http://127.0.0.1:9",
             "return_url": "https://tickets.example"} | keys
+
+
+def secret_file(folder, *secrets):
+    path = folder / "webhook_secrets"
+    path.touch(mode=0o600)
+    path.write_text("".join(f"{secret}\n" for secret in secrets))
+    return path
+
+
+def event(kind="payment_intent.succeeded", of="payment_intent", **changes):
+    thing = {"id": f"{'pi' if of == 'payment_intent' else 'cs'}_{uuid.uuid4().hex}", "object": of}
+    return {"id": f"evt_{uuid.uuid4().hex}", "object": "event", "type": kind, "data": {"object": thing}} | changes
+
+
+def signature(body, secret=WEBHOOK_SECRET, at=None, scheme="v1"):
+    at = int(time.time()) if at is None else at
+    digest = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={at},{scheme}={digest}"
 
 
 class Bell:

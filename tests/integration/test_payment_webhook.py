@@ -1,49 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """The payment provider's webhooks: believed for their signature, stored before they are thanked, once however often they are told."""
 
-import hashlib
-import hmac
 import json
 import threading
 import time
-import uuid
 
 import pytest
 from harness.bare import bare_client
 from harness.orders import problem
-from harness.payment import Bell, payment_config
+from harness.payment import WEBHOOK_PATH, WEBHOOK_SECRET, Bell, event, payment_config, secret_file, signature
 from harness.stack import PATIENCE
 from processes import wait_until
 
-PATH = "/v1/payments/webhook"
-SECRET, OLD_SECRET = "whsec_the_new_one", "whsec_the_old_one"
-
-
-def secret_file(folder, *secrets):
-    path = folder / "webhook_secrets"
-    path.touch(mode=0o600)
-    path.write_text("".join(f"{secret}\n" for secret in secrets))
-    return path
+OLD_SECRET = "whsec_the_old_one"
 
 
 @pytest.fixture(scope="module")
 def stack(module_stack_factory, tmp_path_factory):
     folder = tmp_path_factory.mktemp("payment")
-    config = payment_config(folder, webhook_secret_file=secret_file(folder, SECRET, OLD_SECRET))
+    config = payment_config(folder, webhook_secret_file=secret_file(folder, WEBHOOK_SECRET, OLD_SECRET))
     stack = module_stack_factory(config={"payment": config}).start(rooms=2)
     stack.secrets_folder = folder
     return stack
-
-
-def event(kind="payment_intent.succeeded", of="payment_intent", **changes):
-    thing = {"id": f"{'pi' if of == 'payment_intent' else 'cs'}_{uuid.uuid4().hex}", "object": of}
-    return {"id": f"evt_{uuid.uuid4().hex}", "object": "event", "type": kind, "data": {"object": thing}} | changes
-
-
-def signature(body, secret=SECRET, at=None, scheme="v1"):
-    at = int(time.time()) if at is None else at
-    digest = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
-    return f"t={at},{scheme}={digest}"
 
 
 def tell(stack, told, header=None, room=0, headers=None, **signing):
@@ -51,7 +29,7 @@ def tell(stack, told, header=None, room=0, headers=None, **signing):
     sent = {"Content-Type": "application/json; charset=utf-8"} | (headers or {})
     if header is not False:
         sent["Stripe-Signature"] = signature(body, **signing) if header is None else header
-    return bare_client(stack, room).post(PATH, content=body, headers=sent)
+    return bare_client(stack, room).post(WEBHOOK_PATH, content=body, headers=sent)
 
 
 def kept(stack, told):
@@ -132,7 +110,7 @@ def test_it_is_no_browser(stack):
     headers = {"Origin": "https://elsewhere.example", "Sec-Fetch-Site": "cross-site", "Content-Type": "text/plain"}
     assert tell(stack, told, headers=headers).status_code == 200
     assert len(kept(stack, told)) == 1
-    answer = bare_client(stack).get(PATH)
+    answer = bare_client(stack).get(WEBHOOK_PATH)
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
@@ -153,7 +131,7 @@ def test_many_at_once(stack):
     def send(client, mine):
         for each in mine:
             body = json.dumps(each).encode()
-            answer = client.post(PATH, content=body, headers={"Stripe-Signature": signature(body)})
+            answer = client.post(WEBHOOK_PATH, content=body, headers={"Stripe-Signature": signature(body)})
             if answer.status_code != 200:
                 failed.append(answer.text)
 
@@ -182,7 +160,7 @@ def test_secrets_are_read_again(stack):
         stack.rooms[0].wait_log("webhook_secrets_not_read", seconds=5 * PATIENCE)
         assert tell(stack, event(), secret="whsec_the_newest").status_code == 200  # what cannot be read stays
     finally:
-        secret_file(stack.secrets_folder, SECRET, OLD_SECRET)
+        secret_file(stack.secrets_folder, WEBHOOK_SECRET, OLD_SECRET)
         stack.rooms[0].hangup()
     wait_until(lambda: tell(stack, event()).status_code == 200, "the old secrets to be back", 5 * PATIENCE)
 
@@ -197,7 +175,7 @@ def test_without_a_secret_none_are_taken(stack_factory, tmp_path, provider):
 
 def test_with_mysql_away_it_is_not_thanked(stack_factory, tmp_path):
     """So that the provider sends it again."""
-    config = payment_config(tmp_path, webhook_secret_file=secret_file(tmp_path, SECRET))
+    config = payment_config(tmp_path, webhook_secret_file=secret_file(tmp_path, WEBHOOK_SECRET))
     away = stack_factory(config={"payment": config}, proxied=True).start(rooms=1, admissions=0)
     told = event()
     away.expect_errors("mysql_away")

@@ -13,6 +13,7 @@ import time
 
 import httpx
 import pytest
+from harness.payment import WEBHOOK_PATH, WEBHOOK_SECRET, event, payment_config, secret_file, signature
 from harness.stack import PATIENCE, ROOT, Visitor
 from harness.streams import StreamPool
 from processes import free_ports, spawn, stop, tail, wait_until
@@ -153,8 +154,9 @@ class Front:
 
 
 @contextlib.contextmanager
-def front_of(factory, folder, **config):
-    front = Front(factory(config={"waiting-room": {"trusted_proxies": "127.0.0.1", **config}}, proxied=True), folder)
+def front_of(factory, folder, payment=None, **config):
+    sections = {"waiting-room": {"trusted_proxies": "127.0.0.1", **config}, "payment": payment or {}}
+    front = Front(factory(config=sections, proxied=True), folder)
     try:
         yield front.start()
     finally:
@@ -413,6 +415,21 @@ def test_a_room_is_taken_away_under_load(front, taken_away):
     if taken_away is end_by_terminating:
         assert not load.failed
     assert stack.onsale_json("audit", slug)["ok"]
+
+
+def test_the_payment_provider_s_webhooks_come_over_http1(stack_factory, tmp_path):
+    """Byte for byte, or the signature would not fit."""
+    config = payment_config(tmp_path, webhook_secret_file=secret_file(tmp_path, WEBHOOK_SECRET))
+    with front_of(stack_factory, tmp_path / "front", payment=config) as front:
+        for http2 in (False, True):
+            told = event(note="Zoë \u2028 \r\n")
+            body = json.dumps(told, indent=2, ensure_ascii=False).encode()
+            sent = {"Stripe-Signature": signature(body), "Content-Type": "application/json; charset=utf-8"}
+            answer = front.client(http2).post(WEBHOOK_PATH, content=body, headers=sent)
+            assert (answer.status_code, answer.json()) == (200, {}), answer.text
+            assert front.stack.sql("SELECT body FROM provider_events WHERE id = %s", told["id"]) == ((body,),)
+            forged = front.client(http2).post(WEBHOOK_PATH, content=body + b" ", headers=sent)
+            assert (forged.status_code, forged.json()["type"]) == (400, "/problems/bad-signature")
 
 
 def test_a_room_that_is_drained_gets_nothing_new(front):

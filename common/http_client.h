@@ -10,7 +10,7 @@
 
 #include "common/error.h"
 
-#define HTTP_CLIENT_CALLS_MAX 512 // under way at once; each may need a connection of its own
+#define HTTP_CLIENT_CALLS_MAX 1024 // under way at once; each may need a connection of its own
 #define HTTP_CLIENT_BODY_BYTES_MAX (1024 * 1024) // of an answer; a longer one is broken off
 #define HTTP_CLIENT_HEADERS_MAX 16 // of a request
 #define HTTP_CLIENT_PROBLEM_BYTES 160

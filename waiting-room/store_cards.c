@@ -167,18 +167,34 @@ static int look(struct line_store *store, struct line_store_request *request)
     return 0;
 }
 
-// The provider knows already whether there is a card; the payers need not wait for their next look.
-static int come_back(struct line_store *store, struct line_store_request *request)
+// The provider knows already whether there is a card; the payers need not wait for their next look. Once a second and for the newest page
+// alone: however often a visitor says so, the provider is asked about little more often.
+static int look_now(struct line_store *store, struct line_store_request *request)
 {
+    struct db_rows *open CLEANUP(db_rows_cleanup) = NULL;
     struct db_written written;
-    int error = db_write(store->db,
-                         "UPDATE cards SET next_attempt_at = UTC_TIMESTAMP(6) WHERE event_id = ? AND place = ?"
-                         " AND visitor = ? AND state = 'open' AND next_attempt_at > UTC_TIMESTAMP(6)",
-                         (struct db_value[]){DB_U(request->event_id), DB_U(request->number),
-                                             DB_B(request->visitor, sizeof request->visitor)},
-                         3, &written);
+    int error = db_read(store->db,
+                        "SELECT number FROM cards WHERE event_id = ? AND place = ? AND visitor = ? AND state = 'open'"
+                        " ORDER BY number DESC LIMIT 1",
+                        (struct db_value[]){DB_U(request->event_id), DB_U(request->number),
+                                            DB_B(request->visitor, sizeof request->visitor)},
+                        3, 1, &open);
+    if (error < 0 || db_rows_count(open) == 0)
+        return error;
+    error = db_write(store->db,
+                     "UPDATE cards SET next_attempt_at = UTC_TIMESTAMP(6), changed_at = UTC_TIMESTAMP(6)"
+                     " WHERE event_id = ? AND place = ? AND number = ? AND state = 'open'"
+                     " AND next_attempt_at > UTC_TIMESTAMP(6) AND changed_at < UTC_TIMESTAMP(6) - INTERVAL 1 SECOND",
+                     (struct db_value[]){DB_U(request->event_id), DB_U(request->number), DB_U(db_u64(open, 0, 0))}, 3,
+                     &written);
     if (error == 0)
         request->is_bell_due = written.affected > 0;
+    return error;
+}
+
+static int come_back(struct line_store *store, struct line_store_request *request)
+{
+    int error = look_now(store, request);
     return error == 0 ? look(store, request) : error;
 }
 

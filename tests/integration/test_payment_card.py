@@ -86,10 +86,24 @@ def test_who_comes_back_need_not_wait(shop, bank):
     assert left_card(client, "back", visitor)["state"] == "open"  # looking alone asks nobody
     (untouched,), = cards(shop, "back", "next_attempt_at > UTC_TIMESTAMP(6) + INTERVAL 30 MINUTE")
     assert untouched == 1
-    back = client.get(card_url("back") + "?card=x&back=1", headers=visitor.headers)
-    assert back.json()["state"] in ("open", "kept")
-    wait_until(lambda: left_card(client, "back", visitor)["state"] == "kept", "the card to be known", 5 * PATIENCE)
+    wait_until(lambda: client.get(card_url("back") + "?card=x&back=1", headers=visitor.headers).json()["state"] == "kept",
+               "the card to be known", 5 * PATIENCE, pause=0.2)
     assert left_card(client, "back", visitor)["label"] == "mastercard 4444"
+
+
+def test_who_says_so_again_and_again_is_not_looked_after_more_often(shop, bank):
+    ready_event(shop, "again")
+    visitor = shop.join("again")
+    client = bare_client(shop)
+    for _ in range(3):
+        assert client.post(card_url("again"), headers=visitor.headers).status_code == 201
+    bank.forget_calls()
+    began = time.monotonic()
+    while time.monotonic() - began < 3:
+        assert client.get(card_url("again") + "?back=1", headers=visitor.headers).json()["state"] == "open"
+    seconds = time.monotonic() - began
+    asked = bank.calls()["counts"].get("card_ask", 0)
+    assert 1 <= asked <= seconds + 2, (asked, seconds)  # each page is looked at once by itself at most in that time
 
 
 def test_in_the_hold_a_card_pays(shop, bank):

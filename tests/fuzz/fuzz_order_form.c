@@ -7,6 +7,7 @@
 #include "tests/fuzz/fuzz.h"
 #include "waiting-room/order_facts.h"
 #include "waiting-room/order_form.h"
+#include "waiting-room/payment_form.h"
 
 static struct snapshot_price prices[] = {{.code = "full", .amount = 4500}, {.code = "child", .amount = 0}};
 // Row A: a wheelchair place, a companion's seat, three for everybody, one that is not on sale.
@@ -77,6 +78,7 @@ static void check_form(const struct order_form *form)
     FUZZ_CHECK(json_integer_value(json_object_get(first, "quantity")) == form->quantity);
     FUZZ_CHECK(json_integer_value(json_object_get(first, "amount")) == (json_int_t)form->amount);
     json_decref(choices);
+    FUZZ_CHECK(!form->payment_method || !payment_method_problem(form->payment_method));
     FUZZ_CHECK(strlen(form->email) <= ORDER_FORM_EMAIL_BYTES_MAX && !strpbrk(form->email, "\r\n\t "));
     FUZZ_CHECK(strchr(form->email, '@') == strrchr(form->email, '@') && strchr(form->email, '@') > form->email);
     FUZZ_CHECK(!form->name || (strlen(form->name) <= ORDER_FORM_NAME_BYTES_MAX && !strpbrk(form->name, "\r\n\t")));

@@ -27,6 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         const struct outcome *outcome = &outcomes.items[i];
         FUZZ_CHECK(outcome->place >= 1 && outcome->attempt >= 1 && outcome->revision >= 1);
         FUZZ_CHECK(!outcome->tickets || strlen(outcome->tickets) < OUTCOME_TICKETS_BYTES);
+        FUZZ_CHECK(!outcome->action_url ||
+                   (strlen(outcome->action_url) < OUTCOME_URL_BYTES && strncmp(outcome->action_url, "http", 4) == 0));
     }
     write(&outcomes, &first);
     FUZZ_CHECK(outcomes_read(first.data, first.bytes, &again, problem, sizeof problem) == 0);

@@ -13,7 +13,6 @@ class Calls:
         self.replayed = collections.Counter()
         self.in_flight = self.in_flight_max = 0
         self.redirected = 0  # who followed a redirect of ours
-        self.connections = 0
         self.log = collections.deque(maxlen=KEPT_MAX)
 
     def begin(self, call, about, key):

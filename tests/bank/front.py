@@ -302,8 +302,6 @@ class Front:
 
 def distort(body, how):
     """The answer with one thing in it that cannot be right."""
-    import json
-
     document = json.loads(body)
     for each in document.get("data", [document]):
         intent = each.get("error", {}).get("payment_intent", each)

@@ -99,7 +99,7 @@ def test_a_card_that_is_left_while_waiting_is_charged_at_the_turn(stack, browser
     order(browser)
     settle(browser, "#order-title", "Your order is safe")
     told = shown(browser, "#order-placed")
-    assert "your tickets are kept for you for 10 minutes: come back in that time and pay here, or leave a card now" in told
+    assert "we keep your tickets for you for 10 minutes: come back in that time and pay here, or leave a card now" in told
     assert "€90.00 is charged to it only if your order can be booked, and not before." in shown(browser, "#order-card")
     browser.find("#order-card button").click()
     on_card_page(browser, None)

@@ -91,7 +91,7 @@ static void a_card_can_be_left_while_waiting(void **state)
     assert_has(html, "data-payment=\"card\"");
     assert_has(html, "id=\"order-card\" aria-labelledby=\"card-title\">");
     assert_has(html, "id=\"order-later\" hidden>");
-    assert_has(html, "tickets</span> are kept for you for 10 minutes: come back in that time");
+    assert_has(html, "tickets</span> for you for 10 minutes: come back in that time");
     assert_has(html, "<button type=\"submit\" class=\"plain\">Leave a card</button>");
     assert_has(html, "action=\"/e/gala/card\"");
     assert_has(html, "<p class=\"card-open\" hidden>");

@@ -17,6 +17,7 @@
 #define ATTEMPTS_MAX 1000
 #define LOG_MAX 5000
 #define LETTERS_MAX 1000
+#define REFUND "refund " // begins a detail of the log: done, failed, tried again
 #define WAS "was " // begins a detail of the log: the state before
 
 #define ORDERS                                                                                                                     \
@@ -166,8 +167,11 @@ static void add_order(struct story *story, size_t row)
 }
 
 // What the visitor did is told in the visitor's words.
-static const char *log_step(const char *state, uint64_t revision, const char *actor)
+static const char *log_step(const char *state, uint64_t revision, const char *actor, const char *detail)
 {
+    // It was cancelled before: this is news of its money.
+    if (strcmp(state, "cancelled") == 0 && detail && strncmp(detail, REFUND, strlen(REFUND)) == 0)
+        return "refund";
     if (strcmp(state, "placed") == 0)
         return revision == 1 ? "ordered" : "changed";
     return strcmp(state, "cancelled") == 0 && strcmp(actor, "visitor") == 0 ? "taken back" : state;
@@ -196,8 +200,9 @@ static void add_log(struct story *story)
     for (size_t i = 0; i < db_rows_count(story->log); i++) {
         const char *actor = db_string(story->log, i, L_ACTOR);
         const uint64_t revision = db_u64(story->log, i, L_REVISION);
-        struct story_step *step = story_add_step(story, db_time_us(story->log, i, L_AT),
-                                                 log_step(db_string(story->log, i, L_STATE), revision, actor));
+        struct story_step *step = story_add_step(
+            story, db_time_us(story->log, i, L_AT),
+            log_step(db_string(story->log, i, L_STATE), revision, actor, db_string(story->log, i, L_DETAIL)));
         step->attempt = (uint32_t)db_u64(story->log, i, L_ATTEMPT);
         step->revision = (uint32_t)revision;
         step->actor = actor;

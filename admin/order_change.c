@@ -34,6 +34,7 @@ struct locked {
     bool has_given; // the booking has, or had, a tier of its own: standby has not
     bool has_money; // a payment of the booking is authorised or captured
     bool has_open; // a payment of the booking may come to be authorised
+    bool has_failed; // a payment of the booking could not be captured, and may still be authorised
     struct order_change *change;
 };
 
@@ -163,7 +164,8 @@ static int lock_payments(struct locked *locked)
     const struct order_change *change = locked->change;
     int r = db_read(
         locked->db,
-        "SELECT state FROM payments WHERE event_id = ? AND place = ? AND attempt = ? ORDER BY number FOR UPDATE",
+        "SELECT state, captured_at FROM payments WHERE event_id = ? AND place = ? AND attempt = ? ORDER BY number FOR "
+        "UPDATE",
         (struct db_value[]){DB_U(locked->event_id), DB_U(change->place), DB_U(change->attempt)}, 3, PAYMENTS_MAX,
         &rows);
     for (size_t i = 0; r == 0 && i < db_rows_count(rows); i++) {
@@ -172,6 +174,7 @@ static int lock_payments(struct locked *locked)
             return ERROR_BUG;
         locked->has_money = locked->has_money || payment_has_money(state);
         locked->has_open = locked->has_open || payment_is_open(state);
+        locked->has_failed = locked->has_failed || (state == PAYMENT_FAILED && db_is_null(rows, i, 1));
     }
     return r;
 }
@@ -204,20 +207,52 @@ static int leave_to_be_freed(struct locked *locked)
                     5, NULL);
 }
 
+// Letters of the order, about its booking or about its payments: a redelivered message may have left more than one.
+static int mark_retried(struct locked *locked, bool about_payments, const char *actor, uint64_t *ret_count)
+{
+    struct db_written written;
+    int r = db_write(locked->db,
+                     "UPDATE dead_letters SET state = 'retried', resolved_at = UTC_TIMESTAMP(6), resolved_by = ? "
+                     "WHERE event_id = ? AND place = ? AND attempt = ? AND state IN ('open', 'discarded') AND "
+                     "(queue = '" TOPOLOGY_PAYMENTS "') = ?",
+                     (struct db_value[]){db_text(actor), DB_U(locked->event_id), DB_U(locked->change->place),
+                                         DB_U(locked->change->attempt), DB_U(about_payments)},
+                     5, &written);
+    if (r == 0)
+        *ret_count = written.affected;
+    return r;
+}
+
+// A capture that failed kept the ticket. Now that it is taken back, what may still be reserved is let go.
+static int let_go(struct locked *locked, const char *actor)
+{
+    const struct order_change *change = locked->change;
+    uint64_t letters;
+    int r =
+        db_write(locked->db,
+                 "UPDATE payments SET state = 'voiding', aim = 'give_back', tries = 0, is_dead = 0, claim = claim + "
+                 "1, next_attempt_at = UTC_TIMESTAMP(6), changed_at = UTC_TIMESTAMP(6) WHERE event_id = ? AND place "
+                 "= ? AND attempt = ? AND state = 'failed' AND captured_at IS NULL",
+                 (struct db_value[]){DB_U(locked->event_id), DB_U(change->place), DB_U(change->attempt)}, 3, NULL);
+    return r < 0 ? r : mark_retried(locked, true, actor, &letters);
+}
+
 // Whatever was taken goes back, whatever state its payment is in: the payer sees to it (docs/payments.md).
-static int ask_back(struct locked *locked)
+static int ask_back(struct locked *locked, const char *actor)
 {
     struct order_change *change = locked->change;
-    if (!locked->has_money && !locked->has_open)
+    const bool was_sold = change->before == ORDER_CONFIRMED, lets_go = was_sold && locked->has_failed;
+    if (!locked->has_money && !locked->has_open && !lets_go)
         return 0;
-    if (change->before == ORDER_CONFIRMED && locked->has_money)
+    if (was_sold && (locked->has_money || lets_go))
         change->refund = "pending";
     change->asks_payer = true;
-    return db_write(locked->db,
-                    "UPDATE payments SET aim = 'give_back', next_attempt_at = UTC_TIMESTAMP(6) WHERE event_id = ? AND "
-                    "place = ? AND attempt = ? AND state IN ('created', 'confirming', 'challenged', 'authorised', "
-                    "'capturing', 'captured')",
-                    (struct db_value[]){DB_U(locked->event_id), DB_U(change->place), DB_U(change->attempt)}, 3, NULL);
+    int r = db_write(locked->db,
+                     "UPDATE payments SET aim = 'give_back', next_attempt_at = UTC_TIMESTAMP(6) WHERE event_id = ? AND "
+                     "place = ? AND attempt = ? AND state IN ('created', 'confirming', 'challenged', 'authorised', "
+                     "'capturing', 'captured')",
+                     (struct db_value[]){DB_U(locked->event_id), DB_U(change->place), DB_U(change->attempt)}, 3, NULL);
+    return r < 0 || !lets_go ? r : let_go(locked, actor);
 }
 
 static int write_booking(struct locked *locked, enum order_state state)
@@ -292,7 +327,7 @@ static int cancel_locked(struct locked *locked, const char *actor)
     char detail[DETAIL_BYTES];
     int r = lock_payments(locked);
     if (r == 0)
-        r = ask_back(locked);
+        r = ask_back(locked, actor);
     if (r == 0)
         r = write_booking(locked, ORDER_CANCELLED);
     if (r == 0)
@@ -344,20 +379,11 @@ static int publish_again(struct locked *locked)
         (struct db_value[]){DB_U(locked->event_id), DB_U(locked->change->place), DB_U(locked->change->attempt)}, 3);
 }
 
-// All letters of the order, about its booking or about its payments: a redelivered message may have left more than one.
 static int resolve_letters(struct locked *locked, bool about_payments, const char *actor)
 {
-    struct db_written written;
-    int r = db_write(locked->db,
-                     "UPDATE dead_letters SET state = 'retried', resolved_at = UTC_TIMESTAMP(6), resolved_by = ? "
-                     "WHERE event_id = ? AND place = ? AND attempt = ? AND state IN ('open', 'discarded') AND "
-                     "(queue = '" TOPOLOGY_PAYMENTS "') = ?",
-                     (struct db_value[]){db_text(actor), DB_U(locked->event_id), DB_U(locked->change->place),
-                                         DB_U(locked->change->attempt), DB_U(about_payments)},
-                     5, &written);
-    if (r < 0)
-        return r;
-    return written.affected ? 0 : refuse(locked, "somebody else has just retried it");
+    uint64_t count = 0;
+    int r = mark_retried(locked, about_payments, actor, &count);
+    return r == 0 && count == 0 ? refuse(locked, "somebody else has just retried it") : r;
 }
 
 struct letter {

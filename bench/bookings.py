@@ -64,15 +64,15 @@ def release(stack, event_id, sizes):
         event_id, TIER, AMOUNT, TIER, AMOUNT, json.dumps(sizes))
 
 
-def fill(stack, slug, event_id, count):
-    """The messages, as admission publishes them, while no worker runs."""
+def fill(stack, slug, event_id, count, first=1):
+    """The messages of the places from `first` to `count`, as admission publishes them."""
     amqp = stack.backends.amqp
     connection = pika.BlockingConnection(pika.URLParameters(
         f"amqp://{amqp['user']}:{amqp['password']}@{amqp['host']}:{amqp['port']}/{stack.vhost}"))
     channel = connection.channel()
     channel.tx_select()
     properties = pika.BasicProperties(delivery_mode=2, type="book", content_type="application/json")
-    for place in range(1, count + 1):
+    for place in range(first, count + 1):
         channel.basic_publish("", f"onsale.bookings.{event_id % 8}",
                               f'{{"v":1,"type":"book","slug":"{slug}","event_id":{event_id},"place":{place},"attempt":1,"release":1}}',
                               properties)

@@ -3,9 +3,10 @@
 """Bookings while payments wait for a bank that takes five seconds to answer; with --sale, a whole hall that is paid for by card.
 
 The measurement: the same bookings (held, of one standing tier, from a full queue) by the same worker, in turns: with nothing to pay
-(`none`), with 500 payments waiting for the bank's answer and nothing else of them to do (`waiting`), and with 500 always under way, one beginning
-as another is through (`flowing`: then the bank's and the payments' own work has its share of the machine, too). The queue is kept back
-until the payments are under way. A booking's time is MySQL's. Prints medians and ratios, keeps the raw runs as CSV.
+(`none`); with 500 payments under way at a bank that answers when the bookings are through, so that nothing but the waiting is added
+(`waiting`); with 500 always under way at a bank that takes five seconds, one beginning as another is through (`flowing`: then the bank's and the
+payments' own work have their share of the machine, too). The queue is kept back until the payments are under way. A booking's time is MySQL's.
+Prints medians and ratios, keeps the raw runs as CSV.
 
 The sale: 3,000 visitors for 2,000 seats; 20 % are declined, 10 % asked by their bank, with 5 % the bank is silent, slow or broken,
 10 % never pay; a worker and the bank are killed in turns, every few seconds. Fails unless everybody heard what is right, the bank's ledger is the bookings to the cent, nothing is still
@@ -39,8 +40,9 @@ from processes import wait_until  # noqa: E402
 BANK_SECONDS = 5
 SIDES = ("none", "waiting", "flowing")
 FLOWING_TIMES = 3  # as many payments as are under way at once: they last for so many answers of the bank
+TIMEOUT_SECONDS = 60  # of a call: longer than any run
 COLUMNS = ("pair", "side", "orders", "per_second", "in_flight_before", "in_flight_after", "own_cpu_us", "mysql_cpu_us", "bank_cpu_ms",
-           "load")
+           "commits", "load")
 SALE_VISITORS, SALE_ROWS, SALE_PACE, SALE_HOLD_SECONDS = 3000, 40, "40/s", 10
 
 
@@ -66,13 +68,29 @@ def in_flight(stack):
     return stack.bank.calls(last=0)["in_flight"]
 
 
-def pay(stack, slug, count):
-    """So many bookings that are to be paid at once; returns the event's id."""
+def ready_to_pay(stack, slug, count):
+    """So many orders that are to be paid as soon as they are booked; returns the event's id."""
     event_id = event(stack, slug, standing_tier(count))
     release(stack, event_id, [1] * count)
     stack.sql("UPDATE orders SET payment_method = 'pm_card_visa' WHERE event_id = %s", event_id)
-    fill(stack, slug, event_id, count)
     return event_id
+
+
+def begin_paying(stack, gate, event_id, slug, count, at_once):
+    """Has the orders booked until so many payments are under way: evenly, over as long as an answer takes, so that as many begin and end at any
+    time; then the rest, which wait for their turn."""
+    slices = 20
+    began = time.monotonic()
+    for number in range(slices):
+        fill(stack, slug, event_id, at_once * (number + 1) // slices, first=at_once * number // slices + 1)
+        while time.monotonic() < began + BANK_SECONDS * (number + 1) / slices:
+            gate.keep_alive()
+            time.sleep(0.01)
+    fill(stack, slug, event_id, count, first=at_once + 1)
+
+
+def commits(stack):
+    return int(stack.sql("SHOW GLOBAL STATUS LIKE 'Com_commit'")[0][1])
 
 
 def rate(stack, event_id, count):
@@ -92,28 +110,31 @@ def measure(stack, pair, side, options, database):
     gate = Gate(stack, booked_id)
     payments = {"none": 0, "waiting": options.payments, "flowing": options.payments * FLOWING_TIMES}[side]
     stack.bank.clear()
-    stack.bank.behave(call="confirm", do="slow", seconds=BANK_SECONDS, times=0)
+    stack.bank.behave(call="confirm", do="slow", seconds=TIMEOUT_SECONDS - 5 if side == "waiting" else BANK_SECONDS, times=0)
     if payments:
-        paid_id = pay(stack, paid_slug, payments)
+        paid_id = ready_to_pay(stack, paid_slug, payments)
         assert paid_id % 8 != booked_id % 8
     worker = stack.workers[0].start() if stack.workers else stack.start_program("booking-worker", wait=False)
     worker.wait_ready()
 
     def are_under_way():
         gate.keep_alive()
-        return in_flight(stack) >= options.payments * 0.98
+        return in_flight(stack) >= options.payments * 0.95
     if payments:
+        begin_paying(stack, gate, paid_id, paid_slug, payments, options.payments)
         wait_until(are_under_way, f"{options.payments} payments to be under way", 60, pause=0.05)
     result = {"pair": pair, "side": side, "orders": options.orders, "in_flight_before": in_flight(stack)}
-    before = worker.cpu_seconds(), cpu_seconds(database), cpu_seconds(stack.bank.process.pid)
+    before = worker.cpu_seconds(), cpu_seconds(database), cpu_seconds(stack.bank.process.pid), commits(stack)
     gate.open()
     wait_until(lambda: stack.sql("SELECT held FROM tiers WHERE event_id = %s", booked_id)[0][0] == options.orders, "all to be booked", 300,
                pause=0.05)
-    after = worker.cpu_seconds(), cpu_seconds(database), cpu_seconds(stack.bank.process.pid)
+    after = worker.cpu_seconds(), cpu_seconds(database), cpu_seconds(stack.bank.process.pid), commits(stack)
     result |= {"in_flight_after": in_flight(stack), "per_second": round(rate(stack, booked_id, options.orders)),
                "own_cpu_us": round((after[0] - before[0]) * 1e6 / options.orders, 2),
                "mysql_cpu_us": round((after[1] - before[1]) * 1e6 / options.orders, 2),
-               "bank_cpu_ms": round((after[2] - before[2]) * 1e3), "load": round(os.getloadavg()[0], 1)}
+               "bank_cpu_ms": round((after[2] - before[2]) * 1e3), "commits": after[3] - before[3], "load": round(os.getloadavg()[0], 1)}
+    if side == "waiting":
+        stack.bank.clear()  # who waits is answered
     if payments:
         wait_until(lambda: stack.sql("SELECT COUNT(*) FROM payments WHERE event_id = %s AND state = 'captured'", paid_id)[0][0] == payments,
                    "all to be paid", 120, pause=0.5)
@@ -155,7 +176,7 @@ def measure_all(stack, options, database):
 
 def bench(options, backends, folder):
     stack = Stack(backends, folder, make_certificate(folder), bank={"webhook_url": None},
-                  config={"booking-worker": {"payments_at_once": options.payments}, "payment": {"timeout_seconds": 20}})
+                  config={"booking-worker": {"payments_at_once": options.payments}, "payment": {"timeout_seconds": TIMEOUT_SECONDS}})
     try:
         stack.prepare()
         # Once, so that the queues are there.

@@ -16,6 +16,7 @@ struct order_facts *order_facts_new(void)
         facts->references = 1;
         facts->pay_until_us = OUTCOME_NO_TIME;
         facts->ahead = -1;
+        facts->tries_left = -1;
     }
     return facts;
 }
@@ -204,6 +205,7 @@ struct order_facts *order_facts_paying(const struct order_facts *facts, uint32_t
         return NULL;
     paying->state = ORDER_PAYING;
     paying->reason = ORDER_NO_REASON; // of the last decline
+    paying->tries_left = -1;
     paying->revision = revision;
     return paying;
 }
@@ -330,6 +332,8 @@ void order_facts_write(struct buffer *text, const struct order_facts *facts, int
         (facts->state == ORDER_PLACED || facts->state == ORDER_RELEASED)) // later they no longer matter
         write_json(text, "alternatives", facts->alternatives);
     write_waiting(text, facts, stopped_us);
+    if (facts->state == ORDER_DECLINED && facts->tries_left >= 0)
+        write_number(text, "tries_left", (uint64_t)facts->tries_left);
     if (facts->state == ORDER_ACTION_REQUIRED && facts->action_url)
         write_text(text, "action_url", facts->action_url);
     write_means(text, facts);

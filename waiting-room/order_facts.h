@@ -35,6 +35,7 @@ struct order_facts {
     char *gone; // JSON array of the seats that others have; NULL: none
     int64_t pay_until_us; // when the hold runs out, by the event's clock; OUTCOME_NO_TIME: it cannot
     bool had_more_time; // more time was asked for already
+    int32_t tries_left; // ORDER_DECLINED: payments that may still be tried; -1: not known (only an outcome was heard)
     char *action_url; // ORDER_ACTION_REQUIRED: where the bank asks; NULL: nowhere
     bool has_payment_method; // the order says what to pay with
     bool has_card; // a card was left for this place
@@ -42,7 +43,7 @@ struct order_facts {
     int64_t ahead; // ORDER_STANDBY: how many stand by before this one; -1: not known (only an outcome was heard)
 };
 
-// Nothing is known: all zero, no pay_until_us, ahead -1. One reference; NULL when out of memory.
+// Nothing is known: all zero, no pay_until_us, ahead and tries_left -1. One reference; NULL when out of memory.
 struct order_facts *order_facts_new(void);
 struct order_facts *order_facts_ref(struct order_facts *facts); // accepts NULL
 void order_facts_unref(struct order_facts *facts); // accepts NULL

@@ -2,6 +2,7 @@
 // The words are those of page/pay.js.
 #include "waiting-room/page_pay.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #define URL_PREFIX "https://"
@@ -34,6 +35,12 @@ static bool is_declined(const struct page_view *view)
     return view->order && view->order->state == ORDER_DECLINED;
 }
 
+// Five payments did not go through: what is kept goes back when its time is up.
+static bool is_last(const struct page_view *view)
+{
+    return is_declined(view) && view->order->tries_left == 0;
+}
+
 bool page_pay_is_later(const struct page_view *view)
 {
     return is_due(view) && !has_card(view);
@@ -53,6 +60,9 @@ bool page_pay_part(const struct page_view *view, const char *name, bool *ret_sho
         {"order_card", is_due(view)},
         {"card_none", !has_card(view)},
         {"card_kept", has_card(view)},
+        {"pay_form", has_card(view) && !is_last(view)},
+        {"pay_card", !is_last(view)},
+        {"tries", is_declined(view) && view->order->tries_left >= 0},
         {"card_open", is_address(view->card_url)},
         {"card_note", is_set(view->card_note)},
         {"payment_unknown", view->order && view->order->reason == ORDER_PAYMENT_UNKNOWN},
@@ -85,6 +95,16 @@ static const char *declined_text(enum order_reason reason)
     }
 }
 
+static void append_tries(struct buffer *html, int32_t left)
+{
+    if (left == 0)
+        buffer_text(html, "That was the last try: this order cannot be paid with a card any more.");
+    else if (left == 1)
+        buffer_text(html, "You can try once more.");
+    else
+        buffer_format(html, "You can try %" PRId32 " more times.", left);
+}
+
 static const char *label_of(const struct page_order *order)
 {
     return is_set(order->card_label) ? order->card_label : "a card";
@@ -101,6 +121,9 @@ static bool append_act(struct buffer *html, const struct page_view *view, const 
         buffer_html(html, is_set(order->amount_text) ? order->amount_text : "");
         buffer_text(html, kept ? " with " : "");
         buffer_html(html, kept ? label_of(order) : "");
+    } else if (strcmp(name, "tries") == 0) {
+        if (is_declined(view) && order->tries_left >= 0)
+            append_tries(html, order->tries_left);
     } else if (strcmp(name, "card_title") == 0) {
         buffer_text(html, kept ? "Your card: " : "Pay with a card at your turn");
         buffer_html(html, kept ? label_of(order) : "");

@@ -71,6 +71,7 @@ struct page_order {
     bool may_have_more_time;
     int64_t ahead; // in standby: how many before this one; -1: not known
     const char *refund; // "pending", "done" or "failed"
+    int32_t tries_left; // of ORDER_DECLINED; -1: not known
     bool has_card; // one is kept to pay with
     const char *card_label; // "visa 4242"; NULL or "": not known
     const char *action_url; // where the bank asks

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/payment.h"
 #include "waiting-room/store_orders_internal.h"
 
 enum { PLACE, ATTEMPT, VISITOR, STATE, REASON, REVISION, CURRENCY, CHOICES, EMAIL, NAME, HAS_METHOD, BOOKING };
@@ -40,7 +41,8 @@ static int take_booking(struct order_facts *facts, const struct db_rows *rows, s
         B_GONE,
         B_PAY_UNTIL,
         B_MORE_TIME,
-        B_ACTION_URL
+        B_ACTION_URL,
+        B_TRIES
     };
     if (db_is_null(rows, row, B_STATE))
         return order_facts_take_choices(facts, db_string(rows, row, CHOICES), 0);
@@ -56,6 +58,8 @@ static int take_booking(struct order_facts *facts, const struct db_rows *rows, s
     if (!db_is_null(rows, row, B_PAY_UNTIL))
         facts->pay_until_us = db_time_us(rows, row, B_PAY_UNTIL);
     facts->had_more_time = db_u64(rows, row, B_MORE_TIME) != 0;
+    if (!db_is_null(rows, row, B_TRIES))
+        facts->tries_left = PAYMENT_TRIES_MAX - (int32_t)db_u64(rows, row, B_TRIES);
     bool is_given = !db_is_null(rows, row, B_TIER), is_choice = is_given || facts->state == ORDER_STANDBY;
     int error = order_facts_take_choices(facts, db_string(rows, row, CHOICES),
                                          is_choice ? (unsigned)db_u64(rows, row, B_CHOICE) : 0);

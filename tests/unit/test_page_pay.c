@@ -67,6 +67,7 @@ static struct page_order usual(enum order_state state)
                                .tickets_text = "2 × Floor",
                                .quantity = 2,
                                .amount_text = "€90.00",
+                               .tries_left = -1,
                                .pay_until_text = "1 May 2031, 19:30 UTC",
                                .reference = "K7QM-4WDP"};
 }
@@ -220,6 +221,29 @@ static void what_is_under_way_is_looked_at_soon(void **state)
     free(html);
 }
 
+static void how_many_tries_are_left(void **state)
+{
+    (void)state;
+    static const struct {
+        int32_t left;
+        const char *words;
+    } cases[] = {
+        {4, "id=\"tries\">You can try 4 more times."},
+        {1, "id=\"tries\">You can try once more."},
+        {0, "id=\"tries\">That was the last try"},
+        {-1, "id=\"tries\" hidden>"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct page_order order = usual(ORDER_DECLINED);
+        order.tries_left = cases[i].left;
+        order.has_card = true;
+        char *html = render(PAGE_PAYS_CARD, &order, NULL);
+        assert_has(html, cases[i].words);
+        assert_has(html, cases[i].left == 0 ? "action=\"/e/gala/pay\" hidden>" : "action=\"/e/gala/pay\">");
+        free(html);
+    }
+}
+
 // ---- The ticket
 
 static char *render_receipt(const struct page_receipt *receipt)
@@ -293,6 +317,7 @@ int main(void)
         cmocka_unit_test(where_no_card_pays_none_is_asked_for),
         cmocka_unit_test(the_hold_offers_to_pay),
         cmocka_unit_test(a_decline_says_why),
+        cmocka_unit_test(how_many_tries_are_left),
         cmocka_unit_test(only_addresses_of_the_web_are_links),
         cmocka_unit_test(what_is_under_way_is_looked_at_soon),
         cmocka_unit_test(the_ticket_says_what_was_booked),

@@ -737,7 +737,10 @@ export class Ordering {
     async #look() {
         const answer = await fetch(this.#url, {cache: 'no-store'}).catch(() => null);
         const order = answer?.ok ? await answer.json().catch(() => null) : null;
-        if (order && this.hear(order)) this.#page.render();
+        if (order) {
+            this.hear(order);
+            this.#page.render();
+        }
         return order !== null;
     }
 

@@ -28,6 +28,8 @@ const words = {
         payment_method_invalid: 'This card cannot be charged here. Take another one.',
     },
     whyNot: 'Your payment did not go through.',
+    tries: n => n === 0 ? 'That was the last try: this order cannot be paid with a card any more.'
+        : n === 1 ? 'You can try once more.' : `You can try ${n} more times.`,
 };
 
 const LOOK_EVERY_MS = 1000;
@@ -128,7 +130,10 @@ export class Pay {
         if (!isDue) return;
         setText($('card-title'), label ? words.titleKept(label) : words.titleNone);
         for (const element of all('.card-none, .card-first')) show(element, !label);
-        for (const element of all('.card-kept, #pay-form')) show(element, Boolean(label));
+        const isLast = order.state === 'declined' && order.tries_left === 0;
+        for (const element of all('.card-kept')) show(element, Boolean(label));
+        show($('pay-form'), Boolean(label) && !isLast);
+        show($('pay-card'), !isLast);
         for (const note of all('.card-note')) {
             show(note, this.#note !== null);
             setText(note, this.#note ?? '');
@@ -147,10 +152,15 @@ export class Pay {
         show($('held-first'), !isDeclined);
         for (const id of ['held-again', 'declined-why', 'declined-kept']) show($(id), isDeclined);
         setText($('declined-why'), isDeclined ? declinedText(order.reason) : '');
+        const hasTries = isDeclined && order.tries_left !== undefined;
+        show($('tries'), hasTries);
+        setText($('tries'), hasTries ? words.tries(order.tries_left) : '');
         // Told by the section when it comes forward; here when it stood there already.
         const decline = declineOf(order);
         if (decline !== null && decline !== this.#declined && !$('held-first').closest('.outcome').hidden)
             this.#page.say(declinedText(order.reason), true);
+        // What is heard of a decline does not say how many tries are left; the order does.
+        if (decline !== null && decline !== this.#declined && !hasTries) this.#ordering.look();
         this.#declined = decline;
     }
 

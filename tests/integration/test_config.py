@@ -159,6 +159,44 @@ def test_the_password_from_a_file_is_really_used(stack_factory):
     stack.onsale("migrate", expect=0, environment={"ONSALE_MYSQL_PASSWORD_FILE": str(secret)})
 
 
+@pytest.fixture
+def stripe(tmp_path):
+    """Good settings for paying by card, with changes; None leaves a key out."""
+    def write(mode=0o600, secret="sk_test_1", webhook_secret="whsec_1", **changes):
+        keys = {"secret_key_file": tmp_path / "key", "webhook_secret_file": tmp_path / "webhook", "return_url": "https://shop.example"}
+        for name, text in (("key", secret), ("webhook", webhook_secret)):
+            (tmp_path / name).write_text(text)
+            (tmp_path / name).chmod(mode)
+        path = tmp_path / "stripe.ini"
+        path.write_text("[payment]\nprovider = stripe\n" + "".join(
+            f"{key} = {value}\n" for key, value in (keys | changes).items() if value is not None))
+        return path
+    return write
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("changes, said", [
+    ({"secret_key_file": None}, "secret_key_file"), ({"secret_key_file": "/nowhere/key"}, "/nowhere/key"), ({"secret": " \n"}, "empty"),
+    ({"mode": 0o644}, "key"), ({"return_url": None}, "return_url"), ({"return_url": "http://shop.example"}, "return_url"),
+    ({"return_url": "shop.example"}, "return_url"), ({"return_url": "https://shop.example/"}, "return_url"),
+    ({"base_url": "http://api.example"}, "base_url"), ({"webhook_secret_file": "/nowhere/webhook"}, "/nowhere/webhook"),
+    ({"webhook_secret": "\n\n"}, "webhook")])
+def test_what_a_waiting_room_needs_for_cards(stripe, changes, said):
+    code, _, err = run("waiting-room", "--config", stripe(**changes), "--check-config")
+    assert code == 2 and any(said in line for line in err.splitlines() if "[payment]" in line), err
+    assert "sk_test_1" not in err and "whsec_1" not in err
+
+
+@pytest.mark.quick
+def test_what_suffices_for_cards(stripe):
+    for changes in ({}, {"webhook_secret_file": None}, {"return_url": "http://localhost:8443"}, {"base_url": "http://127.0.0.1:9"}):
+        assert run("waiting-room", "--config", stripe(**changes), "--check-config")[0] == 0, changes
+    # Without cards nobody looks.
+    path = stripe(return_url=None, secret_key_file=None)
+    path.write_text(path.read_text().replace("stripe", "manual"))
+    assert run("waiting-room", "--config", path, "--check-config")[0] == 0
+
+
 @pytest.mark.parametrize("key, content", [("certificate", None), ("private_key", None), ("certificate", "not a certificate\n"),
                                           ("private_key", "not a key\n")])
 def test_a_certificate_that_is_missing_or_none_is_a_clear_error(stack_factory, key, content):

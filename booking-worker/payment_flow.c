@@ -108,6 +108,9 @@ static struct payment_step end_without_money(const struct payment_facts *facts, 
 // What was authorised for this payment cannot be right, or was not wanted: nothing of it is kept.
 static struct payment_step give_up(const struct payment_facts *facts, enum provider_status status)
 {
+    // It had come to an end, and the next one of the booking is open: of two that are, the key allows one.
+    if (status != PROVIDER_CAPTURED && facts->has_other_open && !payment_is_open(facts->state))
+        return try_later(facts, 0);
     struct payment_step step = status == PROVIDER_CAPTURED ? go(facts, PAYMENT_REFUNDING, PROVIDER_REFUND)
                                                            : go(facts, PAYMENT_VOIDING, PROVIDER_CANCEL);
     step.stores_intent = !facts->has_intent;
@@ -119,8 +122,13 @@ static struct payment_step fail(const struct payment_facts *facts)
 {
     struct payment_step step = end(facts, PAYMENT_FAILED);
     step.dead = dead_word(facts->state);
-    if (facts->state == PAYMENT_REFUNDING)
-        step.effect = PAYMENT_CANNOT_REFUND;
+    if (facts->state != PAYMENT_REFUNDING)
+        return step;
+    step.effect = PAYMENT_CANNOT_REFUND;
+    if (is_waiting(facts)) { // what was taken was never the price of a ticket
+        step.effect = PAYMENT_FAILS;
+        step.reason = ORDER_PAYMENT_FAILED;
+    }
     return step;
 }
 
@@ -136,8 +144,9 @@ static struct payment_step on_unconfirmed(const struct payment_facts *facts)
         if (facts->was_refused)
             return end_without_money(facts, PAYMENT_DECLINED, ORDER_PAYMENT_METHOD_INVALID);
         if (facts->is_stopped) {
+            // As before it was to be confirmed: the provider need not be asked again and again for as long as that takes.
             struct payment_step step = wait_for(facts, PAYMENT_STOPPED_SECONDS);
-            step.state = PAYMENT_CONFIRMING;
+            step.state = PAYMENT_CREATED;
             step.stores_intent = !facts->has_intent;
             return step;
         }
@@ -243,11 +252,8 @@ static struct payment_step on_captured(const struct payment_facts *facts, const 
         step.effect = PAYMENT_CONFIRMS;
         return step;
     case PAYMENT_REFUNDING:
-        if (intent->refunded_amount >= intent->captured_amount) {
-            step = end(facts, PAYMENT_REFUNDED);
-            step.effect = PAYMENT_FREES;
-            return step;
-        }
+        if (intent->refunded_amount >= intent->captured_amount)
+            return end_without_money(facts, PAYMENT_REFUNDED, ORDER_CARD_DECLINED);
         return facts->was_refused ? fail(facts) : go(facts, PAYMENT_REFUNDING, PROVIDER_REFUND);
     case PAYMENT_CAPTURED:
         return facts->aim == PAYMENT_GIVE_BACK ? give_up(facts, PROVIDER_CAPTURED) : end(facts, PAYMENT_CAPTURED);
@@ -359,7 +365,8 @@ static struct payment_step on_refused(const struct payment_facts *facts, const s
 {
     struct payment_facts refused = *facts;
     refused.was_refused = true;
-    if (answer->intent.id[0])
+    // A refund that failed tells of itself alone, not of what was captured.
+    if (answer->intent.id[0] && answer->call != PROVIDER_REFUND)
         return on_intent(&refused, &answer->intent);
     if (answer->call == PROVIDER_CREATE)
         return end_without_money(facts, PAYMENT_DECLINED, ORDER_PAYMENT_METHOD_INVALID);
@@ -371,9 +378,7 @@ static struct payment_step on_refunded(const struct payment_facts *facts, const 
 {
     if (answer->intent.refunded_amount < facts->amount)
         return try_later(facts, 0);
-    struct payment_step step = end(facts, PAYMENT_REFUNDED);
-    step.effect = PAYMENT_FREES;
-    return step;
+    return end_without_money(facts, PAYMENT_REFUNDED, ORDER_CARD_DECLINED);
 }
 
 struct payment_step payment_after(const struct payment_facts *facts, const struct provider_answer *answer)
@@ -407,6 +412,8 @@ struct payment_step payment_next(const struct payment_facts *facts)
     case PAYMENT_CREATED:
         if (facts->is_stopped && facts->aim == PAYMENT_TAKE)
             return wait_for(facts, PAYMENT_STOPPED_SECONDS);
+        if (facts->has_intent)
+            return go(facts, PAYMENT_CONFIRMING, PROVIDER_ASK);
         return go(facts, PAYMENT_CREATED, PROVIDER_CREATE);
     case PAYMENT_AUTHORISED:
         return facts->aim == PAYMENT_GIVE_BACK ? go(facts, PAYMENT_VOIDING, PROVIDER_CANCEL)

@@ -28,7 +28,8 @@ struct payment_facts {
     enum payment_state state;
     enum payment_aim aim;
     bool has_intent;
-    bool is_newest; // of its booking: only the newest may confirm it
+    bool is_newest; // of its booking, but for money of nobody (provider_news.h): only the newest may confirm it
+    bool has_other_open; // another payment of its booking is open
     bool is_dead; // an operator knows
     uint32_t tries;
     uint64_t amount;

@@ -358,14 +358,17 @@ def test_a_stopped_event_authorises_nothing(booth):
     booth.book(1, payment_method="pm_card_visa")
     wait_until(lambda: bank.calls()["in_flight"] == 1, "the call", 20 * PATIENCE)
     booth.stack.onsale("stop", "gala", "--reason", "fire", expect=0)
-    wait_payment(booth, 1, "confirming")
-    # It looks again every second, and three looks change nothing.
+    intent = "SELECT intent IS NOT NULL FROM payments WHERE event_id = %s"
+    wait_until(lambda: booth.stack.sql(intent, booth.event_id) == ((1,),), "the answer", 20 * PATIENCE)
+    # It looks again every second, three looks change nothing, and the provider is not asked each time.
+    asked = bank.calls()["counts"]
     before = booth.stack.sql("SELECT next_attempt_at FROM payments WHERE event_id = %s", booth.event_id)
     for _ in range(3):
         wait_until(lambda: booth.stack.sql("SELECT next_attempt_at FROM payments WHERE event_id = %s", booth.event_id) != before,
                    "the next look", 20 * PATIENCE)
         before = booth.stack.sql("SELECT next_attempt_at FROM payments WHERE event_id = %s", booth.event_id)
     assert bank.intents(place=1)[0]["status"] == "requires_confirmation" and booth.states() == {1: "paying"}
+    assert bank.calls()["counts"] == asked
     booth.stack.onsale("start", "gala", expect=0)
     booth.wait_states({1: "confirmed"}, 20)
     agree(booth)

@@ -165,7 +165,16 @@ static void test_a_stopped_event_authorises_nothing_new(void **state)
     assert_false(payment_next(&facts).has_call);
     struct provider_answer answer = answer_of(PROVIDER_CREATE, PROVIDER_UNCONFIRMED);
     struct payment_step step = payment_after(&facts, &answer);
-    assert_true(!step.has_call && step.state == PAYMENT_CONFIRMING && step.stores_intent && step.wait_seconds == 1);
+    assert_true(!step.has_call && step.state == PAYMENT_CREATED && step.stores_intent && step.wait_seconds == 1);
+    // For as long as that takes, the provider is left alone; then it goes on.
+    facts.has_intent = true;
+    assert_false(payment_next(&facts).has_call);
+    facts.is_stopped = false;
+    step = payment_next(&facts);
+    assert_true(step.call == PROVIDER_ASK && step.state == PAYMENT_CONFIRMING);
+    facts.is_stopped = true;
+    facts.aim = PAYMENT_GIVE_BACK;
+    assert_true(payment_next(&facts).call == PROVIDER_ASK);
     facts = facts_of(PAYMENT_AUTHORISED, ORDER_CONFIRMED);
     facts.is_stopped = true;
     assert_true(payment_next(&facts).call == PROVIDER_CAPTURE);
@@ -185,8 +194,8 @@ static void test_a_capture_that_fails_keeps_the_ticket(void **state)
     step = payment_after(&facts, &answer);
     assert_true(step.state == PAYMENT_FAILED && step.is_end);
     facts = facts_of(PAYMENT_REFUNDING, ORDER_CANCELLED);
-    answer = answer_of(PROVIDER_REFUND, PROVIDER_CAPTURED);
-    answer.result = PROVIDER_REFUSED;
+    facts.was_refused = true;
+    answer = answer_of(PROVIDER_ASK, PROVIDER_CAPTURED);
     step = payment_after(&facts, &answer);
     assert_true(step.state == PAYMENT_FAILED && step.effect == PAYMENT_CANNOT_REFUND);
     assert_string_equal(step.dead, PAYMENT_DEAD_REFUND);
@@ -203,6 +212,89 @@ static void test_a_refund_of_less_is_none(void **state)
     answer.intent.refunded_amount = AMOUNT;
     step = payment_after(&facts, &answer);
     assert_true(step.state == PAYMENT_REFUNDED && step.is_end && step.effect == PAYMENT_FREES);
+}
+
+// The provider's answer about a refund that failed is about that refund: it does not know what was captured.
+static void test_a_refund_that_failed_is_none(void **state)
+{
+    (void)state;
+    struct payment_facts facts = facts_of(PAYMENT_REFUNDING, ORDER_CANCELLED);
+    struct provider_answer answer = {
+        .call = PROVIDER_REFUND,
+        .result = PROVIDER_REFUSED,
+        .code = "refund_failed",
+        .is_key_spent = true,
+        .refund = "re_1",
+        .intent = {.id = "pi_1", .status = PROVIDER_CAPTURED, .currency = "EUR"},
+    };
+    struct payment_step step = payment_after(&facts, &answer);
+    assert_true(step.state == PAYMENT_REFUNDING && step.has_call && step.call == PROVIDER_ASK && step.takes_new_key);
+    facts.was_refused = true;
+    answer = answer_of(PROVIDER_ASK, PROVIDER_CAPTURED);
+    step = payment_after(&facts, &answer);
+    assert_true(step.state == PAYMENT_FAILED && step.effect == PAYMENT_CANNOT_REFUND && step.is_end);
+    assert_string_equal(step.dead, PAYMENT_DEAD_REFUND);
+    answer.intent.refunded_amount = AMOUNT; // another one has done it
+    step = payment_after(&facts, &answer);
+    assert_true(step.state == PAYMENT_REFUNDED && step.effect == PAYMENT_FREES && !step.dead);
+}
+
+// Money that was taken at the provider's, and not as it was asked for, goes back while the visitor still waits for a ticket.
+static void test_a_booking_whose_money_went_back_is_not_forgotten(void **state)
+{
+    (void)state;
+    static const struct {
+        enum payment_aim aim;
+        enum payment_effect effect;
+    } cases[] = {
+        {PAYMENT_TAKE, PAYMENT_DECLINES}, {PAYMENT_CLOSE, PAYMENT_EXPIRES}, {PAYMENT_GIVE_BACK, PAYMENT_FAILS}};
+    struct payment_facts facts = facts_of(PAYMENT_CONFIRMING, ORDER_PAYING);
+    struct provider_answer answer = answer_of(PROVIDER_ASK, PROVIDER_CAPTURED);
+    answer.intent.captured_amount = AMOUNT / 2;
+    struct payment_step step = payment_after(&facts, &answer);
+    assert_true(step.state == PAYMENT_REFUNDING && step.call == PROVIDER_REFUND);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        facts = facts_of(PAYMENT_REFUNDING, ORDER_PAYING);
+        facts.aim = cases[i].aim;
+        answer = answer_of(PROVIDER_REFUND, PROVIDER_CAPTURED);
+        answer.intent.refunded_amount = AMOUNT;
+        step = payment_after(&facts, &answer);
+        assert_true(step.state == PAYMENT_REFUNDED && step.is_end);
+        assert_int_equal(step.effect, cases[i].effect);
+        answer = answer_of(PROVIDER_ASK, PROVIDER_CAPTURED);
+        answer.intent.refunded_amount = AMOUNT;
+        step = payment_after(&facts, &answer);
+        assert_int_equal(step.effect, cases[i].effect);
+        // It cannot go back: no ticket comes of it all the same, and an operator is called.
+        facts.was_refused = true;
+        answer.intent.refunded_amount = 0;
+        step = payment_after(&facts, &answer);
+        assert_true(step.state == PAYMENT_FAILED && step.effect == PAYMENT_FAILS &&
+                    step.reason == ORDER_PAYMENT_FAILED);
+        assert_string_equal(step.dead, PAYMENT_DEAD_REFUND);
+    }
+}
+
+// The provider tells of money of a payment that had ended, while the visitor pays with another card.
+static void test_an_end_is_opened_again_only_when_nothing_else_is_open(void **state)
+{
+    (void)state;
+    static const enum payment_state ends[] = {PAYMENT_DECLINED, PAYMENT_VOIDED};
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        struct payment_facts facts = facts_of(ends[i], ORDER_PAYING);
+        facts.is_newest = false;
+        facts.has_other_open = true;
+        struct provider_answer answer = answer_of(PROVIDER_ASK, PROVIDER_AUTHORISED);
+        struct payment_step step = payment_after(&facts, &answer);
+        assert_true(step.state == ends[i] && !step.has_call && !step.is_end && step.wait_seconds == 1);
+        facts.has_other_open = false;
+        step = payment_after(&facts, &answer);
+        assert_true(step.state == PAYMENT_VOIDING && step.call == PROVIDER_CANCEL);
+        facts.has_other_open = true;
+        answer = answer_of(PROVIDER_ASK, PROVIDER_CAPTURED); // what goes back is not open
+        step = payment_after(&facts, &answer);
+        assert_true(step.state == PAYMENT_REFUNDING && step.call == PROVIDER_REFUND);
+    }
 }
 
 static void test_an_intent_that_the_provider_does_not_know_is_named_again(void **state)
@@ -608,6 +700,9 @@ int main(void)
         cmocka_unit_test(test_a_stopped_event_authorises_nothing_new),
         cmocka_unit_test(test_a_capture_that_fails_keeps_the_ticket),
         cmocka_unit_test(test_a_refund_of_less_is_none),
+        cmocka_unit_test(test_a_refund_that_failed_is_none),
+        cmocka_unit_test(test_a_booking_whose_money_went_back_is_not_forgotten),
+        cmocka_unit_test(test_an_end_is_opened_again_only_when_nothing_else_is_open),
         cmocka_unit_test(test_an_intent_that_the_provider_does_not_know_is_named_again),
         cmocka_unit_test(test_whatever_goes_wrong_money_and_bookings_agree),
     };

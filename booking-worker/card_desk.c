@@ -95,11 +95,11 @@ static int take_in_transaction(struct card_desk *desk, struct db *db, size_t roo
     return result;
 }
 
-int card_desk_take(struct card_desk *desk, struct db *db, struct provider *provider)
+int card_desk_take(struct card_desk *desk, struct db *db, struct provider *provider, size_t max, size_t *ret_asked)
 {
     struct ask *taken[ASKS_MAX];
     size_t room = 0, count = 0;
-    for (size_t i = 0; i < ASKS_MAX; i++)
+    for (size_t i = 0; i < ASKS_MAX && room < max; i++)
         room += desk->asks[i].state == ASK_FREE;
     if (room == 0)
         return 0;
@@ -114,6 +114,8 @@ int card_desk_take(struct card_desk *desk, struct db *db, struct provider *provi
         const struct provider_request request = {.call = PROVIDER_CARD_ASK, .session = taken[i]->session};
         if (result || provider_begin(provider, &request, on_answer, taken[i]))
             taken[i]->state = ASK_FREE; // it is due again when its lease is over
+        else
+            (*ret_asked)++;
     }
     return result;
 }

@@ -44,10 +44,13 @@ struct payer {
     struct provider_news *news;
     struct payer_call *calls; // payments_at_once of them
     struct payer_call *free, *answered;
+    struct payer_call *held_back; // answers that could not be settled in this round
+    struct payer_call *unsent; // calls that the provider's client had no room for
     size_t in_flight;
     int64_t lease_seconds;
     int64_t next_round_ns;
     int64_t calls_left, refilled_ns; // what the provider lets be asked; below 0 where payments went on that had begun
+    int64_t card_calls_left; // a quarter of them, at most, is for card pages; in quarters of a call
     bool is_subscribed, has_unconfirmed, has_more, is_full;
     atomic_bool is_rung;
     pthread_t thread;
@@ -150,6 +153,7 @@ static void refill(struct payer *payer)
         return;
     payer->refilled_ns = now_ns;
     payer->calls_left = payer->calls_left + more < rate ? payer->calls_left + more : rate;
+    payer->card_calls_left = payer->card_calls_left + more < rate ? payer->card_calls_left + more : rate;
 }
 
 static size_t room_for_more(struct payer *payer)
@@ -228,14 +232,30 @@ static void begin_call(struct payer *payer, struct payer_call *call)
         .return_url = url,
     };
     call->began_ns = clock_monotonic_ns();
-    payer->calls_left--;
     if (payer->settings->test_crash_payment_call == (int64_t)call->step.call + 1 && !payer->settings->test_crash_after)
         abort(); // a test wants to see what becomes of a payment whose payer dies before it asks
     int result = provider_begin(payer->provider, &request, on_answer, call);
-    if (result)
-        fail_to_ask(call, result);
-    else
+    if (result == 0) {
+        payer->calls_left--;
         metric_add(&meter_payments_in_flight, 1);
+    } else if (result == ERROR_LIMIT) {
+        call->next = payer->unsent;
+        payer->unsent = call;
+    } else {
+        fail_to_ask(call, result);
+    }
+}
+
+// Questions about cards, and about payments of nobody, may have been in the way.
+static void begin_unsent(struct payer *payer)
+{
+    struct payer_call *unsent = payer->unsent;
+    payer->unsent = NULL;
+    while (unsent) {
+        struct payer_call *call = unsent;
+        unsent = call->next;
+        begin_call(payer, call);
+    }
 }
 
 // ---------------------------------------------------------------- what is due
@@ -303,16 +323,39 @@ static int take_due(struct payer *payer)
     return result;
 }
 
+// However many pages are open, payments have their share.
+static int take_cards(struct payer *payer)
+{
+    size_t room = SIZE_MAX, count = 0;
+    if (payer->settings->payment_calls_per_second > 0) {
+        refill(payer);
+        room = payer->card_calls_left > 0 ? (size_t)(payer->card_calls_left + 3) / 4 : 0;
+    }
+    int result = card_desk_take(payer->cards, payer->link.db, payer->provider, room, &count);
+    payer->card_calls_left -= 4 * (int64_t)count;
+    payer->calls_left -= (int64_t)count;
+    return result;
+}
+
 // ---------------------------------------------------------------- what was answered
 
-// Takes the answers of one event out of those that have come, the first one's event.
+static bool is_of_booking(const struct payer_call *call, const struct payer_call *other)
+{
+    return call->payment.place == other->payment.place && call->payment.attempt == other->payment.attempt;
+}
+
+// Takes the answers of one event out of those that have come, the first one's event; of each booking one, since what it makes of the next is
+// decided from what it is then.
 static size_t take_answers(struct payer *payer, struct payer_call *ret[static PAYER_SETTLE_MAX])
 {
     struct payer_call **at = &payer->answered;
     uint64_t event_id = payer->answered->payment.event_id;
     size_t count = 0;
     while (*at && count < PAYER_SETTLE_MAX) {
-        if ((*at)->payment.event_id == event_id) {
+        bool is_wanted = (*at)->payment.event_id == event_id;
+        for (size_t i = 0; i < count && is_wanted; i++)
+            is_wanted = !is_of_booking(*at, ret[i]);
+        if (is_wanted) {
             ret[count++] = *at;
             *at = (*at)->next;
         } else {
@@ -322,12 +365,10 @@ static size_t take_answers(struct payer *payer, struct payer_call *ret[static PA
     return count;
 }
 
-static void put_back(struct payer *payer, struct payer_call *const *calls, size_t count)
+static void hold_back(struct payer *payer, struct payer_call *call)
 {
-    for (size_t i = 0; i < count; i++) {
-        calls[i]->next = payer->answered;
-        payer->answered = calls[i];
-    }
+    call->next = payer->held_back;
+    payer->held_back = call;
 }
 
 // No way to an end has so many steps. Should one turn in a circle all the same, it does so slowly: it is taken again when its lease is over.
@@ -351,30 +392,85 @@ static void go_on(struct payer *payer, struct payer_call *const *calls, size_t c
     }
 }
 
+static int settle_together(struct payer *payer, struct payer_call *const *calls, size_t count)
+{
+    if (payer->settings->test_crash_after &&
+        payer->settings->test_crash_payment_call == (int64_t)calls[0]->step.call + 1)
+        abort(); // a test wants to see what becomes of an answer that nobody wrote down
+    int result =
+        payer_settle(payer->link.db, payer->outbox, calls[0]->payment.event_id, calls, count, payer->lease_seconds);
+    if (result && result != ERROR_NOT_FOUND)
+        return result;
+    for (size_t i = 0; i < count && result; i++) // the event is gone, and its payments with it
+        calls[i]->step = (struct payment_step){.is_end = true};
+    publish(payer);
+    go_on(payer, calls, count);
+    return 0;
+}
+
+// Rows that cannot be: this one's answer is let go, and it is asked about again when its lease is over. The others need not wait for it.
+static void set_aside(struct payer *payer, struct payer_call *call, int error)
+{
+    log_error("payment_not_settled", LOG_S("slug", call->payment.slug), LOG_U("place", call->payment.place),
+              LOG_U("attempt", call->payment.attempt), LOG_U("payment", call->payment.number),
+              LOG_S("call", provider_call_name(call->step.call)), LOG_S("error", error_str(error)),
+              LOG_S("text", db_error_text(payer->link.db)));
+    give_back(payer, call);
+}
+
+static bool is_about_answer(int error)
+{
+    return error == ERROR_INVALID || error == ERROR_DUPLICATE || error == ERROR_BUG;
+}
+
+static int settle_one(struct payer *payer, struct payer_call *call)
+{
+    int result = settle_together(payer, &call, 1);
+    if (result && is_about_answer(result) && db_is_connected(payer->link.db)) {
+        set_aside(payer, call, result);
+        return 0;
+    }
+    if (result)
+        hold_back(payer, call);
+    return result;
+}
+
+// If what one of them says cannot be written, the others are written all the same.
+static int settle_batch(struct payer *payer, struct payer_call *const *calls, size_t count)
+{
+    if (count == 1)
+        return settle_one(payer, calls[0]);
+    int result = settle_together(payer, calls, count);
+    if (result == 0)
+        return 0;
+    int failed = is_about_answer(result) ? 0 : result;
+    for (size_t i = 0; i < count; i++) {
+        if (!is_about_answer(result) || !db_is_connected(payer->link.db)) {
+            hold_back(payer, calls[i]);
+            continue;
+        }
+        int alone = settle_one(payer, calls[i]);
+        failed = alone ? alone : failed;
+    }
+    return failed;
+}
+
+// Tiers that somebody else has for long keep no other event waiting.
 static int settle(struct payer *payer)
 {
     struct payer_call *calls[PAYER_SETTLE_MAX];
-    int result = 0;
-    while (payer->answered && result == 0) {
-        size_t count = take_answers(payer, calls);
-        if (payer->settings->test_crash_after && count > 0 &&
-            payer->settings->test_crash_payment_call == (int64_t)calls[0]->step.call + 1)
-            abort(); // a test wants to see what becomes of an answer that nobody wrote down
-        result =
-            payer_settle(payer->link.db, payer->outbox, calls[0]->payment.event_id, calls, count, payer->lease_seconds);
-        if (result == ERROR_NOT_FOUND) { // the event is gone, and its payments with it
-            for (size_t i = 0; i < count; i++)
-                calls[i]->step = (struct payment_step){.is_end = true};
-            result = 0;
-        }
-        if (result) {
-            put_back(payer, calls, count);
-            break;
-        }
-        publish(payer);
-        go_on(payer, calls, count);
+    int failed = 0;
+    while (payer->answered && (!failed || db_is_connected(payer->link.db))) {
+        int result = settle_batch(payer, calls, take_answers(payer, calls));
+        failed = result ? result : failed;
     }
-    return result;
+    while (payer->held_back) {
+        struct payer_call *call = payer->held_back;
+        payer->held_back = call->next;
+        call->next = payer->answered;
+        payer->answered = call;
+    }
+    return failed;
 }
 
 // ---------------------------------------------------------------- the thread
@@ -389,7 +485,7 @@ static int go_round(struct payer *payer)
     payer->next_round_ns = now_ns + ROUND_MS * MS_NS;
     int result = provider_news_take(payer->news, payer->link.db, payer->provider);
     if (result == 0)
-        result = card_desk_take(payer->cards, payer->link.db, payer->provider);
+        result = take_cards(payer);
     if (result == 0)
         result = take_due(payer);
     return result;
@@ -400,16 +496,17 @@ static int work_on_db(struct payer *payer, bool takes_new)
     int result = link_use_db(&payer->link);
     if (result)
         return result;
-    result = settle(payer);
-    if (result == 0)
-        result = provider_news_settle(payer->news, payer->link.db);
+    int failed = settle(payer);
+    if (failed && !db_is_connected(payer->link.db))
+        return failed;
+    result = provider_news_settle(payer->news, payer->link.db);
     if (result == 0)
         result = card_desk_settle(payer->cards, payer->link.db);
     if (result == 0 && takes_new)
         result = go_round(payer);
     if (result == 0)
         result = remove_confirmed(payer);
-    return result;
+    return result ? result : failed;
 }
 
 static void work(struct payer *payer, bool takes_new)
@@ -423,6 +520,7 @@ static void work(struct payer *payer, bool takes_new)
     bool is_busy = !payer->is_full && (atomic_load(&payer->is_rung) || payer->has_more);
     int wait_ms = result ? RETRY_MS : payer->answered || is_busy ? 0 : WORK_MS;
     provider_work(payer->provider, wait_ms, payer->link.bus ? bus_fd(payer->link.bus) : -1);
+    begin_unsent(payer);
     take_confirms(payer);
 }
 

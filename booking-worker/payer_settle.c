@@ -176,12 +176,15 @@ static void change_booking(struct settling *settling, size_t i, const struct pay
         hold->pay_until_us = paid->pay_until_us;
 }
 
-// A booking that ended before, whose money is back, or cannot be given back.
+// A booking that ended before, whose money is back, or cannot be given back. Of one booking there is one answer in a transaction.
 static int free_booking(struct settling *settling, size_t i, const struct payment_step *step)
 {
     const struct store_paid *paid = &settling->paid[i];
     int result = 0;
-    if (step->effect == PAYMENT_FREES)
+    if (step->effect == PAYMENT_FREES && paid->has_other_under_way)
+        return 0; // the last one of them does it
+    // What cannot go back will not go anywhere else by itself: its places are free, too.
+    if (!paid->has_other_under_way)
         result =
             store_open_freeing(settling->db, settling->event.id, settling->keys[i].place, settling->keys[i].attempt);
     if (paid->standing.is_there && paid->is_refund_pending) {

@@ -28,7 +28,7 @@ struct payer_call {
 
 #define PAYER_SETTLE_MAX 256 // answers in one transaction
 
-// One transaction for the answers of one event. On success each call's step says how it goes on: has_call, with the payment as it stands
+// One transaction for the answers of one event, of each booking one. On success each call's step says how it goes on: has_call, with the payment as it stands
 // now, or it is done with. On failure nothing has happened, or everything has and the answers are dropped the next time. Errors are db.h's.
 int payer_settle(struct db *db, struct outbox *outbox, uint64_t event_id, struct payer_call *const *calls, size_t count,
                  int64_t lease_seconds) MUST_USE;

@@ -187,7 +187,7 @@ static int adopt(struct db *db, uint64_t event_id, const struct provider_intent 
     return db_write(db,
                     "INSERT INTO payments (event_id, place, attempt, number, state, aim, payment_method, amount,"
                     " currency, idempotency_key, intent, next_attempt_at, created_at, changed_at, authorised_at)"
-                    " SELECT ?, ?, ?, COALESCE(MAX(number), 0) + 1, ?, 'give_back', 'unknown', ?, ?, ?, ?,"
+                    " SELECT ?, ?, ?, COALESCE(MAX(number), 0) + 1, ?, 'give_back', '', ?, ?, ?, ?,"
                     " UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) FROM payments"
                     " WHERE event_id = ? AND place = ? AND attempt = ?",
                     (struct db_value[]){DB_U(event_id), DB_U(intent->place), DB_U(intent->attempt),

@@ -103,7 +103,7 @@ static int read_context_row(const struct db_rows *rows, size_t row, struct store
         return ERROR_BUG;
     if (!payment->facts.is_stopped && !db_is_null(rows, row, 5))
         payment->hold_left_us = db_i64(rows, row, 5);
-    payment->facts.is_newest = db_u64(rows, row, 6) == payment->number;
+    payment->facts.is_newest = payment->payment_method[0] && db_u64(rows, row, 6) == 0;
     return 0;
 }
 
@@ -116,14 +116,15 @@ static int read_context(struct db *db, struct store_payment *payments, size_t co
         return 0;
     int result = write_payment_keys(&keys, payments, count);
     if (result == 0)
-        result =
-            db_read(db,
-                    "SELECT k.n, e.slug, e.state, b.state, b.reference,"
-                    " TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(6) - INTERVAL e.stopped_us MICROSECOND, b.pay_until),"
-                    " (SELECT MAX(m.number) FROM payments m WHERE m.event_id = k.event_id AND m.place = k.place"
-                    " AND m.attempt = k.attempt) FROM " PAYMENT_KEYS " STRAIGHT_JOIN events e ON e.id = k.event_id"
-                    " LEFT JOIN bookings b ON b.event_id = k.event_id AND b.place = k.place AND b.attempt = k.attempt",
-                    (struct db_value[]){db_text(keys.data)}, 1, count, &rows);
+        result = db_read(
+            db,
+            "SELECT k.n, e.slug, e.state, b.state, b.reference,"
+            " TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(6) - INTERVAL e.stopped_us MICROSECOND, b.pay_until),"
+            " (SELECT MAX(m.number > k.number AND m.payment_method <> '') FROM payments m WHERE m.event_id = k.event_id"
+            " AND m.place = k.place AND m.attempt = k.attempt) FROM " PAYMENT_KEYS
+            " STRAIGHT_JOIN events e ON e.id = k.event_id"
+            " LEFT JOIN bookings b ON b.event_id = k.event_id AND b.place = k.place AND b.attempt = k.attempt",
+            (struct db_value[]){db_text(keys.data)}, 1, count, &rows);
     for (size_t i = 0; i < db_rows_count(rows) && result == 0; i++) {
         uint64_t n = db_u64(rows, i, 0);
         result = n < count ? read_context_row(rows, i, &payments[n]) : ERROR_BUG;
@@ -259,19 +260,27 @@ static int lock_payments(struct db *db, const struct store_event *event, const c
     return result;
 }
 
-static int find_newest(struct db *db, const struct store_event *event, const char *keys, size_t count,
-                       struct store_payment *payments)
+// What is on its way: open, or captured and going back. A row that was made for money of nobody (provider_news.h) has no payment method: no
+// booking waits for it, and it makes no other payment an old one.
+static int look_at_others(struct db *db, const struct store_event *event, const char *keys, size_t count,
+                          struct store_paid *ret_paid, struct store_payment *payments)
 {
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
-    int result = db_read(db,
-                         "SELECT k.n, MAX(p.number) FROM " PAYMENT_KEYS " STRAIGHT_JOIN payments p ON p.event_id = ?"
-                         " AND p.place = k.place AND p.attempt = k.attempt GROUP BY k.n",
-                         (struct db_value[]){db_text(keys), DB_U(event->id)}, 2, count, &rows);
+    int result =
+        db_read(db,
+                "SELECT k.n, MAX(p.number > k.number AND p.payment_method <> ''),"
+                " MAX(p.number <> k.number AND p.open IS NOT NULL), MAX(p.number <> k.number AND (p.open IS NOT NULL"
+                " OR p.state = 'refunding' OR (p.state = 'captured' AND p.aim = 'give_back')))"
+                " FROM " PAYMENT_KEYS " STRAIGHT_JOIN payments p ON p.event_id = ?"
+                " AND p.place = k.place AND p.attempt = k.attempt GROUP BY k.n",
+                (struct db_value[]){db_text(keys), DB_U(event->id)}, 2, count, &rows);
     for (size_t i = 0; i < db_rows_count(rows) && result == 0; i++) {
         uint64_t n = db_u64(rows, i, 0);
         if (n >= count)
             return ERROR_BUG;
-        payments[n].facts.is_newest = db_u64(rows, i, 1) == payments[n].number;
+        payments[n].facts.is_newest = payments[n].payment_method[0] && db_u64(rows, i, 1) == 0;
+        payments[n].facts.has_other_open = db_u64(rows, i, 2) != 0;
+        ret_paid[n].has_other_under_way = db_u64(rows, i, 3) != 0;
     }
     return result;
 }
@@ -290,7 +299,7 @@ int store_lock_paid(struct db *db, const struct store_event *event, const struct
     if (result == 0)
         result = lock_payments(db, event, text.data, count, ret_payments);
     if (result == 0)
-        result = find_newest(db, event, text.data, count, ret_payments);
+        result = look_at_others(db, event, text.data, count, ret_paid, ret_payments);
     for (size_t i = 0; i < count && result == 0; i++) {
         const struct store_paid *paid = &ret_paid[i];
         struct payment_facts *facts = &ret_payments[i].facts;
@@ -397,7 +406,7 @@ static int write_bookings(struct db *db, uint64_t event_id, const struct store_p
         " b.state = k.state, b.reason = k.reason, b.revision = k.revision, b.action_url = k.url,"
         " b.refund = COALESCE(k.refund, b.refund), b.changed_at = UTC_TIMESTAMP(6) WHERE b.state = k.was",
         (struct db_value[]){db_text(text.data), DB_U(event_id)}, 2, &written);
-    return result == 0 && written.affected != count ? ERROR_TRANSIENT : result;
+    return result == 0 && written.affected != count ? ERROR_BUG : result; // they are locked
 }
 
 static int write_freeings(struct db *db, uint64_t event_id, const struct store_paid_change *changes, size_t count)
@@ -450,15 +459,18 @@ int store_read_means(struct db *db, uint64_t event_id, const struct store_key *k
     int result =
         db_read(db,
                 "SELECT k.n, o.payment_method, c.payment_method, c.customer_id, (SELECT COALESCE(MAX(p.number), 0)"
-                " FROM payments p WHERE p.event_id = ? AND p.place = k.place AND p.attempt = k.attempt)"
+                " FROM payments p WHERE p.event_id = ? AND p.place = k.place AND p.attempt = k.attempt),"
+                " EXISTS (SELECT 1 FROM payments p WHERE p.event_id = ? AND p.place = k.place AND p.attempt = k.attempt"
+                " AND p.open = 1)"
                 " FROM JSON_TABLE(?, '$[*]' COLUMNS (n FOR ORDINALITY, place BIGINT UNSIGNED PATH '$[0]',"
                 " attempt INT UNSIGNED PATH '$[1]')) AS k"
                 " LEFT JOIN orders o ON o.event_id = ? AND o.place = k.place AND o.attempt = k.attempt"
                 " LEFT JOIN cards c ON c.event_id = ? AND c.place = k.place AND c.number ="
                 " (SELECT MAX(n.number) FROM cards n WHERE n.event_id = ? AND n.place = k.place"
                 " AND n.state = 'kept')",
-                (struct db_value[]){DB_U(event_id), db_text(text.data), DB_U(event_id), DB_U(event_id), DB_U(event_id)},
-                5, count, &rows);
+                (struct db_value[]){DB_U(event_id), DB_U(event_id), db_text(text.data), DB_U(event_id), DB_U(event_id),
+                                    DB_U(event_id)},
+                6, count, &rows);
     for (size_t i = 0; i < db_rows_count(rows) && result == 0; i++) {
         uint64_t n = db_u64(rows, i, 0);
         bool is_card = db_is_null(rows, i, 1);
@@ -466,6 +478,8 @@ int store_read_means(struct db *db, uint64_t event_id, const struct store_key *k
             return ERROR_BUG;
         struct store_means *means = &ret[n - 1];
         means->number = (uint32_t)db_u64(rows, i, 4) + 1;
+        if (db_u64(rows, i, 5) != 0)
+            continue; // one is open, as never wanted as it may be: the visitor pays once it has come to its end
         if (store_copy_optional(db_string(rows, i, is_card ? 2 : 1), sizeof(means->payment_method),
                                 means->payment_method) ||
             store_copy_optional(is_card ? db_string(rows, i, 3) : NULL, sizeof(means->customer_id), means->customer_id))

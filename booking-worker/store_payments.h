@@ -58,6 +58,7 @@ struct store_paid {
     struct store_standing standing;
     int64_t pay_until_us; // by the event's clock; STORE_NO_TIME: none
     bool had_more_time, is_refund_pending;
+    bool has_other_under_way; // another payment of it is open, or on its way back
 };
 // Locks the bookings of the keys, then their payments. ret_paid and ret_payments are in the keys' sequence; is_there false: there is no such
 // row. What they point to is in *ret_rows, which the caller frees; standing.booking.seats is the caller's.
@@ -73,7 +74,7 @@ struct store_paid_change {
     const char *refund; // "done", "failed"; NULL: as it is
     bool is_freed; // its places may go back: a row in freeings
 };
-// ERROR_TRANSIENT also when a row is not in the state it was in.
+// ERROR_BUG also when a row is not in the state it was in: they are locked.
 int store_write_paid(struct db *db, const struct store_event *event, const struct store_paid_change *changes,
                      size_t count) MUST_USE;
 // The places of a booking that ended before, where they wait for its payment, may go back.

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Payments that run into each other, and answers that cannot be written down: whatever becomes of one, the others go on, and all come to an
+end."""
+
+import time
+
+import pytest
+from harness.stack import PATIENCE
+from processes import wait_until
+
+from integration.test_payments import agree, booth_with_bank, pay_again, payments, wait_payment
+
+
+@pytest.fixture
+def booth(stack_factory):
+    return booth_with_bank(stack_factory)
+
+
+def tell(booth, intent, kind, number=1):
+    """A webhook, as a waiting room stores it."""
+    booth.stack.sql("INSERT INTO provider_events (id, type, object, body, received_at) VALUES (%s, %s, %s, '{}', UTC_TIMESTAMP(6))",
+                    f"evt_{intent}_{number}", f"payment_intent.{kind}", intent)
+
+
+def at_the_provider(bank, intent, call, **form):
+    """What somebody does there, past us."""
+    answer = bank.call("POST", f"/v1/payment_intents/{intent}/{call}", key=f"hand-{call}-{intent}", **form)
+    assert answer.status_code == 200, answer.text
+
+
+def test_money_of_an_earlier_payment_while_another_is_open(booth):
+    bank = booth.stack.bank
+    booth.book(1, payment_method="pm_card_chargeDeclined")
+    booth.wait_states({1: "declined"})
+    first, = bank.intents(place=1)
+    pay_again(booth, 1, "pm_sandbox_challenge", 2)
+    booth.wait_states({1: "action_required"})
+    at_the_provider(bank, first["id"], "confirm", payment_method="pm_card_visa", return_url="https://localhost/e/gala")
+    tell(booth, first["id"], "amount_capturable_updated")
+    wait_until(lambda: booth.stack.workers[0].log_lines("payment", place=1, payment=1, call="ask"), "it to be asked about", 20 * PATIENCE)
+    # Nobody else waits for that, and neither does the payment that is wanted.
+    booth.book(2, payment_method="pm_card_visa")
+    booth.wait_states({2: "confirmed"})
+    (url,), = booth.stack.sql("SELECT action_url FROM bookings WHERE event_id = %s AND place = 1", booth.event_id)
+    assert bank.answer_challenge(url, yes=True)
+    booth.stack.sql("UPDATE payments SET next_attempt_at = UTC_TIMESTAMP(6) WHERE event_id = %s AND place = 1 AND number = 2", booth.event_id)
+    booth.wait_states({1: "confirmed"})
+    wait_payment(booth, 1, "voided", seconds=90)
+    agree(booth)
+    assert {key: state for key, (state, *_) in payments(booth, 1).items()} == {(1, 1): "voided", (1, 2): "captured"}
+
+
+def test_what_cannot_be_written_keeps_nobody_waiting(booth):
+    bank = booth.stack.bank
+    booth.stack.expect_errors("payment_not_settled")
+    booth.stack.sql("CREATE TRIGGER no_such_intent BEFORE UPDATE ON payments FOR EACH ROW IF NEW.place = 3 AND NEW.intent IS NOT NULL THEN"
+                    " SIGNAL SQLSTATE '23000' SET MYSQL_ERRNO = 4025, MESSAGE_TEXT = 'not this one'; END IF")
+    booth.book(*range(1, 11), payment_method="pm_card_visa")
+    booth.wait_states({place: "paying" if place == 3 else "confirmed" for place in range(1, 11)}, 20)
+    wait_until(lambda: booth.stack.workers[0].log_lines("payment_not_settled", place=3), "an error", 20 * PATIENCE)
+    booth.stack.sql("DROP TRIGGER no_such_intent")
+    booth.wait_states({3: "confirmed"}, 30)
+    agree(booth)
+    assert len(bank.intents(place=3)) == 1
+
+
+def test_money_of_nobody_goes_back_while_the_visitor_pays(booth):
+    """A payment that no row knows of, of a booking that is just being paid: it is given back, and the visitor gets what they paid for."""
+    bank = booth.stack.bank
+    booth.book(1, payment_method="pm_sandbox_challenge")
+    booth.wait_states({1: "action_required"})
+    created = bank.call("POST", "/v1/payment_intents", key="k", amount=4500, currency="eur", capture_method="manual", payment_method="pm_card_visa",
+                        metadata={"onsale_event": "gala", "onsale_place": 1, "onsale_attempt": 1, "onsale_number": 9}).json()["id"]
+    at_the_provider(bank, created, "confirm", return_url="https://localhost/e/gala")
+    at_the_provider(bank, created, "capture")
+    tell(booth, created, "succeeded")
+    wait_payment(booth, 1, "refunded", number=2)
+    assert booth.states() == {1: "action_required"}
+    (url,), = booth.stack.sql("SELECT action_url FROM bookings WHERE event_id = %s", booth.event_id)
+    assert bank.answer_challenge(url, yes=True)
+    booth.stack.sql("UPDATE payments SET next_attempt_at = UTC_TIMESTAMP(6) WHERE event_id = %s AND number = 1", booth.event_id)
+    booth.wait_states({1: "confirmed"})
+    agree(booth)
+
+
+def test_a_payment_that_was_taken_at_the_provider_and_is_not_right_ends_the_booking(booth):
+    bank = booth.stack.bank
+    booth.book(1, payment_method="pm_sandbox_challenge")
+    booth.wait_states({1: "action_required"})
+    (url,), = booth.stack.sql("SELECT action_url FROM bookings WHERE event_id = %s", booth.event_id)
+    intent, = bank.intents(place=1)
+    assert bank.answer_challenge(url, yes=True)
+    at_the_provider(bank, intent["id"], "capture")
+    bank.behave(call="ask", place=1, do="wrong_amount", times=1)
+    booth.stack.sql("UPDATE payments SET next_attempt_at = UTC_TIMESTAMP(6) WHERE event_id = %s", booth.event_id)
+    booth.wait_states({1: "failed"})
+    booth.wait_freed()
+    agree(booth)
+    assert payments(booth) == {(1, 1): ["refunded", "give_back", "payment_failed"]}
+    assert [letter["reason"] for letter in booth.take("onsale.dead", 1)] == ["provider_wrong"]
+
+
+def test_a_worker_ends_in_time_with_hundreds_of_calls_under_way(stack_factory):
+    booth = booth_with_bank(stack_factory, line=100, config={"payment_calls_per_second": 0})
+    bank = booth.stack.bank
+    bank.behave(call="confirm", do="silence", times=0)
+    booth.book(*range(1, 101), payment_method="pm_card_visa")
+    wait_until(lambda: bank.calls()["in_flight"] >= 50, "many calls under way", 30 * PATIENCE)
+    worker = booth.stack.workers[0]
+    began = time.monotonic()
+    assert worker.end() == 0
+    assert time.monotonic() - began < 10
+    bank.clear()
+    worker.start()
+    worker.wait_ready(30 * PATIENCE)
+    booth.wait_states({place: "confirmed" for place in range(1, 101)}, 60)
+    agree(booth)

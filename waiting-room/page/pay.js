@@ -188,6 +188,7 @@ export class Pay {
 
     // Back by the browser's own button: the page is as it was left, and a card may have been.
     #onReturn() {
+        if (this.#busy !== 'card') return;
         this.#busy = null;
         this.#lookForCard();
         this.#page.render();
@@ -258,7 +259,7 @@ export class Pay {
         this.#busy = null;
         const isHeld = ['held', 'declined'].includes(this.#ordering.order()?.state);
         if (!isHeld) return this.#page.render();
-        if (answer && answer.status < 500 && reply?.detail) this.#tell(reply.detail);
+        if (answer && answer.status < 500 && reply?.detail) this.#tell(reply.errors?.[0]?.detail ?? reply.detail);
         else this.#tell(isKnown ? words.payLater : words.unknown);
         if (answer?.status === 410) this.#page.restart();
     }

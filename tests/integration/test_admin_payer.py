@@ -6,7 +6,7 @@ from processes import wait_until
 
 from harness.bank import assert_ledger_agrees
 from harness.stack import PATIENCE
-from integration.test_payments import booth_with_bank, payments, wait_payment
+from integration.test_payments import OPEN, booth_with_bank, payments, wait_payment
 from integration.test_schemas import check
 
 
@@ -35,6 +35,11 @@ def wait_refund(booth, place, refund):
 
 def wait_settled_audit(booth):
     wait_until(lambda: audit(booth, "--settled") == {}, "the audit to hold", 40 * PATIENCE, pause=1)
+
+
+def wait_settled_audit_without_holds(booth):
+    """Who was declined still holds."""
+    wait_until(lambda: 6 not in audit(booth, "--settled"), "check 6 to hold", 40 * PATIENCE, pause=1)
 
 
 def test_a_cancellation_pays_back(booth):
@@ -80,6 +85,31 @@ def test_a_show_that_is_off(booth):
     wait_settled_audit(booth)
     assert_ledger_agrees(booth.stack, booth.slug)
     assert booth.stack.onsale_json("event", "refund", booth.slug)["cancelled"] == 0
+
+
+def test_no_false_alarm_while_money_moves(stack_factory):
+    """The audit again and again, while payments begin, are declined, asked about, captured, voided and refunded."""
+    booth = booth_with_bank(stack_factory, line=200, tiers=[{"code": "floor", "name": "Floor", "price": 4500, "capacity": 300}])
+    booth.stack.start_program("notifier")
+    methods = ["pm_card_visa", "pm_card_chargeDeclined", "pm_sandbox_late_yes", "pm_sandbox_timeout", "pm_sandbox_error", "pm_sandbox_slow",
+               "pm_sandbox_late_no", "pm_card_pendingRefund"]
+    audits = cancelled = 0
+    for start in range(1, 161, 20):
+        for offset, method in enumerate(methods):
+            booth.book(*range(start + offset, start + 20, len(methods)), payment_method=method)
+        for place, state in sorted(booth.states().items()):
+            if state == "confirmed" and place % 3 == 0:
+                booth.stack.onsale("booking", "cancel", booth.slug, str(place), expect=0)
+                cancelled += 1
+        assert audit(booth) == {}
+        audits += 1
+    while any(state in OPEN for state, *_ in payments(booth).values()):
+        assert audit(booth) == {}
+        audits += 1
+    print(f"{audits} audits, {cancelled} cancelled")
+    assert audits > 10 and cancelled > 10
+    wait_settled_audit_without_holds(booth)
+    assert_ledger_agrees(booth.stack, booth.slug)
 
 
 def test_what_cannot_be_given_back_stays_an_operators(booth):

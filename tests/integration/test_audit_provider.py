@@ -199,23 +199,46 @@ def test_several_pages(till):
     assert till.sold in violation
 
 
-def test_what_moves_on_while_the_list_comes(till):
-    """Rows are read first; what is given back before the list comes disagrees with them, and not with the rows as they are by then."""
-    till.bank.behave(call="list", do="slow", seconds=2)
+def audit_meanwhile(till, rule, meanwhile):
+    """An audit during which something happens, while the bank keeps it waiting; its exit status and what it said."""
+    till.bank.behave(**rule)
     audit = subprocess.Popen([str(BIN / "onsale"), "--config", str(till.rows.stack.config_path), "--json", "audit", till.rows.slug],
                              stdout=subprocess.PIPE, text=True, env=till.rows.stack.environment())
     try:
-        wait_until(lambda: till.bank.rules()[0]["hits"] == 1 if till.bank.rules() else False, "the list to be asked for", 20)
-        till.rows.run("UPDATE bookings SET state = 'cancelled', refund = 'pending', revision = 6 WHERE event_id = {e} AND place = 1",
-                      ROW.format("state = 'refunding', aim = 'give_back', next_attempt_at = '2099-01-01', claim = 1, changed_at = "
-                                 "UTC_TIMESTAMP(6)", 1, 1))
-        till.refund(till.sold)
+        wait_until(lambda: till.bank.rules()[0]["hits"] == 1 if till.bank.rules() else False, "the bank to be asked", 20)
+        meanwhile()
         out, _ = audit.communicate(timeout=60)
     finally:
         audit.kill()
         audit.wait()
         till.bank.clear()
-    assert audit.returncode == 0, out
+    return audit.returncode, out
+
+
+def test_what_moves_on_while_the_list_comes(till):
+    """Rows are read first; what is given back before the list comes disagrees with them, and not with the rows as they are by then."""
+    def meanwhile():
+        till.rows.run("UPDATE bookings SET state = 'cancelled', refund = 'pending', revision = 6 WHERE event_id = {e} AND place = 1",
+                      ROW.format("state = 'refunding', aim = 'give_back', next_attempt_at = '2099-01-01', claim = 1, changed_at = "
+                                 "UTC_TIMESTAMP(6)", 1, 1))
+        till.refund(till.sold)
+
+    status, out = audit_meanwhile(till, {"call": "list", "do": "slow", "seconds": 2}, meanwhile)
+    assert status == 0, out
+
+
+def test_what_moves_on_while_it_is_looked_at_once_more(till):
+    """An answer is held against a row only where that stood still: this one is of before the money went back, the row of after it."""
+    till.rows.run(ROW.format("state = 'declined'", 6, 1))
+    till.rows.run("UPDATE bookings SET refund = NULL WHERE event_id = {e} AND place = 6")
+    till.rows.run(ROW.format("state = 'declined'", 1, 1))
+
+    def meanwhile():
+        till.refund(till.sold)
+        till.rows.run(ROW.format("state = 'refunded', returned_at = captured_at, claim = 1", 1, 1))
+
+    _, out = audit_meanwhile(till, {"call": "ask", "do": "slow", "seconds": 2, "executed": True, "intent": till.sold}, meanwhile)
+    assert till.sold not in out and till.refunded in out, out
 
 
 def test_without_the_provider(till):

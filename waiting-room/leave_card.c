@@ -40,8 +40,10 @@ static bool make_room(struct visit *visit, void (*then)(struct visit *visit))
     visit->joined = then;
     visit->problem = NULL;
     visit->error = 0;
-    if (takes_cards(visit) && !visit->card)
-        visit->card = calloc(1, sizeof(struct visit_card));
+    if (takes_cards(visit) && !visit->card) {
+        struct visit_card *card = calloc(1, sizeof *card);
+        visit->card = (struct line_store_card *)card; // its first member
+    }
     if (takes_cards(visit) && visit->card)
         return true;
     end_with(visit, takes_cards(visit) ? &PROBLEM_UNAVAILABLE : &PROBLEM_NO_PAYMENT);

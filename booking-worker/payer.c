@@ -29,7 +29,8 @@
 #define BELLS_MAX 1000 // taken in one go
 #define CONFIRM_TIMEOUT_MS 3000
 #define LEASE_MARGIN_SECONDS 5 // beyond a call's time-out
-#define STOP_MS 4000 // for calls that are under way when the program stops
+#define STOP_MS \
+    4000 // for calls that are under way when the program stops; what it then waits for MySQL at most comes on top
 #define RETRY_MS 50 // after a transaction that was undone
 #define URL_BYTES 2100
 #define HOPS_MAX 10 // calls for one payment, one right after the other
@@ -339,6 +340,16 @@ static int take_cards(struct payer *payer)
 
 // ---------------------------------------------------------------- what was answered
 
+// As rows are locked.
+static int compare_calls(const void *a, const void *b)
+{
+    const struct store_payment *x = &(*(struct payer_call *const *)a)->payment;
+    const struct store_payment *y = &(*(struct payer_call *const *)b)->payment;
+    if (x->place != y->place)
+        return x->place < y->place ? -1 : 1;
+    return (x->attempt > y->attempt) - (x->attempt < y->attempt);
+}
+
 static bool is_of_booking(const struct payer_call *call, const struct payer_call *other)
 {
     return call->payment.place == other->payment.place && call->payment.attempt == other->payment.attempt;
@@ -362,6 +373,7 @@ static size_t take_answers(struct payer *payer, struct payer_call *ret[static PA
             at = &(*at)->next;
         }
     }
+    qsort(ret, count, sizeof(ret[0]), compare_calls);
     return count;
 }
 
@@ -524,20 +536,25 @@ static void work(struct payer *payer, bool takes_new)
     take_confirms(payer);
 }
 
-// What is under way has a moment to end; the rest is for others, at once.
-static void wind_down(struct payer *payer)
+static bool has_connection(const struct payer *payer)
 {
-    int64_t until_ns = clock_monotonic_ns() + STOP_MS * MS_NS;
-    while (payer->in_flight > 0 && clock_monotonic_ns() < until_ns)
+    return payer->link.db && db_is_connected(payer->link.db);
+}
+
+// What is under way has a moment to end; the rest is for others, at once. Without MySQL nothing can be written down, so nothing is waited for:
+// leases end by themselves.
+static void wind_down(struct payer *payer, int64_t until_ns)
+{
+    while (payer->in_flight > 0 && has_connection(payer) && clock_monotonic_ns() < until_ns)
         work(payer, false);
-    if (payer->in_flight == 0)
+    if (payer->in_flight == 0 || !has_connection(payer))
         return;
     struct store_payment *left = calloc(payer->in_flight + 1, sizeof(*left));
     size_t count = 0;
     for (int64_t i = 0; left && i < payer->settings->payments_at_once; i++)
         if (payer->calls[i].payment.is_there && count < payer->in_flight)
             left[count++] = payer->calls[i].payment;
-    if (left && link_use_db(&payer->link) == 0 && store_release_payments(payer->link.db, left, count) == 0)
+    if (left && store_release_payments(payer->link.db, left, count) == 0)
         log_info("payments_left", LOG_U("count", count));
     free(left);
 }
@@ -545,9 +562,12 @@ static void wind_down(struct payer *payer)
 static void *run(void *argument)
 {
     struct payer *payer = argument;
-    while (!stop_was_asked(payer->stop))
+    int64_t began_ns = clock_monotonic_ns();
+    while (!stop_was_asked(payer->stop)) {
+        began_ns = clock_monotonic_ns();
         work(payer, true);
-    wind_down(payer);
+    }
+    wind_down(payer, began_ns + STOP_MS * MS_NS); // since when it may have been asked to stop
     return NULL;
 }
 

@@ -9,15 +9,18 @@
 #include <string.h>
 
 #include "booking-worker/store_internal.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/random.h"
 
 #define NEWS_MAX 200 // in one transaction
 #define ASKS_MAX 16 // about payments that nobody knows, at once
+#define REST_NS (5 * INT64_C(1000000000)) // after an answer that settled nothing
 #define MONEY_TYPES "('payment_intent.amount_capturable_updated', 'payment_intent.succeeded')"
 
 struct ask {
-    enum { ASK_FREE, ASK_FLYING, ASK_ANSWERED } state;
+    enum { ASK_FREE, ASK_FLYING, ASK_ANSWERED, ASK_RESTING } state;
+    int64_t rests_until_ns; // of ASK_RESTING
     char event[PROVIDER_ID_BYTES], intent[PROVIDER_ID_BYTES];
     struct provider_answer answer;
 };
@@ -44,14 +47,30 @@ static void on_answer(void *context, const struct provider_answer *answer)
     ask->state = ASK_ANSWERED;
 }
 
-static struct ask *find(struct provider_news *news, const char *event, bool free_one)
+static struct ask *find(struct provider_news *news, const char *event)
 {
     for (size_t i = 0; i < ASKS_MAX; i++) {
         struct ask *ask = &news->asks[i];
-        if (free_one ? ask->state == ASK_FREE : ask->state != ASK_FREE && strcmp(ask->event, event) == 0)
+        if (ask->state == ASK_RESTING && ask->rests_until_ns <= clock_monotonic_ns())
+            ask->state = ASK_FREE;
+        if (ask->state != ASK_FREE && strcmp(ask->event, event) == 0)
             return ask;
     }
     return NULL;
+}
+
+// A free one, or else one that rests: what waits for longer keeps nothing new waiting.
+static struct ask *find_free(struct provider_news *news)
+{
+    struct ask *resting = NULL;
+    for (size_t i = 0; i < ASKS_MAX; i++) {
+        struct ask *ask = &news->asks[i];
+        if (ask->state == ASK_FREE)
+            return ask;
+        if (ask->state == ASK_RESTING && (!resting || ask->rests_until_ns < resting->rests_until_ns))
+            resting = ask;
+    }
+    return resting;
 }
 
 static int finish(struct db *db, const char *event, const char *verdict)
@@ -99,9 +118,9 @@ static int take_unknown(struct provider_news *news, struct db *db, const char *e
 {
     if (!is_about_money(type))
         return finish(db, event, "unknown");
-    if (find(news, event, false))
+    if (find(news, event))
         return 0;
-    struct ask *ask = find(news, event, true);
+    struct ask *ask = find_free(news);
     if (!ask)
         return 0; // another time
     *ask = (struct ask){.state = ASK_FLYING};
@@ -198,7 +217,7 @@ static int adopt(struct db *db, uint64_t event_id, const struct provider_intent 
                     11, NULL);
 }
 
-static int settle_known(struct db *db, const struct ask *ask)
+static int settle_known(struct db *db, const struct ask *ask, bool *ret_done)
 {
     const struct provider_intent *intent = &ask->answer.intent;
     bool has_money = intent->status == PROVIDER_AUTHORISED ||
@@ -215,8 +234,10 @@ static int settle_known(struct db *db, const struct ask *ask)
     result = is_expected(db, event_id, intent, &expected);
     if (result == 0 && !expected)
         result = adopt(db, event_id, intent);
-    if (result == ERROR_DUPLICATE)
-        return 0; // it stays new
+    if (result == ERROR_DUPLICATE) {
+        *ret_done = false;
+        return 0;
+    }
     if (result)
         return result;
     if (!expected)
@@ -226,12 +247,17 @@ static int settle_known(struct db *db, const struct ask *ask)
     return finish(db, ask->event, "asked");
 }
 
-static int settle_one(struct db *db, const struct ask *ask)
+// *ret_done false: it stays new, and is asked about again.
+static int settle_one(struct db *db, const struct ask *ask, bool *ret_done)
 {
+    *ret_done = true;
     if (ask->answer.result == PROVIDER_DONE)
-        return settle_known(db, ask);
+        return settle_known(db, ask, ret_done);
     // The provider does not know it either: a message that somebody made up could not be signed, but another account's secret may be ours.
-    return ask->answer.result == PROVIDER_REFUSED ? finish(db, ask->event, "foreign") : 0;
+    if (ask->answer.result == PROVIDER_REFUSED)
+        return finish(db, ask->event, "foreign");
+    *ret_done = false;
+    return 0;
 }
 
 int provider_news_settle(struct provider_news *news, struct db *db)
@@ -239,11 +265,18 @@ int provider_news_settle(struct provider_news *news, struct db *db)
     int result = 0;
     for (size_t i = 0; i < ASKS_MAX && result == 0; i++) {
         struct ask *ask = &news->asks[i];
+        bool is_done = false;
         if (ask->state != ASK_ANSWERED)
             continue;
-        result = settle_one(db, ask);
+        result = settle_one(db, ask, &is_done);
+        if (result == ERROR_INVALID) { // no row can say it; the others need not wait for that
+            log_error("payment_of_nobody", LOG_S("slug", ask->answer.intent.slug), LOG_S("intent", ask->intent),
+                      LOG_S("text", db_error_text(db)));
+            result = finish(db, ask->event, "foreign");
+        }
         if (result == 0)
-            ask->state = ASK_FREE;
+            ask->state = is_done ? ASK_FREE : ASK_RESTING;
+        ask->rests_until_ns = clock_monotonic_ns() + REST_NS;
     }
     return result;
 }

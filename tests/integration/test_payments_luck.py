@@ -115,3 +115,44 @@ def test_a_worker_ends_in_time_with_many_calls_under_way(stack_factory):
     worker.wait_ready(30 * PATIENCE)
     booth.wait_states({place: "confirmed" for place in range(1, 101)}, 60)
     agree(booth)
+
+
+def test_a_worker_ends_in_time_while_mysql_is_frozen(stack_factory):
+    booth = booth_with_bank(stack_factory, proxied=True)
+    booth.stack.bank.behave(call="confirm", do="slow", seconds=2, times=0)
+    booth.book(*range(1, 21), payment_method="pm_card_visa")
+    worker = booth.stack.workers[0]
+    wait_until(lambda: worker.metrics()["onsale_payment_calls_in_flight"] >= 15, "many calls under way", 30 * PATIENCE)
+    booth.stack.expect_errors("mysql_away")
+    booth.stack.mysql_proxy.hold()
+    wait_until(lambda: worker.metrics()["onsale_payment_calls_in_flight"] == 0, "answers that nobody can write down", 20 * PATIENCE)
+    began = time.monotonic()
+    assert worker.end() == 0
+    assert time.monotonic() - began < 10
+    booth.stack.mysql_proxy.mend()
+    worker.start()
+    worker.wait_ready(30 * PATIENCE)
+    booth.wait_states({place: "confirmed" for place in range(1, 21)}, 60)
+    agree(booth)
+
+
+def test_news_that_settles_nothing_is_not_asked_about_all_the_time(booth):
+    """Money of nobody has to wait while another payment of that booking is open, which may take as long as its visitor does."""
+    bank = booth.stack.bank
+    booth.book(1, payment_method="pm_sandbox_challenge")
+    booth.wait_states({1: "action_required"})
+    created = bank.call("POST", "/v1/payment_intents", key="k", amount=4500, currency="eur", capture_method="manual", payment_method="pm_card_visa",
+                        metadata={"onsale_event": "gala", "onsale_place": 1, "onsale_attempt": 1, "onsale_number": 9}).json()["id"]
+    at_the_provider(bank, created, "confirm", return_url="https://localhost/e/gala")
+    tell(booth, created, "amount_capturable_updated")
+
+    def looks():
+        return sorted(call["at"] for call in bank.calls()["calls"] if call["call"] == "ask" and call["about"] == created)
+    wait_until(lambda: len(looks()) >= 2, "it to be asked about twice", 30 * PATIENCE)
+    first, second = looks()[:2]
+    assert second - first > 4
+    (url,), = booth.stack.sql("SELECT action_url FROM bookings WHERE event_id = %s", booth.event_id)
+    assert bank.answer_challenge(url, yes=True)
+    booth.wait_states({1: "confirmed"}, 30)
+    wait_payment(booth, 1, "voided", number=2, seconds=30)
+    agree(booth)

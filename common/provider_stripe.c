@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/provider_stripe_answer.h"
+#include "common/provider_stripe_object.h"
 
 #define AMOUNT_MAX UINT64_C(1000000000000)
 #define ADDRESS_BYTES_MAX 2000
@@ -83,7 +84,10 @@ static int write_create(const struct provider_request *request, struct provider_
         !is_text(request->reference, 40) || !is_text(request->payment_method, PROVIDER_ID_BYTES - 1) ||
         (request->customer && !is_id(request->customer)))
         return ERROR_INVALID;
-    add_number(form, "amount", request->amount);
+    uint64_t amount = request->amount;
+    if (!request->currency || stripe_amount_to_theirs(request->currency, &amount))
+        return ERROR_INVALID;
+    add_number(form, "amount", amount);
     if (add_currency(form, request->currency))
         return ERROR_INVALID;
     add(form, "capture_method", "manual");

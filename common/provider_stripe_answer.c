@@ -96,15 +96,16 @@ static int read_refund(const json_t *body, const struct provider_asked *asked, s
     struct provider_intent intent = {.status = PROVIDER_CAPTURED};
     char refund[PROVIDER_ID_BYTES];
     const char *status = "";
-    *wrong = !stripe_is_object(body, "refund")                             ? "object"
-             : stripe_read_id(body, "id", refund)                          ? "id"
-             : stripe_read_id_of(body, "payment_intent", intent.id)        ? "payment_intent"
-             : strcmp(intent.id, asked->id) != 0                           ? "payment_intent"
-             : stripe_read_amount(body, "amount", &intent.refunded_amount) ? "amount"
-             : intent.refunded_amount == 0                                 ? "amount"
-             : stripe_read_currency(body, intent.currency)                 ? "currency"
-             : json_read_string(body, "status", 64, &status)               ? "status"
-                                                                           : NULL;
+    *wrong = !stripe_is_object(body, "refund")                                 ? "object"
+             : stripe_read_id(body, "id", refund)                              ? "id"
+             : stripe_read_id_of(body, "payment_intent", intent.id)            ? "payment_intent"
+             : strcmp(intent.id, asked->id) != 0                               ? "payment_intent"
+             : stripe_read_amount(body, "amount", &intent.refunded_amount)     ? "amount"
+             : intent.refunded_amount == 0                                     ? "amount"
+             : stripe_read_currency(body, intent.currency)                     ? "currency"
+             : stripe_amount_to_ours(intent.currency, &intent.refunded_amount) ? "amount"
+             : json_read_string(body, "status", 64, &status)                   ? "status"
+                                                                               : NULL;
     if (*wrong)
         return ERROR_INVALID;
     intent.amount = intent.captured_amount = intent.refunded_amount; // all of it was to go back

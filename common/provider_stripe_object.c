@@ -83,6 +83,36 @@ int stripe_read_amount(const json_t *object, const char *key, uint64_t *ret)
     return 0;
 }
 
+// https://docs.stripe.com/currencies: special cases, and zero-decimal currencies. The least money of theirs in the least of ours, or ours in theirs.
+static int convert(const char *currency, bool is_to_theirs, uint64_t *amount)
+{
+    static const struct {
+        char currency[4];
+        bool is_finer; // theirs
+    } hundreds[] = {{"ISK", true}, {"UGX", true}, {"MGA", false}};
+    for (size_t i = 0; i < sizeof(hundreds) / sizeof(hundreds[0]); i++) {
+        if (strcmp(currency, hundreds[i].currency) != 0)
+            continue;
+        if (hundreds[i].is_finer == is_to_theirs)
+            *amount *= 100; // amounts are bounded far below
+        else if (*amount % 100 != 0)
+            return ERROR_INVALID;
+        else
+            *amount /= 100;
+    }
+    return 0;
+}
+
+int stripe_amount_to_theirs(const char *currency, uint64_t *amount)
+{
+    return convert(currency, true, amount);
+}
+
+int stripe_amount_to_ours(const char *currency, uint64_t *amount)
+{
+    return convert(currency, false, amount);
+}
+
 // ---------------------------------------------------------------- errors
 
 // A word for people who look for the reason: one that cannot be a word of Stripe's is left out.
@@ -238,7 +268,8 @@ static int read_charge(const json_t *object, struct provider_intent *ret, const 
     const json_t *charge = json_object_get(object, "latest_charge");
     if (json_is_null(charge)) // absent is something else: then it has not been sent along
         return 0;
-    if (!stripe_is_object(charge, "charge") || stripe_read_amount(charge, "amount_refunded", &ret->refunded_amount))
+    if (!stripe_is_object(charge, "charge") || stripe_read_amount(charge, "amount_refunded", &ret->refunded_amount) ||
+        stripe_amount_to_ours(ret->currency, &ret->refunded_amount))
         return refuse("latest_charge", wrong);
     return 0;
 }
@@ -251,6 +282,9 @@ static int read_content(const json_t *object, enum stripe_view view, struct prov
         return refuse("amount_received", wrong);
     if (stripe_read_currency(object, ret->currency))
         return refuse("currency", wrong);
+    if (stripe_amount_to_ours(ret->currency, &ret->amount) ||
+        stripe_amount_to_ours(ret->currency, &ret->captured_amount))
+        return refuse("amount", wrong);
     if (read_status(object, view, ret, wrong))
         return ERROR_INVALID;
     return view == STRIPE_PLAIN ? 0 : read_charge(object, ret, wrong);

@@ -31,6 +31,9 @@ int stripe_read_session_owner(const json_t *object, char ret_slug[static SLUG_BY
 int stripe_read_page(const json_t *object, const char *key, char ret[static PROVIDER_URL_BYTES]) MUST_USE;
 int stripe_read_currency(const json_t *object, char ret[static 4]) MUST_USE;
 int stripe_read_amount(const json_t *object, const char *key, uint64_t *ret) MUST_USE;
+// Stripe's unit of some currencies is not ISO 4217's, which is ours. ERROR_INVALID: such an amount is none in the other's unit.
+int stripe_amount_to_theirs(const char *currency, uint64_t *amount) MUST_USE;
+int stripe_amount_to_ours(const char *currency, uint64_t *amount) MUST_USE;
 bool stripe_is_object(const json_t *object, const char *type);
 
 // Why a card was declined, by Stripe's word for it.

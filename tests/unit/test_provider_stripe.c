@@ -483,6 +483,59 @@ static void what_belongs_to_another_call_is_not_taken(void **state)
     assert_unknown(PROVIDER_CARD_PAGE, 200, PAGE_OF("spring-gala", "x", "3"));
 }
 
+// Stripe's unit of a few currencies is another than ISO 4217's. A mistake there is one by a hundred.
+static void amounts_are_iso_4217s(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *currency, *lower;
+        uint64_t ours;
+        const char *theirs; // "": there is no such amount
+    } cases[] = {{"EUR", "eur", 4500, "4500"},
+                 {"JPY", "jpy", 4500, "4500"},
+                 {"KWD", "kwd", 4500, "4500"},
+                 {"ISK", "isk", 4500, "450000"},
+                 {"UGX", "ugx", 1000000000, "100000000000"},
+                 {"MGA", "mga", 450000, "4500"},
+                 {"MGA", "mga", 450050, ""}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct provider_wire wire = {0};
+        struct provider_request request = usual;
+        request.call = PROVIDER_CREATE;
+        request.amount = cases[i].ours;
+        request.currency = cases[i].currency;
+        if (!*cases[i].theirs) {
+            assert_cannot_be_said(PROVIDER_CREATE, request);
+            continue;
+        }
+        char body[512], form[64];
+        assert_int_equal(provider_stripe.write(&request, "sk_test_secret", &wire), 0);
+        (void)snprintf(form, sizeof(form), "amount=%s&currency=%s&", cases[i].theirs, cases[i].lower);
+        assert_memory_equal(wire.body.data, form, strlen(form));
+        provider_wire_done(&wire);
+        (void)snprintf(body, sizeof(body),
+                       "{\"id\":\"pi_1\",\"object\":\"payment_intent\",\"amount\":%s,\"amount_received\":%s,"
+                       "\"currency\":\"%s\",\"created\":1,\"status\":\"succeeded\",\"latest_charge\":{\"id\":\"ch_1\","
+                       "\"object\":\"charge\",\"amount_refunded\":%s}}",
+                       cases[i].theirs, cases[i].theirs, cases[i].lower, cases[i].theirs);
+        struct provider_answer answer = read_answer(PROVIDER_ASK, 200, body);
+        assert_int_equal(answer.result, PROVIDER_DONE);
+        assert_true(answer.intent.amount == cases[i].ours && answer.intent.captured_amount == cases[i].ours &&
+                    answer.intent.refunded_amount == cases[i].ours);
+        (void)snprintf(
+            body, sizeof(body),
+            "{\"id\":\"re_1\",\"object\":\"refund\",\"amount\":%s,\"currency\":\"%s\",\"payment_intent\":\"pi_1\","
+            "\"status\":\"succeeded\"}",
+            cases[i].theirs, cases[i].lower);
+        answer = read_answer(PROVIDER_REFUND, 200, body);
+        assert_int_equal(answer.intent.refunded_amount, cases[i].ours);
+    }
+    assert_unknown(
+        PROVIDER_ASK, 200,
+        "{\"id\":\"pi_1\",\"object\":\"payment_intent\",\"amount\":450050,\"amount_received\":0,\"currency\":\"isk\","
+        "\"created\":1,\"status\":\"requires_capture\",\"latest_charge\":null}");
+}
+
 static void refunds(void **state)
 {
     (void)state;
@@ -882,6 +935,7 @@ int main(void)
         cmocka_unit_test(only_json_is_json),
         cmocka_unit_test(what_was_refunded_stands_in_the_charge),
         cmocka_unit_test(what_belongs_to_another_call_is_not_taken),
+        cmocka_unit_test(amounts_are_iso_4217s),
         cmocka_unit_test(refunds),
         cmocka_unit_test(a_no_of_the_bank),
         cmocka_unit_test(a_no_that_does_not_add_up),

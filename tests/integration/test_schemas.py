@@ -7,15 +7,10 @@ import json
 import jsonschema
 import pytest
 
+from harness.schema import OUTPUT, check
 from harness.stack import EVENT, ROOT
 
-OUTPUT = json.loads((ROOT / "docs/schemas/output.json").read_text())
 FILE = json.loads((ROOT / "docs/schemas/event-file.json").read_text())
-
-
-def check(name, document):
-    schema = {"$schema": OUTPUT["$schema"], "$ref": f"#/$defs/{name}", "$defs": OUTPUT["$defs"]}
-    jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker()).validate(document)
 
 
 @pytest.fixture(scope="module")

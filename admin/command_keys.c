@@ -213,7 +213,7 @@ int command_keys_rotate(struct context *context)
     const char *kind = context_option(context, "kind");
     if (kind && strcmp(kind, "queue") != 0 && strcmp(kind, "ticket") != 0)
         return context_fail(context, EXIT_USAGE, "--kind: '%.40s' is none; there are queue and ticket", kind);
-    struct made made[2];
+    struct made made[2] = {{.kind = ""}, {.kind = ""}};
     size_t count = 0;
     int64_t now = now_seconds();
     int status = EXIT_DONE;

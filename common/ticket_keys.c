@@ -150,7 +150,7 @@ static int load_all(int directory, struct ticket_keys **ret, char *problem, size
         return ERROR_MEMORY;
     atomic_init(&keys->references, 1);
     int result = key_files_read_all(directory, NULL, take_key, keys, problem, problem_bytes);
-    if (result < 0) {
+    if (result) {
         ticket_keys_unref(keys);
         return result;
     }
@@ -169,7 +169,7 @@ int ticket_keys_load(const char *directory, struct ticket_keys **ret, char *prob
         result = key_files_open(path, &descriptor, problem, problem_bytes);
     if (result == 0)
         result = load_all(descriptor, &keys, problem, problem_bytes);
-    if (result < 0)
+    if (result)
         return result;
     if (keys->count == 0) {
         key_files_say(problem, problem_bytes, "%s: no key in it", path);
@@ -275,7 +275,7 @@ int ticket_keys_rotate(const char *directory, int64_t now, struct ticket_key_mad
         result = key_files_lock(path, &descriptor, problem, problem_bytes);
     if (result == 0)
         result = load_all(descriptor, &keys, problem, problem_bytes);
-    if (result < 0)
+    if (result)
         return result;
     struct ticket_key key = {.created_at = now,
                              .signs_from = keys->count == 0 ? now : now + TICKET_KEYS_SIGN_AFTER_SECONDS};

@@ -235,7 +235,8 @@ static void check_came_about(struct walk *walk, const struct pair *pair)
 static bool is_being_closed(const struct walk *walk)
 {
     for (size_t i = 0; i < walk->payments.count; i++)
-        if (walk->payments.items[i].aim != PAYMENT_TAKE && audit_payment_is_under_way(&walk->payments.items[i]))
+        if (!walk->payments.items[i].is_foundling && walk->payments.items[i].aim != PAYMENT_TAKE &&
+            audit_payment_is_under_way(&walk->payments.items[i]))
             return true;
     return false;
 }

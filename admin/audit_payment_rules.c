@@ -42,6 +42,17 @@ static bool is_open(const struct audit_payment *payment)
     return payment->is_known && payment_is_open(payment->state);
 }
 
+// The booking waits for what becomes of it: it is open, or what was taken by mistake goes back first.
+static bool is_waited_for(const struct audit_payment *payment)
+{
+    return !payment->is_foundling && (is_open(payment) || (payment->is_known && payment->state == PAYMENT_REFUNDING));
+}
+
+static bool is_try(const struct audit_payment *payment)
+{
+    return !payment->is_foundling;
+}
+
 // The provider is being asked for money, or the bank asks its question.
 static bool asks_for_money(const struct audit_payment *payment)
 {
@@ -86,10 +97,10 @@ static void check_payment(struct audit *audit, const struct audit_paid *paid, co
         return;
     }
     const char *state = payment_state_name(payment->state);
-    if (paid->has_given && payment->amount != paid->amount)
+    if (paid->has_given && !payment->is_foundling && payment->amount != paid->amount)
         break_of(audit, paid, "payment %" PRIu32 " is of %" PRIu64 ", and the booking costs %" PRIu64, payment->number,
                  payment->amount, paid->amount);
-    if (paid->has_booking && strcmp(payment->currency, paid->currency) != 0)
+    if (paid->has_booking && !payment->is_foundling && strcmp(payment->currency, paid->currency) != 0)
         break_of(audit, paid, "payment %" PRIu32 " is in %s, and the booking in %s", payment->number, payment->currency,
                  paid->currency);
     if (!payment->has_intent && payment->state != PAYMENT_CREATED && payment->state != PAYMENT_DECLINED &&
@@ -111,8 +122,9 @@ static void check_numbers(struct audit *audit, const struct audit_paid *paid)
         break_of(audit, paid, "payment %zu is missing", i + 1);
         break;
     }
-    if (paid->count > PAYMENT_TRIES_MAX)
-        break_of(audit, paid, "has %zu payments, and %d are allowed", paid->count, PAYMENT_TRIES_MAX);
+    const size_t tries = count_of(paid->payments, paid->count, is_try);
+    if (tries > PAYMENT_TRIES_MAX)
+        break_of(audit, paid, "has %zu payments, and %d are allowed", tries, PAYMENT_TRIES_MAX);
     if (count_of(paid->payments, paid->count, is_open) > 1)
         break_of(audit, paid, "has more than one payment that is open");
 }
@@ -174,15 +186,18 @@ static void check_unconfirmed(struct audit *audit, const struct audit_paid *paid
                      payment_state_name(payment->state));
     }
     if ((paid->state == ORDER_PAYING || paid->state == ORDER_ACTION_REQUIRED) &&
-        count_of(paid->payments, paid->count, is_open) == 0)
+        count_of(paid->payments, paid->count, is_waited_for) == 0)
         break_of(audit, paid, "is %s, and no payment of it is open", state);
 }
 
 static void check_refund(struct audit *audit, const struct audit_paid *paid)
 {
     size_t under_way = 0, back = 0, failed = 0, money = 0;
+    const size_t all_under_way = count_of(paid->payments, paid->count, audit_payment_is_under_way);
     for (size_t i = 0; i < paid->count; i++) {
         const struct audit_payment *payment = &paid->payments[i];
+        if (payment->is_foundling)
+            continue;
         under_way += audit_payment_is_under_way(payment);
         money += payment->is_known && payment_has_money(payment->state);
         back += payment->is_known && (payment->state == PAYMENT_VOIDED || payment->state == PAYMENT_REFUNDED);
@@ -190,7 +205,7 @@ static void check_refund(struct audit *audit, const struct audit_paid *paid)
     }
     if (paid->state != ORDER_CANCELLED)
         break_of(audit, paid, "is %s, and has a refund", order_state_name(paid->state));
-    else if (strcmp(paid->refund, "pending") == 0  ? under_way == 0
+    else if (strcmp(paid->refund, "pending") == 0  ? all_under_way == 0
              : strcmp(paid->refund, "done") == 0   ? under_way > 0 || money > 0 || back == 0
              : strcmp(paid->refund, "failed") == 0 ? failed == 0
                                                    : true)
@@ -200,22 +215,25 @@ static void check_refund(struct audit *audit, const struct audit_paid *paid)
 // Places may not go to somebody else while the bank may still let the money through.
 static void check_freeing(struct audit *audit, const struct audit_paid *paid)
 {
-    const size_t open = count_of(paid->payments, paid->count, is_open);
-    if (paid->waits_for_payment && open == 0)
-        break_of(audit, paid, "its places wait for a payment, and none is open");
-    if (!paid->waits_for_payment && open && paid->was == ORDER_ACTION_REQUIRED)
-        break_of(audit, paid, "its places go back, and a payment may still be authorised");
+    if (paid->waits_for_payment && count_of(paid->payments, paid->count, audit_payment_is_under_way) == 0)
+        break_of(audit, paid, "its places wait for a payment, and none is under way");
+    for (size_t i = 0; i < paid->count; i++)
+        if (!paid->waits_for_payment && paid->was == ORDER_ACTION_REQUIRED && is_open(&paid->payments[i]) &&
+            !paid->payments[i].is_foundling)
+            break_of(audit, paid, "its places go back, and payment %" PRIu32 " may still be authorised",
+                     paid->payments[i].number);
 }
 
 void audit_payment_rules(struct audit *audit, const struct audit_paid *paid)
 {
-    if (!paid->has_booking) {
-        if (paid->count)
+    for (size_t i = 0; i < paid->count; i++) {
+        if (paid->has_booking || paid->payments[i].is_foundling)
+            check_payment(audit, paid, &paid->payments[i]);
+        else
             break_of(audit, paid, "has a payment, and no booking");
-        return;
     }
-    for (size_t i = 0; i < paid->count; i++)
-        check_payment(audit, paid, &paid->payments[i]);
+    if (!paid->has_booking)
+        return;
     check_numbers(audit, paid);
     if (paid->state == ORDER_CONFIRMED)
         check_confirmed(audit, paid);

@@ -17,17 +17,20 @@ enum {
     P_HAS_INTENT,
     P_IS_CAPTURED,
     P_IS_RETURNED,
-    P_NEXT_ATTEMPT_AT
+    P_NEXT_ATTEMPT_AT,
+    P_IS_FOUNDLING
 };
 
 void audit_payments_init(struct audit_payments *payments)
 {
     *payments = (struct audit_payments){
-        .pages = {.has_attempt = true,
-                  .sql = "SELECT place, " KEY
-                         ", state, aim, amount, currency, intent IS NOT NULL, captured_at IS NOT NULL, returned_at IS "
-                         "NOT NULL, next_attempt_at FROM payments FORCE INDEX (PRIMARY) WHERE event_id = ? AND place "
-                         ">= ? AND NOT (place = ? AND " KEY " <= ?) ORDER BY place, attempt, number LIMIT ?"}};
+        .pages = {
+            .has_attempt = true,
+            .sql =
+                "SELECT place, " KEY
+                ", state, aim, amount, currency, intent IS NOT NULL, captured_at IS NOT NULL, returned_at IS "
+                "NOT NULL, next_attempt_at, payment_method = '' FROM payments FORCE INDEX (PRIMARY) WHERE event_id = ? AND place "
+                ">= ? AND NOT (place = ? AND " KEY " <= ?) ORDER BY place, attempt, number LIMIT ?"}};
 }
 
 void audit_payments_done(struct audit_payments *payments)
@@ -48,6 +51,7 @@ static void take_row(struct audit_payments *payments)
             .number = (uint32_t)(db_u64(rows, row, P_KEY) % NUMBERS),
             .amount = db_u64(rows, row, P_AMOUNT),
             .currency = currency,
+            .is_foundling = db_u64(rows, row, P_IS_FOUNDLING) != 0,
             .has_intent = db_u64(rows, row, P_HAS_INTENT) != 0,
             .is_captured = db_u64(rows, row, P_IS_CAPTURED) != 0,
             .is_returned = db_u64(rows, row, P_IS_RETURNED) != 0,
@@ -76,9 +80,11 @@ int audit_payments_find(struct audit_payments *payments, struct audit *audit, ui
         if (row_place == place && row_attempt == attempt) {
             take_row(payments);
         } else {
-            const struct audit_paid nobody = {.place = row_place, .attempt = row_attempt, .count = 1};
+            const struct audit_paid nobody = {
+                .place = row_place, .attempt = row_attempt, .payments = payments->items, .count = 1};
+            take_row(payments);
             audit_payment_rules(audit, &nobody);
-            audit_pages_take(pages);
+            payments->count = 0;
         }
     }
 }

@@ -210,10 +210,13 @@ static void look_at(struct compare *compare, const struct provider_intent *inten
         // What was only reserved and let go counts as given back with Stripe.
         money->refunded += intent->captured_amount ? intent->refunded_amount : 0;
     }
-    if (row && row->intent && strcmp(row->intent, intent->id) == 0)
+    // A row knows better whose it is: what was found at the provider has a number of its own.
+    const bool is_its = row && row->intent && strcmp(row->intent, intent->id) == 0;
+    if (is_its)
         row->is_listed = true;
     if (!agrees(row, intent, why))
-        doubt(compare, intent->id, intent->place, intent->attempt * UINT64_C(256) + intent->number, why);
+        doubt(compare, intent->id, is_its ? row->place : intent->place,
+              is_its ? row->key : intent->attempt * UINT64_C(256) + intent->number, why);
 }
 
 static bool list(struct compare *compare, int64_t since)
@@ -249,15 +252,23 @@ static void look_for_the_rest(struct compare *compare)
 
 // ---------------------------------------------------------------- once more
 
+// By its id, as whatever it goes; else the one that it says it is for.
 static int read_again(struct compare *compare, const struct doubt *doubt, struct row *ret, bool *ret_is_there)
 {
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
+    const struct db_value event = DB_U(compare->audit->event_id);
     *ret_is_there = false;
-    int r = db_read(compare->audit->db,
-                    "SELECT " COLUMNS " FROM payments WHERE event_id = ? AND place = ? AND attempt = ? AND number = ?",
-                    (struct db_value[]){DB_U(compare->audit->event_id), DB_U(doubt->place), DB_U(doubt->key / NUMBERS),
-                                        DB_U(doubt->key % NUMBERS)},
-                    4, 1, &rows);
+    int r = db_read(compare->audit->db, "SELECT " COLUMNS " FROM payments WHERE intent = ? AND event_id = ?",
+                    (struct db_value[]){db_text(doubt->intent), event}, 2, 1, &rows);
+    if (r == 0 && db_rows_count(rows) == 0) {
+        db_rows_free(rows);
+        rows = NULL;
+        r = db_read(
+            compare->audit->db,
+            "SELECT " COLUMNS " FROM payments WHERE event_id = ? AND place = ? AND attempt = ? AND number = ?",
+            (struct db_value[]){event, DB_U(doubt->place), DB_U(doubt->key / NUMBERS), DB_U(doubt->key % NUMBERS)}, 4,
+            1, &rows);
+    }
     if (r < 0 || db_rows_count(rows) == 0)
         return r;
     r = read_row(rows, 0, ret);
@@ -267,7 +278,7 @@ static int read_again(struct compare *compare, const struct doubt *doubt, struct
 
 static bool is_as_before(const struct row *a, bool has_a, const struct row *b, bool has_b)
 {
-    return has_a == has_b && (!has_a || (a->claim == b->claim && a->changed_us == b->changed_us &&
+    return has_a == has_b && (!has_a || (a->key == b->key && a->claim == b->claim && a->changed_us == b->changed_us &&
                                          a->is.state == b->is.state && a->is.has_intent == b->is.has_intent));
 }
 

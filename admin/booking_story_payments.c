@@ -95,9 +95,18 @@ static void describe_under_way(const struct db_rows *rows, size_t row, struct st
                    db_u64(rows, row, P_IS_DEAD) ? ", in the dead letters" : "", db_u64(rows, row, P_TRIES), next);
 }
 
+// Why it was declined or failed; NULL: it was not.
+static const char *reason_of(const struct db_rows *rows, size_t row)
+{
+    enum payment_state state;
+    const bool has = payment_state_parse(db_string(rows, row, P_STATE), &state) == 0 &&
+                     (state == PAYMENT_DECLINED || state == PAYMENT_FAILED);
+    return has ? db_string(rows, row, P_REASON) : NULL;
+}
+
 static void describe_end(const struct db_rows *rows, size_t row, struct story_step *step)
 {
-    const char *reason = db_string(rows, row, P_REASON), *code = db_string(rows, row, P_PROVIDER_CODE),
+    const char *reason = reason_of(rows, row), *code = reason ? db_string(rows, row, P_PROVIDER_CODE) : NULL,
                *refund = db_string(rows, row, P_REFUND);
     story_describe(step, "payment %" PRIu64 "%s%s%s%s%s%s%s", db_u64(rows, row, P_NUMBER), reason ? ": " : "",
                    or_empty(reason), code ? " (" : "", or_empty(code), code ? ")" : "", refund ? ", " : "",
@@ -241,8 +250,8 @@ void story_payments_text(const struct story *story, uint32_t attempt, struct buf
         buffer_format(text, "payment %" PRIu64 ": %s%s, %s", db_u64(rows, i, P_NUMBER), db_string(rows, i, P_STATE),
                       strcmp(db_string(rows, i, P_AIM), payment_aim_name(PAYMENT_GIVE_BACK)) == 0 ? " (give back)" : "",
                       currency_format(db_u64(rows, i, P_AMOUNT), db_string(rows, i, P_CURRENCY), money));
-        if (!db_is_null(rows, i, P_REASON))
-            buffer_format(text, ", %s", db_string(rows, i, P_REASON));
+        if (reason_of(rows, i))
+            buffer_format(text, ", %s", reason_of(rows, i));
         if (!db_is_null(rows, i, P_INTENT))
             buffer_format(text, ", %s", db_string(rows, i, P_INTENT));
         if (!db_is_null(rows, i, P_REFUND))

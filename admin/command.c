@@ -166,7 +166,7 @@ void command_help_one(const struct command *command, struct buffer *text)
         char name[32];
         snprintf(name, sizeof(name), "--%s%s%s", option->name, option->value ? " " : "",
                  option->value ? option->value : "");
-        buffer_format(text, "%s  %-16s %s\n", option == command->options ? "\n" : "", name, option->help);
+        buffer_format(text, "%s  %-18s %s\n", option == command->options ? "\n" : "", name, option->help);
     }
     buffer_format(text, "\nExamples:\n%s\n", command->examples);
 }

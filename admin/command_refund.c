@@ -195,21 +195,18 @@ static json_t *refund_json(const struct refund *refund, bool is_dry_run)
                      (json_int_t)refund->failed, "amounts", sums_json(refund));
 }
 
-// "refunds: 12 pending (540.00 EUR), …".
+// "refunds pending: 12, 540.00 EUR"; nothing for none.
 static void write_refunds(const struct refund *refund, const char *what, uint64_t count, size_t column,
                           struct buffer *text)
 {
     char money[CURRENCY_AMOUNT_BYTES];
-    bool first = true;
     if (count == 0)
         return;
-    buffer_format(text, "%" PRIu64 " %s", count, what);
+    buffer_format(text, "%s: %" PRIu64, what, count);
     for (size_t i = 0; i < db_rows_count(refund->sums); i++) {
         const uint64_t amount = db_u64(refund->sums, i, column);
-        if (!amount)
-            continue;
-        buffer_format(text, "%s%s", first ? ": " : ", ", currency_format(amount, db_string(refund->sums, i, 0), money));
-        first = false;
+        if (amount)
+            buffer_format(text, ", %s", currency_format(amount, db_string(refund->sums, i, 0), money));
     }
     buffer_text(text, "\n");
 }
@@ -217,20 +214,20 @@ static void write_refunds(const struct refund *refund, const char *what, uint64_
 static void refund_text(const struct refund *refund, bool is_dry_run, struct buffer *text)
 {
     if (is_dry_run) {
-        buffer_format(text, "%" PRIu64 " confirmed and %" PRIu64 " unpaid bookings would be cancelled\n",
-                      refund->confirmed, refund->others);
-        write_refunds(refund, "confirmed", refund->confirmed, 4, text);
+        write_refunds(refund, "confirmed, would be cancelled", refund->confirmed, 4, text);
+        if (refund->others)
+            buffer_format(text, "not paid, would be cancelled: %" PRIu64 "\n", refund->others);
     } else {
-        buffer_format(text, "%s: %" PRIu64 " cancelled by this run\n", refund->slug, refund->cancelled);
+        buffer_format(text, "cancelled by this run: %" PRIu64 "\n", refund->cancelled);
         if (refund->elsewhere)
-            buffer_format(text, "%" PRIu64 " of them were paid elsewhere: give that back where it was taken\n",
+            buffer_format(text, "of them paid elsewhere: %" PRIu64 "; give that back where it was taken\n",
                           refund->elsewhere);
     }
-    write_refunds(refund, "refunds are pending", refund->pending, 1, text);
-    write_refunds(refund, "refunds are done", refund->done, 2, text);
-    write_refunds(refund, "refunds failed, see `onsale dead list`", refund->failed, 3, text);
+    write_refunds(refund, "refunds pending", refund->pending, 1, text);
+    write_refunds(refund, "refunds done", refund->done, 2, text);
+    write_refunds(refund, "refunds failed (see `onsale dead list`)", refund->failed, 3, text);
     if (refund->paying)
-        buffer_format(text, "%" PRIu64 " being paid: run it again once that has come to its end\n", refund->paying);
+        buffer_format(text, "being paid: %" PRIu64 "; run it again once that has come to its end\n", refund->paying);
 }
 
 static int tell(const struct refund *refund, bool is_dry_run)

@@ -470,22 +470,30 @@ static int lock_attempt(struct locked *locked, uint32_t attempt)
     return r;
 }
 
-// What could not be captured of a ticket that is kept is captured after all; any other money goes back, as it was taken or before it is.
-// *ret: as what the payment goes on.
+// Unwanted by a ticket: what was found at the provider and belongs to nobody, and what another payment paid for.
+#define TAKEN_UP                                                                                                  \
+    "SELECT p.number, p.state, p.aim, p.captured_at, p.payment_method = '' OR EXISTS (SELECT * FROM payments o "  \
+    "WHERE o.event_id = p.event_id AND o.place = p.place AND o.attempt = p.attempt AND o.number <> p.number AND " \
+    "o.state IN ('authorised', 'capturing', 'captured') AND o.aim <> 'give_back') FROM payments p WHERE "         \
+    "p.event_id = ? AND p.place = ? AND p.attempt = ? AND (p.is_dead = 1 OR p.state = 'failed') ORDER BY "        \
+    "p.number FOR UPDATE"
+enum { T_NUMBER, T_STATE, T_AIM, T_CAPTURED_AT, T_IS_UNWANTED };
+
+// What could not be captured of a ticket that is kept is captured after all; any other money goes back, as it was taken or before it is. *ret:
+// as what the payment goes on.
 static int choose_state(struct locked *locked, const struct db_rows *rows, size_t row, enum payment_state *ret)
 {
     enum payment_aim aim;
-    if (payment_state_parse(db_string(rows, row, 1), ret) < 0 || payment_aim_parse(db_string(rows, row, 2), &aim) < 0)
+    if (payment_state_parse(db_string(rows, row, T_STATE), ret) < 0 ||
+        payment_aim_parse(db_string(rows, row, T_AIM), &aim) < 0)
         return ERROR_BUG;
     if (*ret != PAYMENT_FAILED)
         return 0;
-    if (locked->change->before != ORDER_CONFIRMED)
-        *ret = db_is_null(rows, row, 3) ? PAYMENT_VOIDING : PAYMENT_REFUNDING;
-    else if (aim == PAYMENT_GIVE_BACK)
+    const bool is_kept = locked->change->before == ORDER_CONFIRMED && !db_u64(rows, row, T_IS_UNWANTED);
+    if (is_kept && aim == PAYMENT_GIVE_BACK)
         return refuse(locked, "the provider has something else for this payment than we asked for: put it right there, "
                               "then discard the letter, or cancel the booking first");
-    else
-        *ret = PAYMENT_CAPTURING;
+    *ret = is_kept ? PAYMENT_CAPTURING : db_is_null(rows, row, T_CAPTURED_AT) ? PAYMENT_VOIDING : PAYMENT_REFUNDING;
     return 0;
 }
 
@@ -494,12 +502,9 @@ static int take_up(struct locked *locked)
     struct order_change *change = locked->change;
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
     const struct db_value event = DB_U(locked->event_id), place = DB_U(change->place), attempt = DB_U(change->attempt);
-    int r = db_read(locked->db,
-                    "SELECT number, state, aim, captured_at FROM payments WHERE event_id = ? AND place = ? AND attempt "
-                    "= ? AND (is_dead = 1 OR state = 'failed') ORDER BY number FOR UPDATE",
-                    (struct db_value[]){event, place, attempt}, 3, PAYMENTS_MAX, &rows);
+    int r = db_read(locked->db, TAKEN_UP, (struct db_value[]){event, place, attempt}, 3, PAYMENTS_MAX, &rows);
     for (size_t i = 0; r == 0 && i < db_rows_count(rows); i++) {
-        change->payment = (uint32_t)db_u64(rows, i, 0);
+        change->payment = (uint32_t)db_u64(rows, i, T_NUMBER);
         r = choose_state(locked, rows, i, &change->payment_state);
         // The claim too: what a payer is just being told about it as it was does not count any more.
         if (r == 0)

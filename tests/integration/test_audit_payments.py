@@ -180,9 +180,9 @@ CASES = {
     "another queue's letter": ("UPDATE dead_letters SET queue = 'onsale.bookings.1' WHERE event_id = {e} AND place = 13",
                                "place 13: payment 1 needs an operator"),
     "places wait for nothing": (PAYMENT.format("state = 'voided', next_attempt_at = NULL", 12),
-                                "place 12: its places wait for a payment, and none is open"),
+                                "place 12: its places wait for a payment, and none is under way"),
     "places do not wait": ("UPDATE freeings SET payment_open = 0, ended_at = UTC_TIMESTAMP(6) WHERE event_id = {e} AND place = 12",
-                           "place 12: its places go back, and a payment may still be authorised"),
+                           "place 12: its places go back, and payment 1 may still be authorised"),
     "nothing was due": ("INSERT INTO payments (event_id, place, attempt, number, state, payment_method, amount, currency, "
                         "idempotency_key, created_at, changed_at) VALUES ({e}, 20, 1, 1, 'declined', 'x', 1, 'EUR', MD5(UUID()), "
                         "UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))", "place 20: payment 1 is of 1, and the booking costs 0"),
@@ -217,6 +217,28 @@ def test_nobody_looks_while_the_event_is_stopped(rows):
              "UPDATE events SET state = 'stopped', stopped_at = UTC_TIMESTAMP(6) WHERE id = {e}",
              "INSERT INTO event_log (event_id, at, actor, action) VALUES ({e}, UTC_TIMESTAMP(6), 'a', 'stop')")
     assert broken(rows) == {}
+
+
+def test_money_that_was_found_at_the_provider(rows):
+    """The payer makes a row for it, of whatever amount and of whomever, by which it goes back. That is in order wherever it is."""
+    rows.payment(2, "voided", number=3, aim="give_back", amount=7)  # of who has paid
+    rows.payment(10, "refunding", number=2, aim="give_back")  # of whose refund is done
+    rows.payment(18, "voiding", aim="give_back", amount=1, currency="USD")  # of who holds
+    rows.payment(99, "refunding", aim="give_back")  # of nobody
+    found = broken(rows)
+    assert {text.split(":")[0] for text in found[6]} == {"place 2", "place 10", "place 18", "place 99"}
+    rows.run("UPDATE payments SET payment_method = '' WHERE event_id = {e} AND aim = 'give_back' AND place IN (2, 18, 99)",
+             "UPDATE payments SET payment_method = '' WHERE event_id = {e} AND number = 2 AND place = 10")
+    assert broken(rows) == {}
+    rows.run("UPDATE payments SET next_attempt_at = NULL WHERE event_id = {e} AND place = 99")
+    assert broken(rows) == {6: ["place 99: payment 1 is refunding, and nobody will look at it again"]}
+
+
+def test_paying_while_money_that_was_taken_by_mistake_goes_back(rows):
+    rows.run(PAYMENT.format("state = 'refunding'", 4))
+    assert broken(rows) == {}
+    rows.run(PAYMENT.format("payment_method = ''", 4))  # no booking waits for that one
+    assert broken(rows) == {6: ["place 4: is paying, and no payment of it is open"]}
 
 
 def test_a_hold_that_ran_out_while_the_bank_asked(rows):

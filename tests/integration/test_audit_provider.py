@@ -119,6 +119,17 @@ def test_money_of_which_we_know_nothing(till):
     assert violations(till) == [f"place 9: payment 1 ({intent}): the provider has it as captured, 9000 EUR, and there is no such payment"]
 
 
+def test_money_that_was_found_and_goes_back(till):
+    """The payer has made a row of its own for it, with another number than the one that it was asked for with."""
+    intent = till.capture(till.confirm(till.intent(1)))
+    till.refund(intent)
+    till.rows.payment(1, "refunded", number=2, aim="give_back", intent=intent)
+    till.rows.run("UPDATE payments SET payment_method = '' WHERE event_id = {e} AND place = 1 AND number = 2")
+    assert violations(till) == []
+    till.rows.run("UPDATE payments SET state = 'voided' WHERE event_id = {e} AND place = 1 AND number = 2")
+    assert violations(till) == [f"place 1: payment 2 ({intent}): is voided, and the provider says captured"]
+
+
 def test_even_an_intent_that_took_nothing_is_somebodys(till):
     intent = till.intent(1, number=3)
     assert violations(till) == [f"place 1: payment 3 ({intent}): the provider has it as unconfirmed, 9000 EUR, and there is no such payment"]

@@ -138,7 +138,7 @@ static void test_bookings_and_their_payments(void **state)
         const char *wanted, *given_back;
     } table[] = {
         {ORDER_HELD, "......dvvrrf", "...acCdvvrrf"},      {ORDER_DECLINED, "......dvvrrf", "...acCdvvrrf"},
-        {ORDER_PAYING, "cC.....v....", "cC.acC.v...."},    {ORDER_ACTION_REQUIRED, ".Cc....v....", ".Ccac..v...."},
+        {ORDER_PAYING, "cC.....v.r..", "cC.acC.v.r.."},    {ORDER_ACTION_REQUIRED, ".Cc....v.r..", ".Ccac..v.r.."},
         {ORDER_CONFIRMED, "...acC.....f", "...........f"}, {ORDER_EXPIRED, "......dvvrrf", "...acCdvvrrf"},
         {ORDER_FAILED, "......dvvrrf", "...acCdvvrrf"},    {ORDER_CANCELLED, "......dvvrrf", "cCcacCdvvrrf"},
     };

@@ -78,15 +78,17 @@ def ready_to_pay(stack, slug, count):
 
 def begin_paying(stack, gate, event_id, slug, count, at_once):
     """Has the orders booked until so many payments are under way: evenly, over as long as an answer takes, so that as many begin and end at any
-    time; then the rest, which wait for their turn."""
+    time; then the rest, which wait for their turn. Without any it takes as long: MySQL is still busy with the orders that were just written."""
     slices = 20
     began = time.monotonic()
     for number in range(slices):
-        fill(stack, slug, event_id, at_once * (number + 1) // slices, first=at_once * number // slices + 1)
+        if count:
+            fill(stack, slug, event_id, at_once * (number + 1) // slices, first=at_once * number // slices + 1)
         while time.monotonic() < began + BANK_SECONDS * (number + 1) / slices:
             gate.keep_alive()
             time.sleep(0.01)
-    fill(stack, slug, event_id, count, first=at_once + 1)
+    if count:
+        fill(stack, slug, event_id, count, first=at_once + 1)
 
 
 def commits(stack):
@@ -111,6 +113,7 @@ def measure(stack, pair, side, options, database):
     payments = {"none": 0, "waiting": options.payments, "flowing": options.payments * FLOWING_TIMES}[side]
     stack.bank.clear()
     stack.bank.behave(call="confirm", do="slow", seconds=TIMEOUT_SECONDS - 5 if side == "waiting" else BANK_SECONDS, times=0)
+    paid_id = None
     if payments:
         paid_id = ready_to_pay(stack, paid_slug, payments)
         assert paid_id % 8 != booked_id % 8
@@ -120,8 +123,8 @@ def measure(stack, pair, side, options, database):
     def are_under_way():
         gate.keep_alive()
         return in_flight(stack) >= options.payments * 0.95
+    begin_paying(stack, gate, paid_id, paid_slug, payments, options.payments)
     if payments:
-        begin_paying(stack, gate, paid_id, paid_slug, payments, options.payments)
         wait_until(are_under_way, f"{options.payments} payments to be under way", 60, pause=0.05)
     result = {"pair": pair, "side": side, "orders": options.orders, "in_flight_before": in_flight(stack)}
     before = worker.cpu_seconds(), cpu_seconds(database), cpu_seconds(stack.bank.process.pid), commits(stack)

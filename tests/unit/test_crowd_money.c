@@ -8,10 +8,12 @@
 
 #include <cmocka.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "bench/crowd/hold.h"
 #include "bench/crowd/menu.h"
+#include "bench/crowd/roles.h"
 #include "tests/unit/crowd_record.h"
 
 // Holds last five seconds, and everything is paid for by card.
@@ -133,9 +135,9 @@ static void test_the_way_through_the_states(void **state)
                   ASKED(2100000, 1, 5), END(16100000));
 }
 
-#define INTENT_OF(slug, id, status, place, attempt, amount, captured, refunded, currency)                          \
-    "{\"id\":\"" id "\",\"status\":\"" status "\",\"amount\":" #amount ",\"authorised\":" #amount                  \
-    ",\"captured\":" #captured ",\"refunded\":" #refunded ",\"voided\":0,\"currency\":\"" currency                 \
+#define INTENT_OF(slug, id, status, place, attempt, amount, captured, refunded, currency)                           \
+    "{\"id\":\"" id "\",\"status\":\"" status "\",\"amount\":" #amount ",\"authorised\":" #amount                   \
+    ",\"captured\":" #captured ",\"refunded\":" #refunded ",\"voided\":0,\"currency\":\"" currency                  \
     "\",\"metadata\":{\"onsale_event\":\"" slug "\",\"onsale_place\":\"" #place "\",\"onsale_attempt\":\"" #attempt \
     "\"}}"
 #define INTENT(id, status, place, attempt, amount, captured, refunded) \
@@ -297,6 +299,80 @@ static void test_the_purse(void **state)
     assert_int_equal(hold_next(&lapses, &order), HOLD_WAIT);
 }
 
+#define VISITORS 1000
+
+enum { ANY_COUNT = -1 };
+
+// How many visitors do so about a hold, with such a card first, and so many cards in all.
+static unsigned count(const struct visitor *visitors, enum holding holding, enum told_card first, int cards)
+{
+    unsigned found = 0;
+    for (size_t i = 0; i < VISITORS; i++) {
+        const struct hold *hold = &visitors[i].order.plan.hold;
+        enum told_card card = hold->purse.count > 0 ? told_card_of(hold->purse.cards[0]) : TOLD_NO_CARD;
+        found += hold->holding == holding && card == first && (cards == ANY_COUNT || hold->purse.count == cards);
+    }
+    return found;
+}
+
+static void test_the_shares(void **state)
+{
+    (void)state;
+    const struct options options = {.visitors = VISITORS,
+                                    .per_connection = 20,
+                                    .orders_percent = 100,
+                                    .declines_percent = 20,
+                                    .challenges_percent = 10,
+                                    .time_outs_percent = 5,
+                                    .never_pay_percent = 10,
+                                    .pay_late_percent = 2,
+                                    .cancel_percent = 3,
+                                    .with_order_percent = 40};
+    struct stage stage = {.options = &options, .random = 1, .menu = {.tier_count = 1}, .by_card = true};
+    struct visitor *visitors = calloc(VISITORS, sizeof *visitors);
+    assert_non_null(visitors);
+    assert_int_equal(roles_give(&stage, visitors), 0);
+    assert_int_equal(count(visitors, HOLDING_LAPSES, TOLD_NO_CARD, ANY_COUNT), 100);
+    assert_int_equal(count(visitors, HOLDING_PAYS_LATE, TOLD_CARD_GOOD, 1), 20);
+    assert_int_equal(count(visitors, HOLDING_GIVES_BACK, TOLD_NO_CARD, ANY_COUNT), 10);
+    assert_int_equal(count(visitors, HOLDING_GIVES_BACK, TOLD_CARD_DECLINED, 1), 10);
+    assert_int_equal(count(visitors, HOLDING_GIVES_BACK, TOLD_CARD_CHALLENGED, 1), 10);
+    assert_int_equal(count(visitors, HOLDING_PAYS, TOLD_CARD_UNSURE, 1), 50);
+    assert_int_equal(count(visitors, HOLDING_PAYS, TOLD_CARD_GOOD, 1), 500);
+    // Of ten who are declined two have nothing else, and two need a third card.
+    assert_int_equal(count(visitors, HOLDING_PAYS, TOLD_CARD_DECLINED, 1), 40);
+    assert_int_equal(count(visitors, HOLDING_PAYS, TOLD_CARD_DECLINED, 2), 120);
+    assert_int_equal(count(visitors, HOLDING_PAYS, TOLD_CARD_DECLINED, 3), 40);
+    // Of ten who are asked one has another card.
+    assert_int_equal(count(visitors, HOLDING_PAYS, TOLD_CARD_CHALLENGED, 1), 90);
+    assert_int_equal(count(visitors, HOLDING_PAYS, TOLD_CARD_CHALLENGED, 2), 10);
+    unsigned no = 0, never = 0, with_order = 0;
+    for (size_t i = 0; i < VISITORS; i++) {
+        const struct hold *hold = &visitors[i].order.plan.hold;
+        const struct purse *purse = &hold->purse;
+        no += purse->answers == ANSWERS_NO;
+        never += hold->holding == HOLDING_PAYS && purse->answers == ANSWERS_NEVER;
+        with_order += purse->with_order;
+        // The last card of several is good; and nobody names one who does not mean to pay.
+        if (purse->count > 1)
+            assert_int_equal(told_card_of(purse->cards[purse->count - 1]), TOLD_CARD_GOOD);
+        if (purse->with_order)
+            assert_true(hold->holding == HOLDING_PAYS && purse->count > 0);
+    }
+    assert_int_equal(no, 20);
+    assert_int_equal(never, 10);
+    assert_in_range(with_order, 300, 370); // two in five of those who pay
+    free(visitors);
+    // Without cards, and without a desk, nobody pays.
+    visitors = calloc(VISITORS, sizeof *visitors);
+    assert_non_null(visitors);
+    stage.by_card = false;
+    assert_int_equal(roles_give(&stage, visitors), 0);
+    assert_int_equal(count(visitors, HOLDING_LAPSES, TOLD_NO_CARD, 0), 970);
+    assert_int_equal(count(visitors, HOLDING_GIVES_BACK, TOLD_NO_CARD, 0), 30);
+    free(visitors);
+}
+
 static void test_the_menu_says_whether_cards_are_taken(void **state)
 {
     (void)state;
@@ -353,6 +429,7 @@ int main(void)
         cmocka_unit_test(test_the_ledger_disagrees),
         cmocka_unit_test(test_reading_the_ledger),
         cmocka_unit_test(test_the_purse),
+        cmocka_unit_test(test_the_shares),
         cmocka_unit_test(test_the_menu_says_whether_cards_are_taken),
         cmocka_unit_test(test_cards),
     };

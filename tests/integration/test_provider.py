@@ -447,10 +447,10 @@ def test_many_at_once_take_as_long_as_one(serve, asker, authority, count, is_tls
 def test_more_than_may_be_under_way_are_not_begun(serve, asker):
     server = serve(always(answer(intent())))
     client = asker(server.url)
-    client.begin(CONFIRM + " count=513")
+    client.begin(CONFIRM + " count=1025")
     answers, _ = client.end()
     assert answers[0] == {"not_begun": "limit"}
-    assert [said["result"] for said in answers[1:]] == ["done"] * 512
+    assert [said["result"] for said in answers[1:]] == ["done"] * 1024
     assert client.ask()["result"] == "done"
 
 

@@ -130,7 +130,9 @@ static void after_card(struct visit *visit)
         go_back(visit, problem, NULL);
         return;
     }
-    snprintf(location, sizeof location, "/e/%s?card=open", visit->view->event->slug);
+    const struct order_facts *order = visit->visitor->order;
+    snprintf(location, sizeof location, "/e/%s?card=open#%s", visit->view->event->slug,
+             order && order->state == ORDER_PLACED ? "order-card" : "pay");
     struct http_header headers[] = {{"location", location}, {"cache-control", "no-store"}};
     http_respond(visit->exchange, 303, headers, 2, NULL, 0);
     visit_free(visit);

@@ -290,6 +290,43 @@ def test_what_takes_long_and_what_fails(told_stack, browser, event):
     quiet(browser)
 
 
+def keep_card(stack, slug, label="visa 4242"):
+    """As the payer writes it of somebody who has left one."""
+    stack.sql("INSERT INTO cards (event_id, place, number, visitor, state, idempotency_key, session, url, customer_id, payment_method,"
+              " label, created_at, changed_at) SELECT e.id, a.number, 1, visitor, 'kept', 'k', CONCAT('cs_', e.id), NULL, 'cus_1',"
+              " 'pm_card_visa', %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) FROM events e JOIN arrivals a ON a.event_id = e.id"
+              " WHERE slug = %s AND a.number = 1", label, slug)
+
+
+def test_what_cannot_be_paid_is_said_beside_the_button(told_stack, browser, event):
+    slug = event(of=told_stack, pace="0")
+    join(told_stack, browser, slug, "waiting")
+    order(browser)
+    settle(browser, "#order-title", "Your order is safe")
+    keep_card(told_stack, slug)
+    worker = Worker(told_stack)
+    worker.book(slug, "held", pay_seconds=300)
+    settle(browser, "#pay-now", "Pay €90.00 with visa 4242")
+    told_stack.onsale("stop", slug, "--reason", "Fire alarm", expect=0)
+    settle(browser, "#hold-still", "stands still")
+    browser.find("#pay-now").click()
+    settle(browser, "#pay-problem", "Your payment could not be begun just now. Nothing was charged.")
+    told_stack.onsale("start", slug, expect=0)
+    browser.wait_for("#hold-clock")
+    worker.book(slug, "held", pay_seconds=-1)  # nobody sweeps here, so it still looks held
+    browser.wait(lambda b: "The time to pay is over." in (shown(b, "#hold-clock") or ""), "the end of the hold")
+    browser.find("#pay-now").click()
+    settle(browser, "#pay-problem", "The hold has run out, so it cannot be paid any more.")
+    assert told_stack.sql("SELECT COUNT(*) FROM payments p JOIN events e ON e.id = p.event_id WHERE slug = %s", slug) == ((0,),)
+    browser.offline()
+    browser.find("#pay-now").click()
+    settle(browser, "#pay-problem", "There was no answer. Whether your payment was begun appears here")
+    assert shown(browser, "#pay-now") == "Pay €90.00 with visa 4242"
+    browser.offline(False)
+    worker.connection.close()
+    quiet(browser, "503", "409", "410", "ERR_INTERNET_DISCONNECTED")
+
+
 def test_nothing_is_wider_than_the_narrowest_phone(told_stack, phone, event):
     slug = event(of=told_stack, pace="0", currency="KWD")
     join(told_stack, phone, slug, "waiting")

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// onsale event refund: a show is off. Every booking of a closed event that has places or waits for some is cancelled, in batches of one transaction each, and
-// what was paid goes back. It is what `booking cancel` does, many times: each batch stands when it is committed, and whoever runs the command
-// again goes on with what is left. The money itself is returned by the payers.
+// onsale event refund: a show is off. Every booking of a closed event that has places or waits for some is cancelled, in batches of one
+// transaction each, and what was paid goes back. It is what `booking cancel` does, many times: each batch stands when it is committed, and
+// whoever runs the command again goes on with what is left. The money itself is returned by the payers.
 #include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>

@@ -479,8 +479,8 @@ static int lock_attempt(struct locked *locked, uint32_t attempt)
     "p.number FOR UPDATE"
 enum { T_NUMBER, T_STATE, T_AIM, T_CAPTURED_AT, T_IS_UNWANTED };
 
-// What could not be captured of a ticket that is kept is captured after all; any other money goes back, as it was taken or before it is. *ret:
-// as what the payment goes on.
+// What could not be captured of a ticket that is kept is captured after all; any other money goes back, as it was taken or before it is.
+// *ret: as what the payment goes on.
 static int choose_state(struct locked *locked, const struct db_rows *rows, size_t row, enum payment_state *ret)
 {
     enum payment_aim aim;

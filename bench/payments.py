@@ -39,7 +39,7 @@ from processes import wait_until  # noqa: E402
 
 BANK_SECONDS = 5
 SIDES = ("none", "waiting", "flowing")
-FLOWING_TIMES = 3  # as many payments as are under way at once: they last for so many answers of the bank
+FLOWING_TIMES = 4  # as many payments as are under way at once: they last for so many answers of the bank
 TIMEOUT_SECONDS = 60  # of a call: longer than any run
 COLUMNS = ("pair", "side", "orders", "per_second", "in_flight_before", "in_flight_after", "own_cpu_us", "mysql_cpu_us", "bank_cpu_ms",
            "commits", "load")
@@ -179,7 +179,8 @@ def measure_all(stack, options, database):
 
 def bench(options, backends, folder):
     stack = Stack(backends, folder, make_certificate(folder), bank={"webhook_url": None},
-                  config={"booking-worker": {"payments_at_once": options.payments}, "payment": {"timeout_seconds": TIMEOUT_SECONDS}})
+                  config={"booking-worker": {"payments_at_once": options.payments, "payment_calls_per_second": 0},
+                          "payment": {"timeout_seconds": TIMEOUT_SECONDS}})
     try:
         stack.prepare()
         # Once, so that the queues are there.

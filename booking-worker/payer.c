@@ -492,8 +492,8 @@ static int go_round(struct payer *payer)
     int64_t now_ns = clock_monotonic_ns();
     bool is_rung = atomic_exchange(&payer->is_rung, false);
     // As long as there is no room for what is due, it need not be looked for all the time.
-    bool has_more = payer->has_more && room_for_more(payer) > 0;
-    if (!is_rung && !has_more && now_ns < payer->next_round_ns)
+    payer->is_full = room_for_more(payer) == 0;
+    if (!is_rung && (!payer->has_more || payer->is_full) && now_ns < payer->next_round_ns)
         return 0;
     payer->has_more = false;
     payer->next_round_ns = now_ns + ROUND_MS * MS_NS;

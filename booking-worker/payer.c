@@ -33,6 +33,7 @@
     4000 // for calls that are under way when the program stops; what it then waits for MySQL at most comes on top
 #define RETRY_MS 50 // after a transaction that was undone
 #define URL_BYTES 2100
+#define KEY_INTENT_BYTES 8 // of an intent's id, in the keys of the calls about it
 #define HOPS_MAX 10 // calls for one payment, one right after the other
 
 struct payer {
@@ -210,12 +211,22 @@ static void fail_to_ask(struct payer_call *call, int error)
     payer->answered = call;
 }
 
+// The same call about the same intent has the same key, as long as the provider has not spent it. The intent is in it because the id that came
+// first may turn out to be wrong, and what was asked about that is another question.
+static void write_key(const struct payer_call *call, char ret[static PROVIDER_KEY_BYTES])
+{
+    const struct store_payment *payment = &call->payment;
+    size_t bytes = strlen(payment->intent);
+    const char *last = bytes > KEY_INTENT_BYTES ? payment->intent + bytes - KEY_INTENT_BYTES : payment->intent;
+    snprintf(ret, PROVIDER_KEY_BYTES, "%s-%s-%" PRIu32 "%s%s", payment->idempotency_key,
+             provider_call_name(call->step.call), payment->key_no, bytes ? "-" : "", last);
+}
+
 static void begin_call(struct payer *payer, struct payer_call *call)
 {
     const struct store_payment *payment = &call->payment;
     char key[PROVIDER_KEY_BYTES], url[URL_BYTES];
-    snprintf(key, sizeof(key), "%s-%s-%" PRIu32, payment->idempotency_key, provider_call_name(call->step.call),
-             payment->key_no);
+    write_key(call, key);
     snprintf(url, sizeof(url), "%s/e/%s", payer->settings->common.payment_return_url, payment->slug);
     const struct provider_request request = {
         .call = call->step.call,

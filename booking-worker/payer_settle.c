@@ -16,6 +16,9 @@
 #include "common/outcome.h"
 #include "common/topology.h"
 
+#define LATENESS_FACTOR 10
+#define CHALLENGE_SECONDS_MAX 120
+
 struct settling {
     struct db *db;
     struct outbox *outbox;
@@ -195,19 +198,30 @@ static int free_booking(struct settling *settling, size_t i, const struct paymen
     return result;
 }
 
+// While many are waited for at their banks, each is asked about more seldom, so that new payments need not wait for these questions: the
+// later this one came to its turn, the later it comes again. A visitor who has answered is looked at by the provider's word all the same.
+static int64_t challenge_wait(const struct payer_call *call, int64_t seconds)
+{
+    int64_t wait = seconds + LATENESS_FACTOR * call->payment.late_seconds;
+    return wait < CHALLENGE_SECONDS_MAX ? wait : CHALLENGE_SECONDS_MAX;
+}
+
 static int64_t wait_of(const struct settling *settling, size_t i, const struct payment_step *step)
 {
     int64_t left_us = settling->payments[i].hold_left_us;
+    int64_t wait_seconds = step->wait_seconds;
+    if (step->state == PAYMENT_CHALLENGED && step->tries == 0)
+        wait_seconds = challenge_wait(settling->calls[i], wait_seconds);
     if (step->is_end)
         return -1;
     if (step->has_call)
         return settling->lease_seconds;
     // The bank is asked once more when the hold is over, and not a quarter of a minute later; but a bank that could not say anything then is
     // given its time.
-    if (step->state == PAYMENT_CHALLENGED && left_us != STORE_NO_TIME && left_us < step->wait_seconds * 1000000 &&
+    if (step->state == PAYMENT_CHALLENGED && left_us != STORE_NO_TIME && left_us < wait_seconds * 1000000 &&
         (left_us > 0 || step->tries == 0))
         return left_us > 0 ? left_us / 1000000 + 1 : 0;
-    return step->wait_seconds;
+    return wait_seconds;
 }
 
 static void change_payment(struct settling *settling, size_t i, const struct payment_step *step)

@@ -353,7 +353,7 @@ static struct payment_step on_declined(const struct payment_facts *facts, const 
 static struct payment_step on_unknown_intent(const struct payment_facts *facts)
 {
     struct payment_step step = try_later(facts, 0);
-    if (facts->state == PAYMENT_CONFIRMING) {
+    if (facts->state == PAYMENT_CONFIRMING && !facts->has_new_key) {
         step.state = PAYMENT_CREATED;
         step.forgets_intent = true;
     }
@@ -402,7 +402,9 @@ struct payment_step payment_after(const struct payment_facts *facts, const struc
         step = try_later(facts, 0);
         break;
     }
-    step.takes_new_key = answer->is_key_spent;
+    // A confirm that was refused is not asked for again; and the first key has to name the intent, should its id be wrong.
+    step.takes_new_key =
+        answer->is_key_spent && !(answer->result == PROVIDER_REFUSED && answer->call == PROVIDER_CONFIRM);
     return step;
 }
 

@@ -31,6 +31,7 @@ struct payment_facts {
     bool is_newest; // of its booking, but for money of nobody (provider_news.h): only the newest may confirm it
     bool has_other_open; // another payment of its booking is open
     bool is_dead; // an operator knows
+    bool has_new_key; // a key was spent before: the first one no longer names the intent
     uint32_t tries;
     uint64_t amount;
     char currency[4];

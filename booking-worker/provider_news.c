@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // See provider_news.h. An event is done once what it is about has been found; one about a payment that no row knows stays new until the
-// provider has said whose it is, so that it is not forgotten if this program dies in between.
+// provider has said whose it is, so that it is not forgotten if this program dies in between; until then it
+// is looked at every few seconds, behind what is newer.
 #include "booking-worker/provider_news.h"
 
 #include <inttypes.h>
@@ -9,18 +10,16 @@
 #include <string.h>
 
 #include "booking-worker/store_internal.h"
-#include "common/clock.h"
 #include "common/log.h"
 #include "common/random.h"
 
 #define NEWS_MAX 200 // in one transaction
 #define ASKS_MAX 16 // about payments that nobody knows, at once
-#define REST_NS (5 * INT64_C(1000000000)) // after an answer that settled nothing
+#define REST_SECONDS 5 // for one that nothing has come of yet
 #define MONEY_TYPES "('payment_intent.amount_capturable_updated', 'payment_intent.succeeded')"
 
 struct ask {
-    enum { ASK_FREE, ASK_FLYING, ASK_ANSWERED, ASK_RESTING } state;
-    int64_t rests_until_ns; // of ASK_RESTING
+    enum { ASK_FREE, ASK_FLYING, ASK_ANSWERED } state;
     char event[PROVIDER_ID_BYTES], intent[PROVIDER_ID_BYTES];
     struct provider_answer answer;
 };
@@ -47,30 +46,12 @@ static void on_answer(void *context, const struct provider_answer *answer)
     ask->state = ASK_ANSWERED;
 }
 
-static struct ask *find(struct provider_news *news, const char *event)
-{
-    for (size_t i = 0; i < ASKS_MAX; i++) {
-        struct ask *ask = &news->asks[i];
-        if (ask->state == ASK_RESTING && ask->rests_until_ns <= clock_monotonic_ns())
-            ask->state = ASK_FREE;
-        if (ask->state != ASK_FREE && strcmp(ask->event, event) == 0)
-            return ask;
-    }
-    return NULL;
-}
-
-// A free one, or else one that rests: what waits for longer keeps nothing new waiting.
 static struct ask *find_free(struct provider_news *news)
 {
-    struct ask *resting = NULL;
-    for (size_t i = 0; i < ASKS_MAX; i++) {
-        struct ask *ask = &news->asks[i];
-        if (ask->state == ASK_FREE)
-            return ask;
-        if (ask->state == ASK_RESTING && (!resting || ask->rests_until_ns < resting->rests_until_ns))
-            resting = ask;
-    }
-    return resting;
+    for (size_t i = 0; i < ASKS_MAX; i++)
+        if (news->asks[i].state == ASK_FREE)
+            return &news->asks[i];
+    return NULL;
 }
 
 static int finish(struct db *db, const char *event, const char *verdict)
@@ -112,22 +93,27 @@ static bool is_about_money(const char *type)
            strcmp(type, "payment_intent.succeeded") == 0;
 }
 
+// Others that are newer go first meanwhile, and other workers do not ask the same.
+static int put_off(struct db *db, const char *event)
+{
+    return db_write(db, "UPDATE provider_events SET next_look_at = UTC_TIMESTAMP(6) + INTERVAL ? SECOND WHERE id = ?",
+                    (struct db_value[]){DB_U(REST_SECONDS), db_text(event)}, 2, NULL);
+}
+
 // Nobody here knows of this payment. It is asked about once the transaction is through.
 static int take_unknown(struct provider_news *news, struct db *db, const char *event, const char *type,
                         const char *object, struct ask **ret_asks, size_t *ret_count)
 {
     if (!is_about_money(type))
         return finish(db, event, "unknown");
-    if (find(news, event))
-        return 0;
     struct ask *ask = find_free(news);
-    if (!ask)
-        return 0; // another time
-    *ask = (struct ask){.state = ASK_FLYING};
-    snprintf(ask->event, sizeof(ask->event), "%s", event);
-    snprintf(ask->intent, sizeof(ask->intent), "%s", object);
-    ret_asks[(*ret_count)++] = ask;
-    return 0;
+    if (ask) {
+        *ask = (struct ask){.state = ASK_FLYING};
+        snprintf(ask->event, sizeof(ask->event), "%s", event);
+        snprintf(ask->intent, sizeof(ask->intent), "%s", object);
+        ret_asks[(*ret_count)++] = ask;
+    }
+    return put_off(db, event);
 }
 
 static int take_one(struct provider_news *news, struct db *db, const struct db_rows *rows, size_t row,
@@ -148,7 +134,8 @@ static int take_in_transaction(struct provider_news *news, struct db *db, struct
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
     int result = db_read(db,
                          "SELECT id, type, object FROM provider_events FORCE INDEX (provider_events_waiting)"
-                         " WHERE done_at IS NULL ORDER BY received_at LIMIT ? FOR UPDATE SKIP LOCKED",
+                         " WHERE done_at IS NULL AND next_look_at <= UTC_TIMESTAMP(6) ORDER BY next_look_at LIMIT ?"
+                         " FOR UPDATE SKIP LOCKED",
                          (struct db_value[]){DB_U(NEWS_MAX)}, 1, NEWS_MAX, &rows);
     for (size_t i = 0; i < db_rows_count(rows) && result == 0; i++)
         result = take_one(news, db, rows, i, ret_asks, ret_count);
@@ -217,7 +204,7 @@ static int adopt(struct db *db, uint64_t event_id, const struct provider_intent 
                     11, NULL);
 }
 
-static int settle_known(struct db *db, const struct ask *ask, bool *ret_done)
+static int settle_known(struct db *db, const struct ask *ask)
 {
     const struct provider_intent *intent = &ask->answer.intent;
     bool has_money = intent->status == PROVIDER_AUTHORISED ||
@@ -234,10 +221,8 @@ static int settle_known(struct db *db, const struct ask *ask, bool *ret_done)
     result = is_expected(db, event_id, intent, &expected);
     if (result == 0 && !expected)
         result = adopt(db, event_id, intent);
-    if (result == ERROR_DUPLICATE) {
-        *ret_done = false;
-        return 0;
-    }
+    if (result == ERROR_DUPLICATE)
+        return 0; // it comes again
     if (result)
         return result;
     if (!expected)
@@ -247,17 +232,12 @@ static int settle_known(struct db *db, const struct ask *ask, bool *ret_done)
     return finish(db, ask->event, "asked");
 }
 
-// *ret_done false: it stays new, and is asked about again.
-static int settle_one(struct db *db, const struct ask *ask, bool *ret_done)
+static int settle_one(struct db *db, const struct ask *ask)
 {
-    *ret_done = true;
     if (ask->answer.result == PROVIDER_DONE)
-        return settle_known(db, ask, ret_done);
+        return settle_known(db, ask);
     // The provider does not know it either: a message that somebody made up could not be signed, but another account's secret may be ours.
-    if (ask->answer.result == PROVIDER_REFUSED)
-        return finish(db, ask->event, "foreign");
-    *ret_done = false;
-    return 0;
+    return ask->answer.result == PROVIDER_REFUSED ? finish(db, ask->event, "foreign") : 0;
 }
 
 int provider_news_settle(struct provider_news *news, struct db *db)
@@ -265,18 +245,16 @@ int provider_news_settle(struct provider_news *news, struct db *db)
     int result = 0;
     for (size_t i = 0; i < ASKS_MAX && result == 0; i++) {
         struct ask *ask = &news->asks[i];
-        bool is_done = false;
         if (ask->state != ASK_ANSWERED)
             continue;
-        result = settle_one(db, ask, &is_done);
+        result = settle_one(db, ask);
         if (result == ERROR_INVALID) { // no row can say it; the others need not wait for that
             log_error("payment_of_nobody", LOG_S("slug", ask->answer.intent.slug), LOG_S("intent", ask->intent),
                       LOG_S("text", db_error_text(db)));
             result = finish(db, ask->event, "foreign");
         }
         if (result == 0)
-            ask->state = is_done ? ASK_FREE : ASK_RESTING;
-        ask->rests_until_ns = clock_monotonic_ns() + REST_NS;
+            ask->state = ASK_FREE;
     }
     return result;
 }

@@ -52,6 +52,7 @@ static int read_payment(const struct db_rows *rows, size_t row, size_t first, st
             {
                 .has_intent = !db_is_null(rows, row, first + P_INTENT),
                 .is_dead = db_u64(rows, row, first + P_IS_DEAD) != 0,
+                .has_new_key = db_u64(rows, row, first + P_KEY_NO) > 0,
                 .tries = (uint32_t)db_u64(rows, row, first + P_TRIES),
                 .amount = db_u64(rows, row, first + P_AMOUNT),
             },
@@ -136,7 +137,8 @@ int store_lock_due_payments(struct db *db, size_t max, struct store_payment **re
 {
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
     int result = db_read(db,
-                         "SELECT " PAYMENT_COLUMNS " FROM payments p FORCE INDEX (payments_due)"
+                         "SELECT " PAYMENT_COLUMNS ", TIMESTAMPDIFF(SECOND, p.next_attempt_at, UTC_TIMESTAMP(6))"
+                         " FROM payments p FORCE INDEX (payments_due)"
                          " WHERE p.next_attempt_at <= UTC_TIMESTAMP(6) ORDER BY p.next_attempt_at LIMIT ?"
                          " FOR UPDATE SKIP LOCKED",
                          (struct db_value[]){DB_U(max)}, 1, max, &rows);
@@ -144,8 +146,10 @@ int store_lock_due_payments(struct db *db, size_t max, struct store_payment **re
     struct store_payment *payments = result ? NULL : calloc(count + 1, sizeof(*payments));
     if (!payments)
         return result ? result : ERROR_MEMORY;
-    for (size_t i = 0; i < count && result == 0; i++)
+    for (size_t i = 0; i < count && result == 0; i++) {
         result = read_payment(rows, i, 0, &payments[i]);
+        payments[i].late_seconds = db_i64(rows, i, P_COUNT);
+    }
     if (result == 0)
         result = read_context(db, payments, count);
     if (result) {

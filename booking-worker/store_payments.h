@@ -23,6 +23,7 @@ struct store_payment {
     uint32_t key_no;
     struct payment_facts facts;
     char slug[SLUG_BYTES], reference[REFERENCE_BYTES];
+    int64_t late_seconds; // of what is due: since when
     int64_t hold_left_us; // by the event's clock; STORE_NO_TIME: it cannot run out, or not now
     char payment_method[PAYMENT_METHOD_BYTES], customer_id[PROVIDER_ID_BYTES]; // customer_id "": none
     char idempotency_key[PAYMENT_KEY_BYTES];

@@ -103,10 +103,12 @@ CREATE TABLE provider_events (
     object VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     body MEDIUMBLOB NOT NULL,
     received_at DATETIME(6) NOT NULL,
-    -- NULL: not looked at yet.
+    -- Not before this it is looked at (again).
+    next_look_at DATETIME(6) NOT NULL DEFAULT '1970-01-01 00:00:00',
+    -- NULL: not looked at yet, or nothing has come of it.
     done_at DATETIME(6) NULL,
     -- What was made of it: asked, unknown, foreign.
     verdict VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NULL,
-    KEY provider_events_waiting (done_at, received_at),
+    KEY provider_events_waiting (done_at, next_look_at),
     KEY provider_events_object (object)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;

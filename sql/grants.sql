@@ -73,7 +73,7 @@ GRANT SELECT, INSERT, UPDATE (state, reason, revision, choice, tier, quantity, a
 -- Payments, from the first call to the last; cards that were left; what the provider told.
 GRANT SELECT, INSERT, UPDATE ON payments;
 GRANT SELECT, UPDATE ON cards;
-GRANT SELECT, UPDATE (done_at, verdict) ON provider_events;
+GRANT SELECT, UPDATE (next_look_at, done_at, verdict) ON provider_events;
 -- Whole, because MariaDB asks for it when many rows are upserted by a prepared statement.
 GRANT SELECT, INSERT, UPDATE ON customers;
 GRANT SELECT, INSERT, UPDATE, DELETE ON delivery_attempts;

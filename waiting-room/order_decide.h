@@ -27,7 +27,7 @@ struct order_rows {
     bool had_more_time;
     bool is_lapsed; // its time is over by the event's clock, whether somebody has swept it or not
     // Known only if somebody wants to pay.
-    uint32_t payment_count; // payments of the booking so far
+    uint32_t payment_count; // payments that its visitor began so far
     bool is_payment_open; // one of them is not at its end
     bool is_amount_due; // it costs something
 };

@@ -39,7 +39,7 @@ static int read_payments(struct order_batch *batch, const char *numbers)
 {
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
     int error = db_read(batch->store->db,
-                        "SELECT p.place, p.attempt, MAX(p.number), MAX(p.open IS NOT NULL)"
+                        "SELECT p.place, p.attempt, SUM(p.payment_method <> ''), MAX(p.open IS NOT NULL)"
                         " FROM JSON_TABLE(?, '$[*]' COLUMNS (number BIGINT UNSIGNED PATH '$')) AS asked"
                         " STRAIGHT_JOIN payments p FORCE INDEX (PRIMARY) ON p.event_id = ? AND p.place = asked.number"
                         " GROUP BY p.place, p.attempt",
@@ -83,13 +83,15 @@ static int insert_payment(struct order_batch *batch, const struct line_store_req
         batch->store->db,
         "INSERT INTO payments (event_id, place, attempt, number, payment_method, customer_id, amount, currency,"
         " idempotency_key, next_attempt_at, created_at, changed_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",
+        " SELECT ?, ?, ?, COALESCE(MAX(number), 0) + 1, ?, ?, ?, ?, ?, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6),"
+        " UTC_TIMESTAMP(6) FROM payments WHERE event_id = ? AND place = ? AND attempt = ?",
         (struct db_value[]){
-            DB_U(batch->event_id), DB_U(place->number), DB_U(facts->attempt), DB_U(place->rows.payment_count),
+            DB_U(batch->event_id), DB_U(place->number), DB_U(facts->attempt),
             db_text(by_card ? db_string(batch->cards, place->card_row, STORE_CARD_METHOD) : request->payment_method),
             db_text(by_card ? db_string(batch->cards, place->card_row, STORE_CARD_CUSTOMER) : NULL),
-            DB_U(facts->amount), db_text(facts->currency), db_text(key)},
-        9, NULL);
+            DB_U(facts->amount), db_text(facts->currency), db_text(key), DB_U(batch->event_id), DB_U(place->number),
+            DB_U(facts->attempt)},
+        11, NULL);
 }
 
 int store_write_payment(struct order_batch *batch, const struct line_store_request *request,

@@ -304,6 +304,10 @@ static void test_an_intent_that_the_provider_does_not_know_is_named_again(void *
     const struct provider_answer answer = {.call = PROVIDER_ASK, .result = PROVIDER_REFUSED};
     struct payment_step step = payment_after(&facts, &answer);
     assert_true(step.state == PAYMENT_CREATED && step.forgets_intent && !step.has_call && step.tries == 1);
+    facts.has_new_key = true; // another key would name another intent
+    step = payment_after(&facts, &answer);
+    assert_true(step.state == PAYMENT_CONFIRMING && !step.forgets_intent && step.tries == 1);
+    facts.has_new_key = false;
     facts.state = PAYMENT_CAPTURING; // that something was reserved is known
     step = payment_after(&facts, &answer);
     assert_true(step.state == PAYMENT_CAPTURING && !step.forgets_intent);
@@ -508,6 +512,7 @@ static struct payment_facts look(const struct world *world, unsigned number, boo
     facts.booking = world->booking;
     facts.is_newest = number + 1 == world->count;
     facts.was_refused = was_refused;
+    facts.has_new_key = world->payments[number].key_no > 0;
     return facts;
 }
 

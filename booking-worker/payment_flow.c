@@ -6,7 +6,7 @@
 
 int64_t payment_wait_seconds(uint32_t tries)
 {
-    static const int64_t waits[] = {1, 1, 5, 30, 120, 300, 600};
+    static const int64_t waits[] = {1, 1, 5, 15, 30, 60, 120, 300, 600};
     const uint32_t last = sizeof(waits) / sizeof(waits[0]) - 1;
     return waits[tries < last ? tries : last];
 }
@@ -60,21 +60,39 @@ static const char *dead_word(enum payment_state state)
     }
 }
 
-// No definite answer: it is asked about later. Once that has gone on for long, an operator hears of it, and the visitor that it takes longer.
-static struct payment_step try_later(const struct payment_facts *facts, int64_t at_least_seconds)
+// Once that has gone on for long, an operator hears of it, and the visitor that it takes longer.
+static void call_operator(const struct payment_facts *facts, struct payment_step *step)
+{
+    step->dead = dead_word(facts->state);
+    if (!facts->has_booking || facts->booking != ORDER_PAYING)
+        return;
+    step->effect = PAYMENT_DELAYS;
+    step->reason = ORDER_PAYMENT_UNKNOWN;
+}
+
+// No definite answer: it is asked about later.
+static struct payment_step try_later(const struct payment_facts *facts)
 {
     struct payment_step step = stay(facts);
     step.tries++;
     step.wait_seconds = payment_wait_seconds(step.tries);
+    if (step.tries >= PAYMENT_DEAD_TRIES && !facts->is_dead)
+        call_operator(facts, &step);
+    return step;
+}
+
+// It was certainly not done: there is nothing to find out, so it is tried again sooner, or when the provider says.
+static struct payment_step repeat_later(const struct payment_facts *facts, int64_t at_least_seconds)
+{
+    struct payment_step step = stay(facts);
+    step.tries++;
+    step.wait_seconds = payment_wait_seconds(step.tries);
+    if (step.wait_seconds > PAYMENT_BUSY_SECONDS_MAX)
+        step.wait_seconds = PAYMENT_BUSY_SECONDS_MAX;
     if (step.wait_seconds < at_least_seconds)
         step.wait_seconds = at_least_seconds;
-    if (step.tries < PAYMENT_DEAD_TRIES || facts->is_dead)
-        return step;
-    step.dead = dead_word(facts->state);
-    if (facts->has_booking && facts->booking == ORDER_PAYING) {
-        step.effect = PAYMENT_DELAYS;
-        step.reason = ORDER_PAYMENT_UNKNOWN;
-    }
+    if (step.tries >= PAYMENT_DEAD_TRIES_BUSY && !facts->is_dead)
+        call_operator(facts, &step);
     return step;
 }
 
@@ -110,7 +128,7 @@ static struct payment_step give_up(const struct payment_facts *facts, enum provi
 {
     // It had come to an end, and the next one of the booking is open: of two that are, the key allows one.
     if (status != PROVIDER_CAPTURED && facts->has_other_open && !payment_is_open(facts->state))
-        return try_later(facts, 0);
+        return try_later(facts);
     struct payment_step step = status == PROVIDER_CAPTURED ? go(facts, PAYMENT_REFUNDING, PROVIDER_REFUND)
                                                            : go(facts, PAYMENT_VOIDING, PROVIDER_CANCEL);
     step.stores_intent = !facts->has_intent;
@@ -155,12 +173,12 @@ static struct payment_step on_unconfirmed(const struct payment_facts *facts)
         step.stores_intent = !facts->has_intent;
         return step;
     case PAYMENT_VOIDING:
-        return facts->was_refused ? try_later(facts, 0) : go(facts, PAYMENT_VOIDING, PROVIDER_CANCEL);
+        return facts->was_refused ? try_later(facts) : go(facts, PAYMENT_VOIDING, PROVIDER_CANCEL);
     case PAYMENT_DECLINED:
     case PAYMENT_VOIDED:
         return end(facts, facts->state);
     default:
-        return try_later(facts, 0); // it was further already
+        return try_later(facts); // it was further already
     }
 }
 
@@ -191,9 +209,9 @@ static struct payment_step on_action_required(const struct payment_facts *facts)
     if (facts->state == PAYMENT_DECLINED || facts->state == PAYMENT_VOIDED)
         return end(facts, facts->state);
     if (facts->state == PAYMENT_VOIDING)
-        return facts->was_refused ? try_later(facts, 0) : go(facts, PAYMENT_VOIDING, PROVIDER_CANCEL);
+        return facts->was_refused ? try_later(facts) : go(facts, PAYMENT_VOIDING, PROVIDER_CANCEL);
     if (facts->state != PAYMENT_CREATED && facts->state != PAYMENT_CONFIRMING && facts->state != PAYMENT_CHALLENGED)
-        return try_later(facts, 0); // it was further already
+        return try_later(facts); // it was further already
     if (facts->aim != PAYMENT_TAKE || !is_waiting(facts))
         return give_up(facts, PROVIDER_ACTION_REQUIRED);
     struct payment_step step = wait_for(facts, PAYMENT_CHALLENGE_SECONDS);
@@ -214,7 +232,7 @@ static struct payment_step on_authorised(const struct payment_facts *facts)
             return give_up(facts, PROVIDER_AUTHORISED);
         return facts->was_refused ? fail(facts) : go(facts, PAYMENT_CAPTURING, PROVIDER_CAPTURE);
     case PAYMENT_VOIDING:
-        return facts->was_refused ? try_later(facts, 0) : go(facts, PAYMENT_VOIDING, PROVIDER_CANCEL);
+        return facts->was_refused ? try_later(facts) : go(facts, PAYMENT_VOIDING, PROVIDER_CANCEL);
     case PAYMENT_CREATED:
     case PAYMENT_CONFIRMING:
     case PAYMENT_CHALLENGED:
@@ -227,7 +245,7 @@ static struct payment_step on_authorised(const struct payment_facts *facts)
     case PAYMENT_CAPTURED:
     case PAYMENT_REFUNDING:
     case PAYMENT_REFUNDED:
-        return try_later(facts, 0); // it was further already
+        return try_later(facts); // it was further already
     default:
         return give_up(facts, PROVIDER_AUTHORISED);
     }
@@ -331,7 +349,7 @@ static struct payment_step on_intent(const struct payment_facts *facts, const st
     case PROVIDER_CANCELLED:
         return on_cancelled(facts);
     default:
-        return try_later(facts, 0); // the provider has not decided yet
+        return try_later(facts); // the provider has not decided yet
     }
 }
 
@@ -346,13 +364,13 @@ static struct payment_step on_declined(const struct payment_facts *facts, const 
         return step;
     }
     // A bank that does not let itself be captured, or refunded.
-    return facts->state == PAYMENT_VOIDING ? try_later(facts, 0) : fail(facts);
+    return facts->state == PAYMENT_VOIDING ? try_later(facts) : fail(facts);
 }
 
 // There is no such intent: our id, or the provider's book, is wrong. Before anything was reserved the same key is asked for the id once more.
 static struct payment_step on_unknown_intent(const struct payment_facts *facts)
 {
-    struct payment_step step = try_later(facts, 0);
+    struct payment_step step = try_later(facts);
     if (facts->state == PAYMENT_CONFIRMING && !facts->has_new_key) {
         step.state = PAYMENT_CREATED;
         step.forgets_intent = true;
@@ -377,7 +395,7 @@ static struct payment_step on_refused(const struct payment_facts *facts, const s
 static struct payment_step on_refunded(const struct payment_facts *facts, const struct provider_answer *answer)
 {
     if (answer->intent.refunded_amount < facts->amount)
-        return try_later(facts, 0);
+        return try_later(facts);
     return end_without_money(facts, PAYMENT_REFUNDED, ORDER_CARD_DECLINED);
 }
 
@@ -396,10 +414,10 @@ struct payment_step payment_after(const struct payment_facts *facts, const struc
         break;
     case PROVIDER_BUSY:
     case PROVIDER_DENIED:
-        step = try_later(facts, (answer->retry_after_ms + 999) / 1000);
+        step = repeat_later(facts, (answer->retry_after_ms + 999) / 1000);
         break;
     default:
-        step = try_later(facts, 0);
+        step = try_later(facts);
         break;
     }
     // A confirm that was refused is not asked for again; and the first key has to name the intent, should its id be wrong.

@@ -13,6 +13,8 @@
 #include "common/provider.h"
 
 #define PAYMENT_DEAD_TRIES 10 // looks without a definite answer, after which an operator is called
+#define PAYMENT_DEAD_TRIES_BUSY 100 // of those that were certainly not done, and are tried again sooner
+#define PAYMENT_BUSY_SECONDS_MAX 30
 #define PAYMENT_CHALLENGE_SECONDS 15 // between two looks while the bank asks the visitor
 #define PAYMENT_STOPPED_SECONDS 1 // between two looks while the event is stopped
 

@@ -41,7 +41,7 @@ CREATE TABLE payments (
     -- Of `declined` and `failed`: why, in our word, and in the provider's.
     reason VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NULL,
     provider_code VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL,
-    -- Calls without a definite answer since the state changed last.
+    -- Calls without a definite answer since something was reached last.
     tries SMALLINT UNSIGNED NOT NULL DEFAULT 0,
     -- When it is to be looked at next; while a payer has it: when somebody else may take it over. NULL: at an end.
     next_attempt_at DATETIME(6) NULL,

@@ -118,6 +118,15 @@ static void test_a_key_that_is_spent_is_not_used_again(void **state)
     const struct provider_answer busy = {.call = PROVIDER_CONFIRM, .result = PROVIDER_BUSY, .retry_after_ms = 7001};
     struct payment_step step = payment_after(&facts, &busy);
     assert_true(!step.takes_new_key && step.wait_seconds == 8);
+    // What was certainly not done is not kept waiting for long, and is no operator's before long.
+    const struct provider_answer refused = {.call = PROVIDER_CREATE, .result = PROVIDER_BUSY};
+    facts = facts_of(PAYMENT_CREATED, ORDER_PAYING);
+    for (uint32_t i = 1; i <= PAYMENT_DEAD_TRIES_BUSY; i++) {
+        step = payment_after(&facts, &refused);
+        assert_true(step.wait_seconds <= PAYMENT_BUSY_SECONDS_MAX && step.tries == i);
+        assert_int_equal(step.dead != NULL, i == PAYMENT_DEAD_TRIES_BUSY);
+        facts.tries = step.tries;
+    }
 }
 
 static void test_another_amount_is_given_back(void **state)

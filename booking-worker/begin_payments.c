@@ -14,15 +14,10 @@ void begin_payments_done(struct begun_payments *begun)
     *begun = (struct begun_payments){0};
 }
 
-static void free_keys(struct store_key **keys)
-{
-    free(*keys);
-}
-
 int begin_payments_find(struct db *db, const struct store_event *event, struct store_booking *bookings, size_t count,
                         struct begun_payments *ret)
 {
-    struct store_key *keys CLEANUP(free_keys) = calloc(count + 1, sizeof(*keys));
+    struct store_key *keys = calloc(count + 1, sizeof(*keys));
     struct begun_payments begun = {
         .means = calloc(count + 1, sizeof(*begun.means)),
         .items = calloc(count + 1, sizeof(*begun.items)),
@@ -34,6 +29,7 @@ int begin_payments_find(struct db *db, const struct store_event *event, struct s
             keys[held++] = (struct store_key){.place = bookings[i].place, .attempt = bookings[i].attempt};
     if (result == 0)
         result = store_read_means(db, event->id, keys, held, begun.means);
+    free(keys);
     held = 0;
     for (size_t i = 0; i < count && result == 0; i++) {
         struct store_booking *booking = &bookings[i];

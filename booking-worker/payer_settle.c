@@ -390,14 +390,18 @@ static void say(const struct settling *settling, size_t i)
         meters_add_payment(step->state);
 }
 
-static void say_bookings(const struct settling *settling)
+static void say_all(const struct settling *settling)
 {
+    log_hold();
+    for (size_t i = 0; i < settling->count; i++)
+        say(settling, i);
     for (size_t i = 0; i < settling->booking_count; i++) {
         const struct store_booking *booking = &settling->bookings[i];
         log_info("payment_settled", LOG_S("slug", settling->event.slug), LOG_U("place", booking->place),
                  LOG_U("attempt", booking->attempt), LOG_S("state", order_state_name(booking->state)),
                  LOG_S("was", order_state_name(booking->was)));
     }
+    log_release();
 }
 
 // How each goes on. The payment is taken over as it stands now, with what the answer has added to it.
@@ -437,7 +441,7 @@ static int settle_in_transaction(struct settling *settling, uint64_t event_id)
 int payer_settle(struct db *db, struct outbox *outbox, uint64_t event_id, struct payer_call *const *calls, size_t count,
                  int64_t lease_seconds)
 {
-    struct settling settling CLEANUP(settling_done) = {
+    struct settling settling = {
         .db = db,
         .outbox = outbox,
         .calls = calls,
@@ -455,15 +459,12 @@ int payer_settle(struct db *db, struct outbox *outbox, uint64_t event_id, struct
     if (result) {
         db_rollback(db);
         outbox_rolled_back(outbox);
-        return result;
+    } else {
+        outbox_committed(outbox);
+        metric_observe_us(&meter_payment_settle_duration, (clock_monotonic_ns() - began_ns) / 1000);
+        say_all(&settling);
+        hand_back(&settling);
     }
-    outbox_committed(outbox);
-    metric_observe_us(&meter_payment_settle_duration, (clock_monotonic_ns() - began_ns) / 1000);
-    log_hold();
-    for (size_t i = 0; i < count; i++)
-        say(&settling, i);
-    say_bookings(&settling);
-    log_release();
-    hand_back(&settling);
-    return 0;
+    settling_done(&settling);
+    return result;
 }

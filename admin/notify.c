@@ -2,7 +2,6 @@
 // One connection to RabbitMQ for one message and, if asked for, its answer on a private queue.
 #include "admin/notify.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +20,7 @@ struct notify {
     const struct context *context;
     struct bus *bus;
     char reply_to[BUS_NAME_BYTES]; // "" when no answer is wanted
-    char correlation_id[33];
+    char correlation_id[RANDOM_NAME_BYTES];
     bool failed; // a note was written; say nothing more
 };
 
@@ -38,8 +37,7 @@ static int prepare_answer(struct notify *notify)
 {
     const struct bus_queue queue = {
         .name = "", .exclusive = true, .auto_delete = true, .length_max = ANSWERS_MAX, .drop_head = true};
-    snprintf(notify->correlation_id, sizeof(notify->correlation_id), "%016" PRIx64 "%016" PRIx64, random_u64(),
-             random_u64());
+    random_name(notify->correlation_id);
     int r = bus_declare_queue(notify->bus, &queue, notify->reply_to);
     return r < 0 ? r : bus_consume(notify->bus, notify->reply_to, 0, true);
 }

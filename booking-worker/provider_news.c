@@ -4,7 +4,6 @@
 // is looked at every few seconds, behind what is newer.
 #include "booking-worker/provider_news.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,7 +188,7 @@ static int is_expected(struct db *db, uint64_t event_id, const struct provider_i
 static int adopt(struct db *db, uint64_t event_id, const struct provider_intent *intent)
 {
     char key[PAYMENT_KEY_BYTES];
-    snprintf(key, sizeof(key), "%016" PRIx64 "%016" PRIx64, random_u64(), random_u64());
+    random_name(key);
     return db_write(db,
                     "INSERT INTO payments (event_id, place, attempt, number, state, aim, payment_method, amount,"
                     " currency, idempotency_key, intent, next_attempt_at, created_at, changed_at, authorised_at)"

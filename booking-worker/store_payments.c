@@ -498,14 +498,10 @@ int store_begin_payments(struct db *db, uint64_t event_id, const struct store_ne
 {
     struct db_value *values = calloc(count + 1, NEW_VALUES * sizeof(*values));
     char(*keys)[PAYMENT_KEY_BYTES] = calloc(count + 1, sizeof(*keys));
-    uint8_t *bytes = malloc(16 * (count + 1));
-    int result = values && keys && bytes ? 0 : ERROR_MEMORY;
-    if (result == 0)
-        random_bytes(bytes, 16 * (count + 1));
+    int result = values && keys ? 0 : ERROR_MEMORY;
     for (size_t i = 0; i < count && result == 0; i++) {
         const struct store_new_payment *payment = &payments[i];
-        for (size_t k = 0; k < 16; k++)
-            snprintf(keys[i] + 2 * k, 3, "%02x", bytes[16 * i + k]);
+        random_name(keys[i]);
         struct db_value *row = &values[NEW_VALUES * i];
         row[0] = DB_U(event_id);
         row[1] = DB_U(payment->place);
@@ -525,6 +521,5 @@ int store_begin_payments(struct db *db, uint64_t event_id, const struct store_ne
                                values, NEW_VALUES, count);
     free(values);
     free(keys);
-    free(bytes);
     return result;
 }

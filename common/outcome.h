@@ -12,6 +12,7 @@
 #include "common/buffer.h"
 #include "common/error.h"
 #include "common/order_state.h"
+#include "common/random.h"
 #include "common/slug.h"
 
 #define OUTCOMES_MAX 128 // in one message
@@ -22,7 +23,7 @@
 #define OUTCOME_URL_BYTES 2001 // with NUL
 #define OUTCOME_REFUND_BYTES 9 // "pending", "done", "failed", with NUL
 #define OUTCOME_NO_TIME INT64_MIN
-#define OUTCOME_SENDER_BYTES 33
+#define OUTCOME_SENDER_BYTES RANDOM_NAME_BYTES
 
 struct outcome {
     uint64_t place;

@@ -7,10 +7,11 @@
 #include <stdbool.h>
 
 #include "common/error.h"
+#include "common/random.h"
 
 #define PAYMENT_TRIES_MAX 5 // payments of one booking; after that its hold runs out
 #define PAYMENT_METHOD_BYTES 256 // with NUL
-#define PAYMENT_KEY_BYTES 33 // 32 hexadecimal digits and NUL
+#define PAYMENT_KEY_BYTES RANDOM_NAME_BYTES // random_name() makes it
 
 enum payment_state {
     PAYMENT_CREATED, // the provider may or may not have heard of it; nothing can have been charged

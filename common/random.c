@@ -3,6 +3,8 @@
 #include "common/random.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -25,4 +27,9 @@ uint64_t random_u64(void)
     uint64_t value = 0;
     random_bytes(&value, sizeof value);
     return value;
+}
+
+void random_name(char ret[static RANDOM_NAME_BYTES])
+{
+    snprintf(ret, RANDOM_NAME_BYTES, "%016" PRIx64 "%016" PRIx64, random_u64(), random_u64());
 }

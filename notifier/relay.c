@@ -201,12 +201,6 @@ static void *run(void *context)
     return NULL;
 }
 
-static void make_sender(char ret[static OUTCOME_SENDER_BYTES])
-{
-    snprintf(ret, OUTCOME_SENDER_BYTES, "%016llx%016llx", (unsigned long long)random_u64(),
-             (unsigned long long)random_u64());
-}
-
 int relay_start(const struct settings *settings, const struct stop *stop, struct stock *stock, struct relay **ret)
 {
     struct relay *relay = calloc(1, sizeof(*relay));
@@ -215,7 +209,7 @@ int relay_start(const struct settings *settings, const struct stop *stop, struct
     relay->stop = stop;
     relay->stock = stock;
     relay->batch_max = (uint16_t)settings->batch_max;
-    make_sender(relay->sender);
+    random_name(relay->sender);
     link_init(&relay->link, &settings->common, "notifier", "relay");
     if (pthread_create(&relay->thread, NULL, run, relay)) {
         free(relay);

@@ -100,8 +100,7 @@ static int begin(struct line_store *store, struct line_store_request *request)
         return 0;
     }
     card->number++;
-    snprintf(card->key, sizeof card->key, "%016llx%016llx", (unsigned long long)random_u64(),
-             (unsigned long long)random_u64());
+    random_name(card->key);
     return db_write(store->db,
                     "INSERT INTO cards (event_id, place, number, visitor, idempotency_key, created_at, changed_at)"
                     " VALUES (?, ?, ?, ?, ?, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",

@@ -78,7 +78,7 @@ static int insert_payment(struct order_batch *batch, const struct line_store_req
     char key[PAYMENT_KEY_BYTES];
     const struct order_facts *facts = place->facts;
     bool by_card = !request->payment_method;
-    snprintf(key, sizeof key, "%016llx%016llx", (unsigned long long)random_u64(), (unsigned long long)random_u64());
+    random_name(key);
     return db_write(
         batch->store->db,
         "INSERT INTO payments (event_id, place, attempt, number, payment_method, customer_id, amount, currency,"

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "common/payment.h"
+#include "common/random.h"
 
 static char *file_text(const char *path)
 {
@@ -133,6 +134,18 @@ static void kinds(void **state)
     assert_false(payment_is_open(PAYMENT_REFUNDING) || payment_is_end(PAYMENT_REFUNDING));
 }
 
+static void a_key_is_32_digits_and_nobody_elses(void **state)
+{
+    (void)state;
+    char first[PAYMENT_KEY_BYTES], second[PAYMENT_KEY_BYTES];
+    random_name(first);
+    random_name(second);
+    assert_int_equal(strspn(first, "0123456789abcdef"), 32);
+    assert_int_equal(strlen(first), 32);
+    assert_string_not_equal(first, second);
+    assert_memory_not_equal(first, first + 16, 16); // both halves are drawn
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,6 +154,7 @@ int main(void)
         cmocka_unit_test(the_table_has_the_same_words),
         cmocka_unit_test(every_state_is_drawn),
         cmocka_unit_test(kinds),
+        cmocka_unit_test(a_key_is_32_digits_and_nobody_elses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

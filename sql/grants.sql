@@ -70,9 +70,9 @@ GRANT INSERT ON order_log;
 GRANT SELECT, UPDATE (published, release_no) ON orders;
 -- Whose a booking is never changes.
 GRANT SELECT, INSERT, UPDATE (state, reason, revision, choice, tier, quantity, amount, reference, refund, seats, gone, pay_until, more_time, action_url, standby_tier, standby_quantity, changed_at) ON bookings;
--- Payments, from the first call to the last; cards that were left; what the provider told.
-GRANT SELECT, INSERT, UPDATE ON payments;
-GRANT SELECT, UPDATE ON cards;
+-- Payments, from the first call to the last, but never how much and with what; cards that were left, but not whose; what the provider told.
+GRANT SELECT, INSERT, UPDATE (state, aim, key_no, intent, refund, reason, provider_code, tries, next_attempt_at, claim, is_dead, changed_at, authorised_at, captured_at, returned_at) ON payments;
+GRANT SELECT, UPDATE (state, payment_method, customer_id, label, tries, next_attempt_at, changed_at) ON cards;
 GRANT SELECT, UPDATE (next_look_at, done_at, verdict) ON provider_events;
 -- Whole, because MariaDB asks for it when many rows are upserted by a prepared statement.
 GRANT SELECT, INSERT, UPDATE ON customers;

@@ -159,6 +159,13 @@ ALLOWED = {
         "UPDATE bookings SET state = 'cancelled', revision = 4, pay_until = NULL, standby_tier = NULL, standby_quantity = 0,"
         " changed_at = UTC_TIMESTAMP(6)", "UPDATE bookings SET revision = 4, pay_until = UTC_TIMESTAMP(6), more_time = 1",
         "INSERT INTO freeings VALUES (1, 1, 1, 'held', 0, UTC_TIMESTAMP(6), 0)",
+        "INSERT INTO payments (event_id, place, attempt, number, payment_method, amount, currency, idempotency_key, created_at,"
+        " changed_at) VALUES (1, 1, 1, 1, 'pm_x', 1, 'EUR', REPEAT('a', 32), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",
+        "UPDATE payments SET aim = 'give_back', next_attempt_at = UTC_TIMESTAMP(6)", "SELECT * FROM payments",
+        "INSERT INTO cards (event_id, place, number, visitor, idempotency_key, created_at, changed_at)"
+        " VALUES (1, 1, 1, REPEAT('v', 16), REPEAT('a', 32), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))", "SELECT * FROM cards",
+        "UPDATE cards SET state = 'open', session = 'cs_x', url = 'https://x', next_attempt_at = NULL, changed_at = UTC_TIMESTAMP(6)",
+        "INSERT IGNORE INTO provider_events (id, type, object, body, received_at) VALUES ('e', 't', 'o', '', UTC_TIMESTAMP(6))",
         "SELECT * FROM seats", "SELECT * FROM taken_seats",
         "UPDATE orders SET state = 'cancelled', revision = 2, changed_at = UTC_TIMESTAMP(6), ended_at = UTC_TIMESTAMP(6)",
         "INSERT INTO order_log (event_id, place, attempt, revision, state, at, actor, detail)"
@@ -209,6 +216,16 @@ ALLOWED = {
         "UPDATE bookings SET state = 'failed', reason = 'broken', revision = 4, choice = 0, tier = NULL, quantity = 0,"
         " amount = 0, reference = NULL, seats = NULL, gone = NULL, pay_until = NULL, more_time = 0, standby_tier = NULL,"
         " standby_quantity = 0, changed_at = UTC_TIMESTAMP(6)",
+        "INSERT INTO payments (event_id, place, attempt, number, payment_method, amount, currency, idempotency_key, created_at,"
+        " changed_at) VALUES (1, 1, 1, 1, 'pm_x', 1, 'EUR', REPEAT('b', 32), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",
+        "SELECT * FROM payments FOR UPDATE SKIP LOCKED", "UPDATE payments SET state = 'captured', aim = 'take', key_no = 1,"
+        " intent = 'pi_x', refund = NULL, reason = NULL, provider_code = NULL, tries = 1, next_attempt_at = NULL, claim = 1, is_dead = 0,"
+        " changed_at = UTC_TIMESTAMP(6), authorised_at = NULL, captured_at = NULL, returned_at = NULL",
+        "SELECT * FROM cards FOR UPDATE SKIP LOCKED", "UPDATE cards SET state = 'kept', payment_method = 'pm_x', customer_id = NULL,"
+        " label = 'visa 4242', tries = 1, next_attempt_at = NULL, changed_at = UTC_TIMESTAMP(6)",
+        "SELECT * FROM provider_events FOR UPDATE SKIP LOCKED",
+        "UPDATE provider_events SET next_look_at = UTC_TIMESTAMP(6), done_at = NULL, verdict = NULL",
+        "UPDATE freeings SET payment_open = 0",
         "INSERT INTO customers VALUES (1, REPEAT('c', 16), 1) ON DUPLICATE KEY UPDATE booked = VALUES(booked)",
         "INSERT INTO delivery_attempts VALUES (REPEAT('d', 32), 'q', 1, UTC_TIMESTAMP(6))"
         " ON DUPLICATE KEY UPDATE attempts = attempts + 1, last_at = VALUES(last_at)",
@@ -275,6 +292,8 @@ DENIED = {
         "DELETE FROM bookings", "DELETE FROM customers", "UPDATE outbox SET body = ''", "SELECT * FROM dead_letters",
         "UPDATE tiers SET layout = 2", "UPDATE seats SET blocked = 0", "DELETE FROM seats", "UPDATE taken_seats SET place = 2",
         "UPDATE freeings SET was = 'held'", "UPDATE freeings SET ended_at = UTC_TIMESTAMP(6)",
+        "UPDATE payments SET amount = 1", "UPDATE payments SET currency = 'USD'", "UPDATE payments SET payment_method = 'pm_x'",
+        "UPDATE payments SET idempotency_key = ''", "UPDATE cards SET visitor = ''", "UPDATE cards SET session = 'cs_x'",
         "DELETE FROM payments", "DELETE FROM cards", "DELETE FROM provider_events", "UPDATE provider_events SET body = ''",
         "INSERT INTO provider_events (id, type, object, body, received_at) VALUES ('e', 't', 'o', '', UTC_TIMESTAMP(6))",
         "SELECT * FROM order_log", "DELETE FROM order_log",

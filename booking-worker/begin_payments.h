@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#include "booking-worker/store_payments.h"
+#include "booking-worker/store_means.h"
 
 struct begun_payments {
     struct store_means *means;

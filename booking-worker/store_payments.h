@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the payer reads and writes in MySQL: payments, the bookings that they are for, cards that were left, what the provider told. Inside the
-// caller's transaction, in the one order of locks: the event, its tiers, bookings, payments, then what is inserted. Errors are db.h's.
+// What the payer reads and writes of payments and of the bookings that they are for. Inside the caller's transaction, in the one order of
+// locks: the event, its tiers, bookings, payments, then what is inserted. Errors are db.h's.
 #ifndef BOOKING_WORKER_STORE_PAYMENTS_H
 #define BOOKING_WORKER_STORE_PAYMENTS_H
 
@@ -80,23 +80,5 @@ int store_write_paid(struct db *db, const struct store_event *event, const struc
                      size_t count) MUST_USE;
 // The places of a booking that ended before, where they wait for its payment, may go back.
 int store_open_freeing(struct db *db, uint64_t event_id, uint64_t place, uint32_t attempt) MUST_USE;
-
-// What orders want to be paid with: their payment method, or the card that was left. *ret[i].payment_method "": nothing.
-struct store_means {
-    uint32_t number; // of the payment that would be begun
-    char payment_method[PAYMENT_METHOD_BYTES], customer_id[PROVIDER_ID_BYTES];
-};
-int store_read_means(struct db *db, uint64_t event_id, const struct store_key *keys, size_t count,
-                     struct store_means *ret) MUST_USE;
-// Begins a payment of bookings that are paying from now on.
-struct store_new_payment {
-    uint64_t place;
-    uint32_t attempt;
-    uint64_t amount;
-    const char *currency;
-    const struct store_means *means;
-};
-int store_begin_payments(struct db *db, uint64_t event_id, const struct store_new_payment *payments,
-                         size_t count) MUST_USE;
 
 #endif

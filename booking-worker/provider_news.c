@@ -8,14 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "booking-worker/store_internal.h"
+#include "common/buffer.h"
 #include "common/log.h"
+#include "common/payment.h"
 #include "common/random.h"
 
 #define NEWS_MAX 200 // in one transaction
 #define ASKS_MAX 16 // about payments that nobody knows, at once
 #define REST_SECONDS 5 // for one that nothing has come of yet
-#define MONEY_TYPES "('payment_intent.amount_capturable_updated', 'payment_intent.succeeded')"
 
 struct ask {
     enum { ASK_FREE, ASK_FLYING, ASK_ANSWERED } state;
@@ -53,92 +53,122 @@ static struct ask *find_free(struct provider_news *news)
     return NULL;
 }
 
-static int finish(struct db *db, const char *event, const char *verdict)
-{
-    return db_write(db, "UPDATE provider_events SET done_at = UTC_TIMESTAMP(6), verdict = ? WHERE id = ?",
-                    (struct db_value[]){db_text(verdict), db_text(event)}, 2, NULL);
-}
-
-// A payment that somebody is just asking about is left alone: there will be an answer. An end is looked at again only for money.
-static int look_at_payment(struct db *db, const char *type, const char *object, bool *ret_found)
-{
-    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
-    int result =
-        db_read(db, "SELECT 1 FROM payments WHERE intent = ?", (struct db_value[]){db_text(object)}, 1, 1, &rows);
-    *ret_found = db_rows_count(rows) > 0;
-    if (result || !*ret_found)
-        return result;
-    return db_write(db,
-                    "UPDATE payments SET next_attempt_at = UTC_TIMESTAMP(6) WHERE intent = ? AND (state = 'challenged'"
-                    " OR (tries > 0 AND next_attempt_at IS NOT NULL)"
-                    " OR (state IN ('declined', 'voided') AND ? IN " MONEY_TYPES "))",
-                    (struct db_value[]){db_text(object), db_text(type)}, 2, NULL);
-}
-
-static int look_at_card(struct db *db, const char *object, bool *ret_found)
-{
-    struct db_written written = {0};
-    int result = db_write(db,
-                          "UPDATE cards SET next_attempt_at = IF(state = 'open', UTC_TIMESTAMP(6), next_attempt_at)"
-                          " WHERE session = ?",
-                          (struct db_value[]){db_text(object)}, 1, &written);
-    *ret_found = written.affected > 0;
-    return result;
-}
-
 static bool is_about_money(const char *type)
 {
     return strcmp(type, "payment_intent.amount_capturable_updated") == 0 ||
            strcmp(type, "payment_intent.succeeded") == 0;
 }
 
-// Others that are newer go first meanwhile, and other workers do not ask the same.
-static int put_off(struct db *db, const char *event)
-{
-    return db_write(db, "UPDATE provider_events SET next_look_at = UTC_TIMESTAMP(6) + INTERVAL ? SECOND WHERE id = ?",
-                    (struct db_value[]){DB_U(REST_SECONDS), db_text(event)}, 2, NULL);
-}
+// ---------------------------------------------------------------- what is new
 
-// Nobody here knows of this payment. It is asked about once the transaction is through.
-static int take_unknown(struct provider_news *news, struct db *db, const char *event, const char *type,
-                        const char *object, struct ask **ret_asks, size_t *ret_count)
+enum { N_ID, N_TYPE, N_OBJECT };
+
+// What they are about, in the sequence of the rows.
+#define TOLD                                                                                      \
+    "JSON_TABLE(?, '$[*]' COLUMNS (n INT UNSIGNED PATH '$[0]', object VARCHAR(255) CHARACTER SET" \
+    " ascii PATH '$[1]', is_money INT PATH '$[2]')) AS k"
+
+static int write_told(const struct db_rows *rows, struct buffer *ret)
 {
-    if (!is_about_money(type))
-        return finish(db, event, "unknown");
-    struct ask *ask = find_free(news);
-    if (ask) {
-        *ask = (struct ask){.state = ASK_FLYING};
-        snprintf(ask->event, sizeof(ask->event), "%s", event);
-        snprintf(ask->intent, sizeof(ask->intent), "%s", object);
-        ret_asks[(*ret_count)++] = ask;
+    for (size_t i = 0; i < db_rows_count(rows); i++) {
+        buffer_format(ret, "%s[%zu,", i ? "," : "[", i);
+        buffer_json_string(ret, db_string(rows, i, N_OBJECT));
+        buffer_text(ret, is_about_money(db_string(rows, i, N_TYPE)) ? ",1]" : ",0]");
     }
-    return put_off(db, event);
+    buffer_text(ret, "]");
+    return ret->failed ? ERROR_MEMORY : 0;
 }
 
-static int take_one(struct provider_news *news, struct db *db, const struct db_rows *rows, size_t row,
-                    struct ask **ret_asks, size_t *ret_count)
+// Which of them are about a row of ours.
+static int find_objects(struct db *db, const char *told, size_t count, bool ret_known[static NEWS_MAX])
 {
-    const char *id = db_string(rows, row, 0), *type = db_string(rows, row, 1), *object = db_string(rows, row, 2);
-    bool is_found = false;
-    int result = look_at_payment(db, type, object, &is_found);
-    if (result == 0 && !is_found)
-        result = look_at_card(db, object, &is_found);
-    if (result)
-        return result;
-    return is_found ? finish(db, id, "asked") : take_unknown(news, db, id, type, object, ret_asks, ret_count);
+    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
+    int result = db_read(db,
+                         "SELECT k.n FROM " TOLD " WHERE EXISTS (SELECT * FROM payments p WHERE p.intent = k.object)"
+                         " OR EXISTS (SELECT * FROM cards c WHERE c.session = k.object)",
+                         (struct db_value[]){db_text(told)}, 1, count, &rows);
+    for (size_t i = 0; i < db_rows_count(rows) && result == 0; i++) {
+        uint64_t n = db_u64(rows, i, 0);
+        if (n >= count)
+            return ERROR_BUG;
+        ret_known[n] = true;
+    }
+    return result;
+}
+
+// A payment that somebody is just asking about is left alone: there will be an answer. An end is looked at again only for money.
+static int look_at_objects(struct db *db, const char *told)
+{
+    int result = db_write(db,
+                          "UPDATE " TOLD " STRAIGHT_JOIN payments p ON p.intent = k.object"
+                          " SET p.next_attempt_at = UTC_TIMESTAMP(6) WHERE p.state = 'challenged'"
+                          " OR (p.tries > 0 AND p.next_attempt_at IS NOT NULL)"
+                          " OR (k.is_money = 1 AND p.state IN ('declined', 'voided'))",
+                          (struct db_value[]){db_text(told)}, 1, NULL);
+    return result ? result
+                  : db_write(db,
+                             "UPDATE " TOLD " STRAIGHT_JOIN cards c ON c.session = k.object"
+                             " SET c.next_attempt_at = UTC_TIMESTAMP(6) WHERE c.state = 'open'",
+                             (struct db_value[]){db_text(told)}, 1, NULL);
+}
+
+// Nobody here knows of this payment. It is asked about once the transaction is through; if there is no room, another time.
+static void add_ask(struct provider_news *news, const char *event, const char *object, struct ask **ret_asks,
+                    size_t *ret_count)
+{
+    struct ask *ask = find_free(news);
+    if (!ask)
+        return;
+    *ask = (struct ask){.state = ASK_FLYING};
+    snprintf(ask->event, sizeof(ask->event), "%s", event);
+    snprintf(ask->intent, sizeof(ask->intent), "%s", object);
+    ret_asks[(*ret_count)++] = ask;
+}
+
+// What nothing has come of yet rests: others that are newer go first meanwhile, and other workers do not ask the same.
+static int write_verdicts(struct provider_news *news, struct db *db, const struct db_rows *rows, const bool *known,
+                          struct ask **ret_asks, size_t *ret_count)
+{
+    struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
+    for (size_t i = 0; i < db_rows_count(rows); i++) {
+        const char *id = db_string(rows, i, N_ID);
+        bool rests = !known[i] && is_about_money(db_string(rows, i, N_TYPE));
+        if (rests)
+            add_ask(news, id, db_string(rows, i, N_OBJECT), ret_asks, ret_count);
+        buffer_text(&text, i ? ",[" : "[[");
+        buffer_json_string(&text, id);
+        buffer_text(&text, rests ? ",null]" : known[i] ? ",\"asked\"]" : ",\"unknown\"]");
+    }
+    buffer_text(&text, "]");
+    if (text.failed)
+        return ERROR_MEMORY;
+    return db_write(db,
+                    "UPDATE JSON_TABLE(?, '$[*]' COLUMNS (id VARCHAR(255) CHARACTER SET ascii PATH '$[0]',"
+                    " verdict VARCHAR(16) CHARACTER SET ascii PATH '$[1]')) AS k"
+                    " STRAIGHT_JOIN provider_events e ON e.id = k.id"
+                    " SET e.done_at = IF(k.verdict IS NULL, NULL, UTC_TIMESTAMP(6)), e.verdict = k.verdict,"
+                    " e.next_look_at = UTC_TIMESTAMP(6) + INTERVAL ? SECOND",
+                    (struct db_value[]){db_text(text.data), DB_U(REST_SECONDS)}, 2, NULL);
 }
 
 static int take_in_transaction(struct provider_news *news, struct db *db, struct ask **ret_asks, size_t *ret_count)
 {
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
+    struct buffer told CLEANUP(buffer_done) = BUFFER_INIT;
+    bool known[NEWS_MAX] = {false};
     int result = db_read(db,
                          "SELECT id, type, object FROM provider_events FORCE INDEX (provider_events_waiting)"
                          " WHERE done_at IS NULL AND next_look_at <= UTC_TIMESTAMP(6) ORDER BY next_look_at LIMIT ?"
                          " FOR UPDATE SKIP LOCKED",
                          (struct db_value[]){DB_U(NEWS_MAX)}, 1, NEWS_MAX, &rows);
-    for (size_t i = 0; i < db_rows_count(rows) && result == 0; i++)
-        result = take_one(news, db, rows, i, ret_asks, ret_count);
-    return result;
+    if (result || db_rows_count(rows) == 0)
+        return result;
+    result = write_told(rows, &told);
+    if (result == 0)
+        result = find_objects(db, told.data, db_rows_count(rows), known);
+    if (result == 0)
+        result = look_at_objects(db, told.data);
+    return result ? result : write_verdicts(news, db, rows, known, ret_asks, ret_count);
 }
 
 int provider_news_take(struct provider_news *news, struct db *db, struct provider *provider)
@@ -161,6 +191,12 @@ int provider_news_take(struct provider_news *news, struct db *db, struct provide
 }
 
 // ---------------------------------------------------------------- payments that nobody knows
+
+static int finish(struct db *db, const char *event, const char *verdict)
+{
+    return db_write(db, "UPDATE provider_events SET done_at = UTC_TIMESTAMP(6), verdict = ? WHERE id = ?",
+                    (struct db_value[]){db_text(verdict), db_text(event)}, 2, NULL);
+}
 
 static int find_event(struct db *db, const char *slug, uint64_t *ret)
 {

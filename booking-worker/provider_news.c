@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// See provider_news.h. An event is done once what it is about has been found; one about a payment that no row knows stays new until the
-// provider has said whose it is, so that it is not forgotten if this program dies in between; until then it
-// is looked at every few seconds, behind what is newer.
+// See provider_news.h. An event is done once what it is about has been found. One about money that no row knows stays new until the provider
+// has said whose it is, so that it is not forgotten if this program dies in between; it is looked at every few seconds, behind what is newer.
 #include "booking-worker/provider_news.h"
 
 #include <stdio.h>

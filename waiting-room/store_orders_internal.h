@@ -13,7 +13,7 @@
 #define STORE_BOOKING_COLUMNS                                                                                          \
     ", b.state, b.reason, b.revision, b.choice, b.tier, b.quantity, b.amount, b.reference, b.refund, b.seats, b.gone," \
     " b.pay_until, b.more_time, b.action_url,"                                                                         \
-    " IF(b.state = 'declined', (SELECT SUM(p.payment_method <> '') FROM payments p FORCE INDEX (PRIMARY)"                            \
+    " IF(b.state = 'declined', (SELECT SUM(p.payment_method <> '') FROM payments p FORCE INDEX (PRIMARY)"              \
     " WHERE p.event_id = b.event_id AND p.place = b.place AND p.attempt = b.attempt), NULL)"
 // From the numbers to the rows and never the other way: in a small table the server would else begin with the event's orders,
 // and lock them all.

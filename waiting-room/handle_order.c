@@ -31,12 +31,7 @@ void handle_order_get(struct http_exchange *exchange, const struct http_request 
 
 static void answer_put(struct visit *visit)
 {
-    struct problem_more more;
-    const struct problem *problem = ordering_problem(visit, &more);
-    if (problem)
-        visit_refuse(visit, problem, more);
-    else
-        visit_respond_order(visit, 202, visit->order);
+    ordering_answer(visit, 202);
 }
 
 void handle_order_put(struct http_exchange *exchange, const struct http_request *request, struct event_view *view)
@@ -59,12 +54,7 @@ void handle_order_put(struct http_exchange *exchange, const struct http_request 
 // Of what was there already.
 static void answer_changed(struct visit *visit)
 {
-    struct problem_more more;
-    const struct problem *problem = ordering_problem(visit, &more);
-    if (problem)
-        visit_refuse(visit, problem, more);
-    else
-        visit_respond_order(visit, 200, visit->order);
+    ordering_answer(visit, 200);
 }
 
 void handle_order_take_back(struct http_exchange *exchange, const struct http_request *request, struct event_view *view)

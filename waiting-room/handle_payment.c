@@ -6,12 +6,7 @@
 
 static void answer(struct visit *visit)
 {
-    struct problem_more more;
-    const struct problem *problem = ordering_problem(visit, &more);
-    if (problem)
-        visit_refuse(visit, problem, more);
-    else
-        visit_respond_order(visit, 202, visit->order);
+    ordering_answer(visit, 202);
 }
 
 void handle_payment(struct http_exchange *exchange, const struct http_request *request, struct event_view *view)

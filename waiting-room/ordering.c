@@ -140,3 +140,13 @@ const struct problem *ordering_problem(const struct visit *visit, struct problem
     const struct problem *problem = visit_problem(visit);
     return problem ? problem : &PROBLEM_UNAVAILABLE;
 }
+
+void ordering_answer(struct visit *visit, int status)
+{
+    struct problem_more more;
+    const struct problem *problem = ordering_problem(visit, &more);
+    if (problem)
+        visit_refuse(visit, problem, more);
+    else
+        visit_respond_order(visit, status, visit->order);
+}

@@ -18,5 +18,7 @@ void ordering_pay(struct visit *visit, void (*then)(struct visit *visit));
 
 // Why the order was not given, taken back, prolonged or paid, and what to add. NULL: it was; visit->order says what it is.
 const struct problem *ordering_problem(const struct visit *visit, struct problem_more *ret_more);
+// Says that to a client of the interface: the problem, or the order with `status`.
+void ordering_answer(struct visit *visit, int status);
 
 #endif

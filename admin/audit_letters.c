@@ -35,10 +35,12 @@ static int check_outbox(struct audit *audit, struct left *ret)
     return 0;
 }
 
-// Failed bookings (number 0), and payments that an operator must hear of.
+// Failed bookings (number 0), and payments that an operator must hear of. An order that is retried is booked again; that of a payment's letter is
+// not, and stays failed.
 #define WITHOUT_LETTER                                                                                                 \
     "SELECT b.place, 0, b.changed_at FROM bookings b LEFT JOIN (SELECT DISTINCT place, attempt FROM dead_letters "     \
-    "WHERE event_id = ? AND state IN ('open', 'discarded')) AS d ON d.place = b.place AND d.attempt = b.attempt "      \
+    "WHERE event_id = ? AND (state IN ('open', 'discarded') OR queue = '" TOPOLOGY_PAYMENTS "')) AS d ON "             \
+    "d.place = b.place AND d.attempt = b.attempt "                                                                     \
     "WHERE b.event_id = ? AND b.state = 'failed' AND d.place IS NULL UNION ALL "                                       \
     "SELECT p.place, p.number, p.changed_at FROM payments p LEFT JOIN (SELECT DISTINCT place, attempt FROM "           \
     "dead_letters WHERE event_id = ? AND state IN ('open', 'discarded') AND queue = '" TOPOLOGY_PAYMENTS "') AS d ON " \

@@ -84,7 +84,7 @@ def rows(prepared, request):
     rows.payment(7, "voided", aim="close")
     rows.booking(8, "failed", revision=5, reason="payment_failed")
     rows.payment(8, "voided", aim="give_back")
-    rows.pay_letter(8, "provider_wrong")
+    rows.pay_letter(8, "provider_wrong", "retried")  # an operator had it looked at once more before it was through
     rows.booking(9, "cancelled", revision=6, counted=False)  # by an operator, and the money is on its way back
     rows.payment(9, "captured", aim="give_back")
     rows.run("UPDATE bookings SET refund = 'pending' WHERE event_id = {e} AND place = 9")

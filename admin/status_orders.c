@@ -24,9 +24,11 @@
 #define ASKED                                                                                                   \
     "SELECT tier, CAST(SUM(quantity) AS UNSIGNED) FROM orders FORCE INDEX (orders_due) WHERE event_id = ? AND " \
     "state = 'placed' GROUP BY tier"
-#define PAYMENTS                                                                                             \
-    "SELECT state, COUNT(*), TIMESTAMPDIFF(MICROSECOND, MIN(IF(state IN ('declined', 'captured', 'voided', " \
-    "'refunded', 'failed'), NULL, created_at)), UTC_TIMESTAMP(6)) FROM payments WHERE event_id = ? GROUP BY state"
+// What is taken or given back counts since that began: a show may be called off weeks after it was paid.
+#define PAYMENTS                                                                                                  \
+    "SELECT state, COUNT(*), TIMESTAMPDIFF(MICROSECOND, MIN(IF(state IN ('declined', 'captured', 'voided', "      \
+    "'refunded', 'failed'), NULL, IF(state IN ('capturing', 'voiding', 'refunding'), changed_at, created_at))), " \
+    "UTC_TIMESTAMP(6)) FROM payments WHERE event_id = ? GROUP BY state"
 #define WAITING                                                                                                \
     "SELECT (SELECT COUNT(*) FROM dead_letters WHERE event_id = ? AND state = 'open'), (SELECT COUNT(*) FROM " \
     "dead_letters WHERE event_id IS NULL AND state = 'open'), (SELECT COUNT(*) FROM freeings WHERE event_id = ?)"

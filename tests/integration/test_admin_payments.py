@@ -461,11 +461,15 @@ def test_the_status_tells_how_payments_stand(rows):
     check("status", status)
     assert {state: count for state, count in status["payments"].items() if count} == {
         "captured": 1, "capturing": 1, "confirming": 1, "challenged": 1, "declined": 1, "failed": 1}
-    rows.run("UPDATE payments SET created_at = UTC_TIMESTAMP(6) - INTERVAL 90 SECOND WHERE event_id = {e}",
+    rows.run("UPDATE payments SET created_at = UTC_TIMESTAMP(6) - INTERVAL 90 SECOND, changed_at = UTC_TIMESTAMP(6) WHERE event_id = {e}",
              "UPDATE payments SET created_at = UTC_TIMESTAMP(6) - INTERVAL 900 SECOND WHERE event_id = {e} AND state = 'captured'")
     assert 90000 <= rows.stack.onsale_json("status", rows.slug)["oldest_payment_ms"] < 120000
     text = rows.stack.onsale("status", rows.slug, expect=0).out
     assert "payments      1 confirming, 1 challenged, 1 capturing, 1 captured, 1 declined, 1 failed; the oldest under way for 9" in text
+    # What was paid long ago and goes back now has been on its way for as long as it has been going back.
+    rows.run("UPDATE payments SET state = 'refunding', created_at = UTC_TIMESTAMP(6) - INTERVAL 9 DAY, changed_at = UTC_TIMESTAMP(6) - "
+             "INTERVAL 30 SECOND WHERE event_id = {e}")
+    assert 30000 <= rows.stack.onsale_json("status", rows.slug)["oldest_payment_ms"] < 60000
     rows.run("UPDATE payments SET state = 'voided', next_attempt_at = NULL WHERE event_id = {e}")
     assert rows.stack.onsale_json("status", rows.slug)["oldest_payment_ms"] is None
     rows.run("DELETE FROM payments WHERE event_id = {e}")

@@ -95,18 +95,23 @@ static void describe_under_way(const struct db_rows *rows, size_t row, struct st
                    db_u64(rows, row, P_IS_DEAD) ? ", in the dead letters" : "", db_u64(rows, row, P_TRIES), next);
 }
 
-// Why it was declined or failed; NULL: it was not.
-static const char *reason_of(const struct db_rows *rows, size_t row)
+static bool is_declined_or_failed(const struct db_rows *rows, size_t row)
 {
     enum payment_state state;
-    const bool has = payment_state_parse(db_string(rows, row, P_STATE), &state) == 0 &&
-                     (state == PAYMENT_DECLINED || state == PAYMENT_FAILED);
-    return has ? db_string(rows, row, P_REASON) : NULL;
+    return payment_state_parse(db_string(rows, row, P_STATE), &state) == 0 &&
+           (state == PAYMENT_DECLINED || state == PAYMENT_FAILED);
+}
+
+// Why it was declined or failed, in our word; NULL: it was not, or there is none.
+static const char *reason_of(const struct db_rows *rows, size_t row)
+{
+    return is_declined_or_failed(rows, row) ? db_string(rows, row, P_REASON) : NULL;
 }
 
 static void describe_end(const struct db_rows *rows, size_t row, struct story_step *step)
 {
-    const char *reason = reason_of(rows, row), *code = reason ? db_string(rows, row, P_PROVIDER_CODE) : NULL,
+    const char *reason = reason_of(rows, row),
+               *code = is_declined_or_failed(rows, row) ? db_string(rows, row, P_PROVIDER_CODE) : NULL,
                *refund = db_string(rows, row, P_REFUND);
     story_describe(step, "payment %" PRIu64 "%s%s%s%s%s%s%s", db_u64(rows, row, P_NUMBER), reason ? ": " : "",
                    or_empty(reason), code ? " (" : "", or_empty(code), code ? ")" : "", refund ? ", " : "",

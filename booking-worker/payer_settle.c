@@ -299,6 +299,22 @@ static int write_outcomes(struct settling *settling)
     return result;
 }
 
+// For whoever has to act: what the provider says, and, where it was refused before it was asked, its word for why.
+static void describe_answer(const struct store_payment *payment, const struct provider_answer *answer, char *ret,
+                            size_t ret_bytes)
+{
+    const struct provider_intent *intent = &answer->intent;
+    if (answer->result == PROVIDER_DONE && intent->id[0])
+        snprintf(ret, ret_bytes,
+                 "%s, %" PRIu64 " %s, captured %" PRIu64 ", refunded %" PRIu64 "; asked for: %" PRIu64 " %s%s%s",
+                 provider_status_name(intent->status), intent->amount, intent->currency, intent->captured_amount,
+                 intent->refunded_amount, payment->facts.amount, payment->facts.currency,
+                 payment->provider_code[0] ? "; the last error: " : "", payment->provider_code);
+    else
+        snprintf(ret, ret_bytes, "%s, status %d%s%s%s%s", provider_result_name(answer->result), answer->http_status,
+                 answer->code[0] ? ", " : "", answer->code, answer->detail[0] ? ", " : "", answer->detail);
+}
+
 static int write_dead_letter(struct settling *settling, size_t i)
 {
     struct buffer text CLEANUP(buffer_done) = BUFFER_INIT, body CLEANUP(buffer_done) = BUFFER_INIT;
@@ -324,9 +340,10 @@ static int write_dead_letter(struct settling *settling, size_t i)
         return ERROR_MEMORY;
     snprintf(letter.queue, sizeof(letter.queue), "%s", TOPOLOGY_PAYMENTS);
     snprintf(letter.reason, sizeof(letter.reason), "%s", step->dead);
-    snprintf(letter.detail, sizeof(letter.detail), "payment %" PRIu32 ", %s: %s, status %d, %.60s %.200s",
-             payment->number, provider_call_name(call->answer.call), provider_result_name(call->answer.result),
-             call->answer.http_status, call->answer.code, call->answer.detail);
+    char said[400];
+    describe_answer(payment, &call->answer, said, sizeof(said));
+    snprintf(letter.detail, sizeof(letter.detail), "payment %" PRIu32 ", %s: %s", payment->number,
+             provider_call_name(call->answer.call), said);
     dead_letter_digest(body.data, body.bytes, letter.digest);
     dead_letter_write(&letter, &text);
     return outbox_write(settling->outbox, settling->db, TOPOLOGY_DEAD, DEAD_LETTER_TYPE, &text);

@@ -120,6 +120,9 @@ static struct payment_step end_without_money(const struct payment_facts *facts, 
         step.effect = PAYMENT_FAILS;
         step.reason = ORDER_PAYMENT_FAILED;
     }
+    // Money that nobody wanted any more went back, and no bank has said no.
+    if (state != PAYMENT_DECLINED && (step.effect == PAYMENT_FREES || step.effect == PAYMENT_EXPIRES))
+        step.reason = ORDER_NO_REASON;
     return step;
 }
 

@@ -14,7 +14,7 @@
 
 #define PAYMENT_COLUMNS                                                                                                \
     "p.event_id, p.place, p.attempt, p.number, p.state, p.aim, p.payment_method, p.customer_id, p.amount, p.currency," \
-    " p.idempotency_key, p.key_no, p.intent, p.tries, p.claim, p.is_dead"
+    " p.idempotency_key, p.key_no, p.intent, p.tries, p.claim, p.is_dead, p.provider_code"
 enum {
     P_EVENT,
     P_PLACE,
@@ -32,6 +32,7 @@ enum {
     P_TRIES,
     P_CLAIM,
     P_IS_DEAD,
+    P_CODE,
     P_COUNT,
 };
 
@@ -65,7 +66,8 @@ static int read_payment(const struct db_rows *rows, size_t row, size_t first, st
                         payment.idempotency_key) ||
         store_copy_optional(db_string(rows, row, first + P_CUSTOMER), sizeof(payment.customer_id),
                             payment.customer_id) ||
-        store_copy_optional(db_string(rows, row, first + P_INTENT), sizeof(payment.intent), payment.intent))
+        store_copy_optional(db_string(rows, row, first + P_INTENT), sizeof(payment.intent), payment.intent) ||
+        store_copy_optional(db_string(rows, row, first + P_CODE), sizeof(payment.provider_code), payment.provider_code))
         return ERROR_BUG;
     *ret = payment;
     return 0;

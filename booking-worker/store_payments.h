@@ -28,6 +28,7 @@ struct store_payment {
     char payment_method[PAYMENT_METHOD_BYTES], customer_id[PROVIDER_ID_BYTES]; // customer_id "": none
     char idempotency_key[PAYMENT_KEY_BYTES];
     char intent[PROVIDER_ID_BYTES]; // "": not known
+    char provider_code[PROVIDER_CODE_BYTES]; // the last that was told; "": none yet
 };
 
 // How a payment is to stand.

@@ -220,7 +220,7 @@ static void test_a_refund_of_less_is_none(void **state)
     assert_true(step.state == PAYMENT_REFUNDING && !step.is_end && step.effect == PAYMENT_NO_EFFECT);
     answer.intent.refunded_amount = AMOUNT;
     step = payment_after(&facts, &answer);
-    assert_true(step.state == PAYMENT_REFUNDED && step.is_end && step.effect == PAYMENT_FREES);
+    assert_true(step.state == PAYMENT_REFUNDED && step.is_end && step.effect == PAYMENT_FREES && !step.reason);
 }
 
 // The provider's answer about a refund that failed is about that refund: it does not know what was captured.
@@ -270,6 +270,7 @@ static void test_a_booking_whose_money_went_back_is_not_forgotten(void **state)
         step = payment_after(&facts, &answer);
         assert_true(step.state == PAYMENT_REFUNDED && step.is_end);
         assert_int_equal(step.effect, cases[i].effect);
+        assert_true(cases[i].effect != PAYMENT_EXPIRES || !step.reason); // no bank has said no
         answer = answer_of(PROVIDER_ASK, PROVIDER_CAPTURED);
         answer.intent.refunded_amount = AMOUNT;
         step = payment_after(&facts, &answer);

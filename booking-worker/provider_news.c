@@ -8,12 +8,16 @@
 #include <string.h>
 
 #include "common/buffer.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/payment.h"
 #include "common/random.h"
 
 #define NEWS_MAX 200 // in one transaction
 #define ASKS_MAX 16 // about payments that nobody knows, at once
+#define KEPT_DAYS 90 // news that were worked off
+#define CLEARED_MAX 1000 // of older ones, each minute
+#define CLEAR_NS (60 * INT64_C(1000000000))
 #define REST_SECONDS 5 // for one that nothing has come of yet
 
 struct ask {
@@ -24,6 +28,7 @@ struct ask {
 
 struct provider_news {
     struct ask asks[ASKS_MAX];
+    int64_t cleared_ns; // when what is old was looked for last
 };
 
 int provider_news_new(struct provider_news **ret)
@@ -170,6 +175,19 @@ static int take_in_transaction(struct provider_news *news, struct db *db, struct
     return result ? result : write_verdicts(news, db, rows, known, ret_asks, ret_count);
 }
 
+// What was worked off long ago: the provider sends nothing again after days, and the story of a payment stands in its row.
+static int clear_old(struct provider_news *news, struct db *db)
+{
+    int64_t now_ns = clock_monotonic_ns();
+    if (news->cleared_ns && now_ns - news->cleared_ns < CLEAR_NS)
+        return 0;
+    news->cleared_ns = now_ns;
+    return db_write(db,
+                    "DELETE FROM provider_events WHERE done_at < UTC_TIMESTAMP(6) - INTERVAL ? DAY ORDER BY done_at"
+                    " LIMIT ?",
+                    (struct db_value[]){DB_U(KEPT_DAYS), DB_U(CLEARED_MAX)}, 2, NULL);
+}
+
 int provider_news_take(struct provider_news *news, struct db *db, struct provider *provider)
 {
     struct ask *asks[ASKS_MAX];
@@ -177,6 +195,8 @@ int provider_news_take(struct provider_news *news, struct db *db, struct provide
     int result = db_begin(db);
     if (result == 0)
         result = take_in_transaction(news, db, asks, &count);
+    if (result == 0)
+        result = clear_old(news, db);
     if (result == 0)
         result = db_commit(db);
     if (result)

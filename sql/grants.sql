@@ -73,7 +73,8 @@ GRANT SELECT, INSERT, UPDATE (state, reason, revision, choice, tier, quantity, a
 -- Payments, from the first call to the last, but never how much and with what; cards that were left, but not whose; what the provider told.
 GRANT SELECT, INSERT, UPDATE (state, aim, key_no, intent, refund, reason, provider_code, tries, next_attempt_at, claim, is_dead, changed_at, authorised_at, captured_at, returned_at) ON payments;
 GRANT SELECT, UPDATE (state, payment_method, customer_id, label, tries, next_attempt_at, changed_at) ON cards;
-GRANT SELECT, UPDATE (next_look_at, done_at, verdict) ON provider_events;
+-- What was worked off goes after three months.
+GRANT SELECT, UPDATE (next_look_at, done_at, verdict), DELETE ON provider_events;
 -- Whole, because MariaDB asks for it when many rows are upserted by a prepared statement.
 GRANT SELECT, INSERT, UPDATE ON customers;
 GRANT SELECT, INSERT, UPDATE, DELETE ON delivery_attempts;

@@ -294,7 +294,7 @@ DENIED = {
         "UPDATE freeings SET was = 'held'", "UPDATE freeings SET ended_at = UTC_TIMESTAMP(6)",
         "UPDATE payments SET amount = 1", "UPDATE payments SET currency = 'USD'", "UPDATE payments SET payment_method = 'pm_x'",
         "UPDATE payments SET idempotency_key = ''", "UPDATE cards SET visitor = ''", "UPDATE cards SET session = 'cs_x'",
-        "DELETE FROM payments", "DELETE FROM cards", "DELETE FROM provider_events", "UPDATE provider_events SET body = ''",
+        "DELETE FROM payments", "DELETE FROM cards", "UPDATE provider_events SET body = ''",
         "INSERT INTO provider_events (id, type, object, body, received_at) VALUES ('e', 't', 'o', '', UTC_TIMESTAMP(6))",
         "SELECT * FROM order_log", "DELETE FROM order_log",
         "SELECT * FROM arrivals", "UPDATE line_served SET served = 1", "SELECT * FROM leaders", "SELECT * FROM event_log",

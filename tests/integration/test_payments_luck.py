@@ -156,3 +156,15 @@ def test_news_that_settles_nothing_is_not_asked_about_all_the_time(booth):
     booth.wait_states({1: "confirmed"}, 30)
     wait_payment(booth, 1, "voided", number=2, seconds=30)
     agree(booth)
+
+
+def test_news_of_long_ago_are_cleared_away(stack_factory):
+    """What nothing has come of yet stays, however old."""
+    booth = booth_with_bank(stack_factory, workers=0)
+    for name, done, days in (("old", True, 91), ("young", True, 89), ("open", False, 400)):
+        booth.stack.sql("INSERT INTO provider_events (id, type, object, body, received_at, next_look_at, done_at) VALUES (%s, 'x', 'pi_x',"
+                        " '{}', UTC_TIMESTAMP(6) - INTERVAL %s DAY, UTC_TIMESTAMP(6) + INTERVAL 1 DAY,"
+                        " IF(%s, UTC_TIMESTAMP(6) - INTERVAL %s DAY, NULL))", name, days, done, days)
+    booth.stack.start_program("booking-worker")
+    wait_until(lambda: booth.stack.sql("SELECT COUNT(*) FROM provider_events WHERE id = 'old'") == ((0,),), "old news to go", 20 * PATIENCE)
+    assert booth.stack.sql("SELECT id FROM provider_events ORDER BY id") == (("open",), ("young",))

@@ -210,6 +210,28 @@ static void test_a_capture_that_fails_keeps_the_ticket(void **state)
     assert_string_equal(step.dead, PAYMENT_DEAD_REFUND);
 }
 
+// What the bank reserves although nobody waits for it any more, or another payment of the booking is the newest by now, confirms nothing.
+static void test_money_that_is_not_waited_for_confirms_nothing(void **state)
+{
+    (void)state;
+    static const enum payment_state states[] = {PAYMENT_CREATED, PAYMENT_CONFIRMING, PAYMENT_CHALLENGED};
+    for (size_t i = 0; i < 2 * sizeof(states) / sizeof(states[0]); i++) {
+        struct payment_facts facts = facts_of(states[i / 2], ORDER_PAYING);
+        if (i % 2)
+            facts.aim = PAYMENT_GIVE_BACK;
+        else
+            facts.is_newest = false;
+        struct provider_answer answer = answer_of(PROVIDER_ASK, PROVIDER_AUTHORISED);
+        struct payment_step step = payment_after(&facts, &answer);
+        assert_true(step.effect == PAYMENT_NO_EFFECT && step.state == PAYMENT_VOIDING);
+        assert_true(step.has_call && step.call == PROVIDER_CANCEL);
+        answer = answer_of(PROVIDER_ASK, PROVIDER_CAPTURED);
+        step = payment_after(&facts, &answer);
+        assert_true(step.effect == PAYMENT_NO_EFFECT && step.state == PAYMENT_REFUNDING);
+        assert_true(step.has_call && step.call == PROVIDER_REFUND);
+    }
+}
+
 static void test_a_refund_of_less_is_none(void **state)
 {
     (void)state;
@@ -714,6 +736,7 @@ int main(void)
         cmocka_unit_test(test_another_amount_is_given_back),
         cmocka_unit_test(test_a_stopped_event_authorises_nothing_new),
         cmocka_unit_test(test_a_capture_that_fails_keeps_the_ticket),
+        cmocka_unit_test(test_money_that_is_not_waited_for_confirms_nothing),
         cmocka_unit_test(test_a_refund_of_less_is_none),
         cmocka_unit_test(test_a_refund_that_failed_is_none),
         cmocka_unit_test(test_a_booking_whose_money_went_back_is_not_forgotten),

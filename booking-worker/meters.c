@@ -30,6 +30,8 @@ struct metric meter_sweep_duration =
 
 struct metric meter_payments_in_flight =
     METRIC_GAUGE("onsale_payment_calls_in_flight", "Calls to the payment provider that are under way.");
+struct metric meter_provider_away =
+    METRIC_GAUGE("onsale_payment_provider_away", "1 while the payment provider does not answer, or not our key.");
 struct metric meter_payment_duration =
     METRIC_HISTOGRAM("onsale_payment_call_duration_seconds", "How long the payment provider took to answer.");
 struct metric meter_payments_lost = METRIC_COUNTER(
@@ -91,6 +93,7 @@ void meters_register(void)
         &meter_sweep_duration,
         &sweeper_swept,
         &meter_payments_in_flight,
+        &meter_provider_away,
         &meter_payment_duration,
         &meter_payments_lost,
         &meter_payments_dead,

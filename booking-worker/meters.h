@@ -23,6 +23,7 @@ extern struct metric meter_served; // bookings in standby that were given places
 extern struct metric meter_sweep_duration; // of one round over all events
 
 extern struct metric meter_payments_in_flight; // calls to the provider
+extern struct metric meter_provider_away; // 1 while it does not answer
 extern struct metric meter_payment_duration; // of one call
 extern struct metric meter_payments_lost; // answers that came too late: somebody else has the payment
 extern struct metric meter_payments_dead; // dead letters

@@ -14,6 +14,7 @@
 #include "booking-worker/meters.h"
 #include "booking-worker/payer_settle.h"
 #include "booking-worker/provider_news.h"
+#include "booking-worker/provider_watch.h"
 #include "booking-worker/store_payments.h"
 #include "common/clock.h"
 #include "common/link.h"
@@ -44,6 +45,7 @@ struct payer {
     struct provider *provider;
     struct card_desk *cards;
     struct provider_news *news;
+    struct provider_watch watch;
     struct payer_call *calls; // payments_at_once of them
     struct payer_call *free, *answered;
     struct payer_call *held_back; // answers that could not be settled in this round
@@ -198,6 +200,7 @@ static void on_answer(void *context, const struct provider_answer *answer)
     metric_add(&meter_payments_in_flight, -1);
     metric_observe_us(&meter_payment_duration, (clock_monotonic_ns() - call->began_ns) / 1000);
     meters_add_answer(answer->result);
+    provider_watch_hear(&payer->watch, answer->result, clock_monotonic_ns());
 }
 
 // What cannot even be asked is as good as unanswered.
@@ -508,7 +511,11 @@ static int go_round(struct payer *payer)
         return 0;
     payer->has_more = false;
     payer->next_round_ns = now_ns + ROUND_MS * MS_NS;
-    int result = provider_news_take(payer->news, payer->link.db, payer->provider);
+    int64_t begun = 0;
+    int result = provider_watch_go(&payer->watch, payer->link.db, payer->provider, &begun);
+    payer->calls_left -= begun;
+    if (result == 0)
+        result = provider_news_take(payer->news, payer->link.db, payer->provider);
     if (result == 0)
         result = take_cards(payer);
     if (result == 0)

@@ -239,6 +239,7 @@ static void change_payment(struct settling *settling, size_t i, const struct pay
         .tries = step->tries,
         .key_no = payment->key_no + step->takes_new_key,
         .wait_seconds = wait_of(settling, i, step),
+        .is_claimed = step->has_call,
         .is_dead = payment->facts.is_dead || step->dead,
         .forgets_intent = step->forgets_intent,
         .is_authorised = step->effect == PAYMENT_CONFIRMS,

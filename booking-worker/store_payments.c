@@ -174,9 +174,10 @@ int store_claim_payments(struct db *db, struct store_payment *payments, const st
                       i ? "," : "[", payments[i].event_id, payments[i].place, payments[i].attempt, payments[i].number,
                       payments[i].claim, payment_state_name(step->state), payment_aim_name(step->aim), step->tries);
         if (step->is_end)
-            buffer_text(&text, ",null]");
+            buffer_text(&text, ",null,0]");
         else
-            buffer_format(&text, ",%" PRId64 "]", (step->has_call ? lease_seconds : step->wait_seconds) * SECOND_US);
+            buffer_format(&text, ",%" PRId64 ",%d]", (step->has_call ? lease_seconds : step->wait_seconds) * SECOND_US,
+                          step->has_call);
     }
     buffer_text(&text, "]");
     if (text.failed)
@@ -186,11 +187,11 @@ int store_claim_payments(struct db *db, struct store_payment *payments, const st
                     " place BIGINT UNSIGNED PATH '$[1]', attempt INT UNSIGNED PATH '$[2]', number INT UNSIGNED PATH"
                     " '$[3]', claim BIGINT UNSIGNED PATH '$[4]', state VARCHAR(16) CHARACTER SET ascii PATH '$[5]',"
                     " aim VARCHAR(16) CHARACTER SET ascii PATH '$[6]', tries INT UNSIGNED PATH '$[7]',"
-                    " wait_us BIGINT PATH '$[8]')) AS k"
+                    " wait_us BIGINT PATH '$[8]', is_claimed INT PATH '$[9]')) AS k"
                     " STRAIGHT_JOIN payments p ON p.event_id = k.event_id AND p.place = k.place"
                     " AND p.attempt = k.attempt AND p.number = k.number"
                     " SET p.changed_at = IF(p.state <> k.state, UTC_TIMESTAMP(6), p.changed_at), p.state = k.state,"
-                    " p.aim = k.aim, p.tries = k.tries, p.claim = k.claim,"
+                    " p.aim = k.aim, p.tries = k.tries, p.claim = k.claim, p.is_claimed = k.is_claimed,"
                     " p.next_attempt_at = UTC_TIMESTAMP(6) + INTERVAL k.wait_us MICROSECOND",
                     (struct db_value[]){db_text(text.data)}, 1, NULL);
 }
@@ -205,8 +206,47 @@ int store_release_payments(struct db *db, const struct store_payment *payments, 
                   : db_write(db,
                              "UPDATE " PAYMENT_KEYS " STRAIGHT_JOIN payments p ON p.event_id = k.event_id"
                              " AND p.place = k.place AND p.attempt = k.attempt AND p.number = k.number"
-                             " SET p.next_attempt_at = UTC_TIMESTAMP(6) WHERE p.claim = k.claim",
+                             " SET p.next_attempt_at = UTC_TIMESTAMP(6), p.is_claimed = 0 WHERE p.claim = k.claim",
                              (struct db_value[]){db_text(keys.data)}, 1, NULL);
+}
+
+// Rows that a payer has are its own, and those that somebody is just writing, too; what is due in a moment is left as it is.
+static int hasten(struct db *db, size_t max, size_t *ret_count)
+{
+    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
+    struct buffer keys CLEANUP(buffer_done) = BUFFER_INIT;
+    int result = db_read(db,
+                         "SELECT event_id, place, attempt, number FROM payments FORCE INDEX (payments_due)"
+                         " WHERE next_attempt_at > UTC_TIMESTAMP(6) + INTERVAL 1 SECOND AND tries > 0 AND is_claimed = 0"
+                         " ORDER BY next_attempt_at LIMIT ? FOR UPDATE SKIP LOCKED",
+                         (struct db_value[]){DB_U(max)}, 1, max, &rows);
+    size_t count = db_rows_count(rows);
+    for (size_t i = 0; i < count && result == 0; i++)
+        buffer_format(&keys, "%s[%zu,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "]", i ? "," : "[", i,
+                      db_u64(rows, i, 0), db_u64(rows, i, 1), db_u64(rows, i, 2), db_u64(rows, i, 3));
+    buffer_text(&keys, count ? "]" : "[]");
+    if (result == 0 && keys.failed)
+        result = ERROR_MEMORY;
+    if (result == 0 && count > 0)
+        result = db_write(db,
+                          "UPDATE " PAYMENT_KEYS " STRAIGHT_JOIN payments p ON p.event_id = k.event_id"
+                          " AND p.place = k.place AND p.attempt = k.attempt AND p.number = k.number"
+                          " SET p.next_attempt_at = UTC_TIMESTAMP(6)",
+                          (struct db_value[]){db_text(keys.data)}, 1, NULL);
+    *ret_count = count;
+    return result;
+}
+
+int store_hasten_payments(struct db *db, size_t max, size_t *ret_count)
+{
+    int result = db_begin(db);
+    if (result == 0)
+        result = hasten(db, max, ret_count);
+    if (result == 0)
+        result = db_commit(db);
+    if (result)
+        db_rollback(db);
+    return result;
 }
 
 // ---------------------------------------------------------------- what an answer is about
@@ -340,7 +380,7 @@ static void write_payment(struct buffer *text, const struct store_payment_change
     write_optional(text, change->intent);
     write_optional(text, change->refund);
     write_optional(text, change->provider_code);
-    buffer_text(text, change->forgets_intent ? ",1]" : ",0]");
+    buffer_format(text, ",%d,%d]", change->forgets_intent, change->is_claimed);
 }
 
 int store_write_payments(struct db *db, uint64_t event_id, const struct store_payment_change *changes, size_t count)
@@ -365,7 +405,8 @@ int store_write_payments(struct db *db, uint64_t event_id, const struct store_pa
         " authorised INT PATH '$[9]', captured INT PATH '$[10]', returned INT PATH '$[11]',"
         " wait_us BIGINT PATH '$[12]', reason VARCHAR(32) CHARACTER SET ascii PATH '$[13]',"
         " intent VARCHAR(255) CHARACTER SET ascii PATH '$[14]', refund VARCHAR(255) CHARACTER SET ascii PATH '$[15]',"
-        " code VARCHAR(64) CHARACTER SET ascii PATH '$[16]', forgets INT PATH '$[17]')) AS k"
+        " code VARCHAR(64) CHARACTER SET ascii PATH '$[16]', forgets INT PATH '$[17]',"
+        " is_claimed INT PATH '$[18]')) AS k"
         " STRAIGHT_JOIN payments p ON p.event_id = ? AND p.place = k.place AND p.attempt = k.attempt"
         " AND p.number = k.number"
         " SET p.changed_at = IF(p.state <> k.state, UTC_TIMESTAMP(6), p.changed_at), p.state = k.state, p.aim = k.aim,"
@@ -373,7 +414,8 @@ int store_write_payments(struct db *db, uint64_t event_id, const struct store_pa
         " p.authorised_at = IF(k.authorised, COALESCE(p.authorised_at, UTC_TIMESTAMP(6)), p.authorised_at),"
         " p.captured_at = IF(k.captured, COALESCE(p.captured_at, UTC_TIMESTAMP(6)), p.captured_at),"
         " p.returned_at = IF(k.returned, COALESCE(p.returned_at, UTC_TIMESTAMP(6)), p.returned_at),"
-        " p.next_attempt_at = UTC_TIMESTAMP(6) + INTERVAL k.wait_us MICROSECOND, p.reason = k.reason,"
+        " p.next_attempt_at = UTC_TIMESTAMP(6) + INTERVAL k.wait_us MICROSECOND, p.is_claimed = k.is_claimed,"
+        " p.reason = k.reason,"
         " p.intent = IF(k.forgets, NULL, COALESCE(k.intent, p.intent)), p.refund = COALESCE(k.refund, p.refund),"
         " p.provider_code = COALESCE(k.code, p.provider_code) WHERE p.claim = k.claim",
         (struct db_value[]){db_text(text.data), DB_U(event_id)}, 2, &written);

@@ -40,6 +40,7 @@ struct store_payment_change {
     enum payment_aim aim;
     uint32_t tries, key_no;
     int64_t wait_seconds; // until it is due again; -1: never
+    bool is_claimed; // this payer goes on with it: wait_seconds is its lease
     bool is_dead;
     bool forgets_intent;
     bool is_authorised, is_captured, is_returned; // the provider has said so now
@@ -54,6 +55,8 @@ int store_claim_payments(struct db *db, struct store_payment *payments, const st
                          int64_t lease_seconds) MUST_USE;
 // Has them looked at by others at once, as far as they are still this payer's.
 int store_release_payments(struct db *db, const struct store_payment *payments, size_t count) MUST_USE;
+// Makes due what waits because it had no definite answer, at most `max`, in a transaction of its own.
+int store_hasten_payments(struct db *db, size_t max, size_t *ret_count) MUST_USE;
 
 // A booking that is paid for, as it stands.
 struct store_paid {

@@ -47,6 +47,8 @@ CREATE TABLE payments (
     next_attempt_at DATETIME(6) NULL,
     -- Raised by each payer that takes it. What an earlier one is told by the provider is dropped.
     claim BIGINT UNSIGNED NOT NULL DEFAULT 0,
+    -- 1: a payer has it, until next_attempt_at at the latest. 0: it waits.
+    is_claimed TINYINT UNSIGNED NOT NULL DEFAULT 0,
     -- 1: it went to the dead letters; it is still asked about.
     is_dead TINYINT UNSIGNED NOT NULL DEFAULT 0,
     created_at DATETIME(6) NOT NULL,

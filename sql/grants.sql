@@ -71,7 +71,7 @@ GRANT SELECT, UPDATE (published, release_no) ON orders;
 -- Whose a booking is never changes.
 GRANT SELECT, INSERT, UPDATE (state, reason, revision, choice, tier, quantity, amount, reference, refund, seats, gone, pay_until, more_time, action_url, standby_tier, standby_quantity, changed_at) ON bookings;
 -- Payments, from the first call to the last, but never how much and with what; cards that were left, but not whose; what the provider told.
-GRANT SELECT, INSERT, UPDATE (state, aim, key_no, intent, refund, reason, provider_code, tries, next_attempt_at, claim, is_dead, changed_at, authorised_at, captured_at, returned_at) ON payments;
+GRANT SELECT, INSERT, UPDATE (state, aim, key_no, intent, refund, reason, provider_code, tries, next_attempt_at, claim, is_claimed, is_dead, changed_at, authorised_at, captured_at, returned_at) ON payments;
 GRANT SELECT, UPDATE (state, payment_method, customer_id, label, tries, next_attempt_at, changed_at) ON cards;
 -- What was worked off goes after three months.
 GRANT SELECT, UPDATE (next_look_at, done_at, verdict), DELETE ON provider_events;

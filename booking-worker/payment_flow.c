@@ -13,6 +13,13 @@ int64_t payment_wait_seconds(uint32_t tries)
 
 // ---------------------------------------------------------------- steps
 
+// The booking's visitor waits for what comes of this payment.
+static bool is_waiting(const struct payment_facts *facts)
+{
+    return facts->is_newest && facts->has_booking &&
+           (facts->booking == ORDER_PAYING || facts->booking == ORDER_ACTION_REQUIRED);
+}
+
 // Nothing changes but what is said about it.
 static struct payment_step stay(const struct payment_facts *facts)
 {
@@ -64,7 +71,7 @@ static const char *dead_word(enum payment_state state)
 static void call_operator(const struct payment_facts *facts, struct payment_step *step)
 {
     step->dead = dead_word(facts->state);
-    if (!facts->has_booking || facts->booking != ORDER_PAYING)
+    if (!is_waiting(facts) || facts->booking != ORDER_PAYING)
         return;
     step->effect = PAYMENT_DELAYS;
     step->reason = ORDER_PAYMENT_UNKNOWN;
@@ -98,12 +105,6 @@ static struct payment_step repeat_later(const struct payment_facts *facts, int64
 
 // ---------------------------------------------------------------- ends without money
 
-static bool is_waiting(const struct payment_facts *facts)
-{
-    return facts->is_newest && facts->has_booking &&
-           (facts->booking == ORDER_PAYING || facts->booking == ORDER_ACTION_REQUIRED);
-}
-
 // Certainly nothing is reserved: what the booking makes of that.
 static struct payment_step end_without_money(const struct payment_facts *facts, enum payment_state state,
                                              enum order_reason reason)
@@ -136,6 +137,12 @@ static struct payment_step give_up(const struct payment_facts *facts, enum provi
                                                            : go(facts, PAYMENT_VOIDING, PROVIDER_CANCEL);
     step.stores_intent = !facts->has_intent;
     return step;
+}
+
+// It was or is being captured for a ticket that has been cancelled meanwhile: whatever cannot be captured is as welcome.
+static bool is_unwanted_capture(const struct payment_facts *facts)
+{
+    return (facts->state == PAYMENT_AUTHORISED || facts->state == PAYMENT_CAPTURING) && facts->aim == PAYMENT_GIVE_BACK;
 }
 
 // The ticket is kept, or the money not given back: somebody has to look.
@@ -199,11 +206,10 @@ static struct payment_step on_failed(const struct payment_facts *facts, enum ord
         // Nothing is reserved, but it could be confirmed once more: it is ended all the same.
         return facts->was_refused ? end_without_money(facts, PAYMENT_VOIDED, reason)
                                   : go(facts, PAYMENT_VOIDING, PROVIDER_CANCEL);
-    case PAYMENT_DECLINED:
-    case PAYMENT_VOIDED:
-        return end(facts, facts->state);
     default:
-        return fail(facts);
+        if (payment_is_end(facts->state))
+            return end(facts, facts->state);
+        return is_unwanted_capture(facts) ? give_up(facts, PROVIDER_FAILED) : fail(facts);
     }
 }
 
@@ -254,19 +260,22 @@ static struct payment_step on_authorised(const struct payment_facts *facts)
     }
 }
 
+// What was given back in part after the ticket was given is the seller's affair; before, it is not the price any more.
 static struct payment_step on_captured(const struct payment_facts *facts, const struct provider_intent *intent)
 {
     struct payment_step step;
+    bool is_price = intent->captured_amount == facts->amount;
     switch (facts->state) {
     case PAYMENT_AUTHORISED:
     case PAYMENT_CAPTURING:
         if (facts->aim == PAYMENT_GIVE_BACK)
             return give_up(facts, PROVIDER_CAPTURED);
-        return intent->captured_amount == facts->amount ? end(facts, PAYMENT_CAPTURED) : fail(facts);
+        return is_price && intent->refunded_amount < intent->captured_amount ? end(facts, PAYMENT_CAPTURED)
+                                                                             : fail(facts);
     case PAYMENT_CREATED:
     case PAYMENT_CONFIRMING:
     case PAYMENT_CHALLENGED: // somebody has taken it by hand, at the provider's
-        if (facts->aim == PAYMENT_GIVE_BACK || !is_waiting(facts) || intent->captured_amount != facts->amount)
+        if (facts->aim == PAYMENT_GIVE_BACK || !is_waiting(facts) || !is_price || intent->refunded_amount > 0)
             return give_up(facts, PROVIDER_CAPTURED);
         step = end(facts, PAYMENT_CAPTURED);
         step.stores_intent = !facts->has_intent;
@@ -317,7 +326,7 @@ static struct payment_step on_wrong(const struct payment_facts *facts, const str
 {
     struct payment_step step;
     if (facts->state == PAYMENT_CAPTURED || facts->state == PAYMENT_REFUNDED || facts->state == PAYMENT_FAILED ||
-        facts->state == PAYMENT_CAPTURING || facts->state == PAYMENT_AUTHORISED) {
+        ((facts->state == PAYMENT_CAPTURING || facts->state == PAYMENT_AUTHORISED) && !is_unwanted_capture(facts))) {
         step = fail(facts); // the ticket is given already
     } else if (intent->status == PROVIDER_CANCELLED) {
         step = stay(facts);
@@ -366,6 +375,10 @@ static struct payment_step on_declined(const struct payment_facts *facts, const 
         step.stores_intent = !facts->has_intent && answer->intent.id[0];
         return step;
     }
+    if (payment_is_end(facts->state))
+        return end(facts, facts->state);
+    if (is_unwanted_capture(facts))
+        return give_up(facts, PROVIDER_AUTHORISED);
     // A bank that does not let itself be captured, or refunded.
     return facts->state == PAYMENT_VOIDING ? try_later(facts) : fail(facts);
 }

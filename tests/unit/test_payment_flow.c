@@ -307,6 +307,119 @@ static void test_a_booking_whose_money_went_back_is_not_forgotten(void **state)
     }
 }
 
+// What has come to an end stays there, whatever a provider says that has lost count. Meanwhile the visitor may have begun to pay with another
+// card.
+static void test_an_end_is_an_end(void **state)
+{
+    (void)state;
+    static const struct {
+        enum payment_state state;
+        enum provider_call call;
+        enum provider_result result;
+        enum provider_status status;
+    } cases[] = {
+        {PAYMENT_DECLINED, PROVIDER_ASK, PROVIDER_DECLINED, PROVIDER_FAILED},
+        {PAYMENT_DECLINED, PROVIDER_ASK, PROVIDER_DONE, PROVIDER_FAILED},
+        {PAYMENT_DECLINED, PROVIDER_CREATE, PROVIDER_REFUSED, PROVIDER_UNCONFIRMED},
+        {PAYMENT_CAPTURED, PROVIDER_CAPTURE, PROVIDER_DONE, PROVIDER_CAPTURED},
+        {PAYMENT_VOIDED, PROVIDER_CANCEL, PROVIDER_DONE, PROVIDER_CANCELLED},
+        {PAYMENT_FAILED, PROVIDER_CAPTURE, PROVIDER_DECLINED, PROVIDER_FAILED},
+        {PAYMENT_FAILED, PROVIDER_ASK, PROVIDER_DONE, PROVIDER_FAILED},
+        {PAYMENT_FAILED, PROVIDER_ASK, PROVIDER_DONE, PROVIDER_CANCELLED},
+    };
+    static const enum order_state bookings[] = {ORDER_DECLINED, ORDER_PAYING, ORDER_CONFIRMED};
+    for (size_t i = 0; i < 3 * sizeof(cases) / sizeof(cases[0]); i++) {
+        struct payment_facts facts = facts_of(cases[i / 3].state, bookings[i % 3]);
+        facts.is_newest = bookings[i % 3] != ORDER_PAYING;
+        struct provider_answer answer = answer_of(cases[i / 3].call, cases[i / 3].status);
+        answer.result = cases[i / 3].result;
+        if (answer.result == PROVIDER_REFUSED)
+            answer.intent.id[0] = '\0';
+        struct payment_step step = payment_after(&facts, &answer);
+        assert_int_equal(step.state, facts.state);
+        assert_true(step.is_end && !step.has_call && !step.dead);
+        assert_true(step.effect == PAYMENT_NO_EFFECT || step.effect == PAYMENT_FREES);
+    }
+}
+
+// An operator has cancelled while it was being captured: whatever the bank says to the capture, the money is let go, and nobody has to be called.
+static void test_what_cannot_be_captured_and_is_not_wanted_is_let_go(void **state)
+{
+    (void)state;
+    static const struct {
+        enum provider_call call;
+        enum provider_result result;
+        enum provider_status status;
+        uint64_t amount;
+    } cases[] = {
+        {PROVIDER_CAPTURE, PROVIDER_DECLINED, PROVIDER_AUTHORISED, AMOUNT},
+        {PROVIDER_ASK, PROVIDER_DONE, PROVIDER_FAILED, AMOUNT},
+        {PROVIDER_ASK, PROVIDER_DONE, PROVIDER_AUTHORISED, AMOUNT - 1},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct payment_facts facts = facts_of(PAYMENT_CAPTURING, ORDER_CANCELLED);
+        facts.aim = PAYMENT_GIVE_BACK;
+        struct provider_answer answer = answer_of(cases[i].call, cases[i].status);
+        answer.result = cases[i].result;
+        answer.intent.amount = cases[i].amount;
+        struct payment_step step = payment_after(&facts, &answer);
+        assert_int_equal(step.state, PAYMENT_VOIDING);
+        assert_true(step.has_call && step.call == PROVIDER_CANCEL);
+        assert_true(!step.dead || cases[i].amount != AMOUNT);
+    }
+    struct payment_facts facts = facts_of(PAYMENT_CAPTURING, ORDER_CANCELLED);
+    facts.aim = PAYMENT_GIVE_BACK;
+    struct provider_answer answer = answer_of(PROVIDER_ASK, PROVIDER_CANCELLED);
+    answer.intent.amount = AMOUNT - 1;
+    struct payment_step step = payment_after(&facts, &answer);
+    assert_true(step.state == PAYMENT_VOIDED && step.is_end && step.effect == PAYMENT_FREES);
+    answer = answer_of(PROVIDER_ASK, PROVIDER_CAPTURED);
+    answer.intent.amount = AMOUNT - 1;
+    step = payment_after(&facts, &answer);
+    assert_true(step.state == PAYMENT_REFUNDING && step.call == PROVIDER_REFUND);
+}
+
+// It was taken and given back again: by hand at the provider's, or by a payer whose writing an older backup has forgotten.
+static void test_money_that_went_back_buys_nothing(void **state)
+{
+    (void)state;
+    static const enum payment_state states[] = {PAYMENT_CREATED, PAYMENT_CONFIRMING, PAYMENT_CHALLENGED};
+    struct provider_answer answer = answer_of(PROVIDER_ASK, PROVIDER_CAPTURED);
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+        struct payment_facts facts = facts_of(states[i], ORDER_PAYING);
+        answer.intent.refunded_amount = AMOUNT;
+        struct payment_step step = payment_after(&facts, &answer);
+        assert_true(step.effect == PAYMENT_NO_EFFECT && step.state == PAYMENT_REFUNDING);
+        answer.intent.refunded_amount = 1; // not the price any more
+        step = payment_after(&facts, &answer);
+        assert_true(step.effect == PAYMENT_NO_EFFECT && step.state == PAYMENT_REFUNDING);
+    }
+    // The ticket is given already: somebody has to look. What was given back in part is the seller's affair.
+    struct payment_facts facts = facts_of(PAYMENT_CAPTURING, ORDER_CONFIRMED);
+    answer.intent.refunded_amount = AMOUNT;
+    struct payment_step step = payment_after(&facts, &answer);
+    assert_true(step.state == PAYMENT_FAILED && step.effect == PAYMENT_NO_EFFECT);
+    assert_string_equal(step.dead, PAYMENT_DEAD_CAPTURE);
+    answer.intent.refunded_amount = AMOUNT - 1;
+    step = payment_after(&facts, &answer);
+    assert_true(step.state == PAYMENT_CAPTURED && step.is_end && !step.dead);
+}
+
+// What is found at the provider and given back takes long; the visitor pays with something else meanwhile, and hears nothing of it.
+static void test_only_the_payment_that_is_waited_for_takes_longer(void **state)
+{
+    (void)state;
+    struct payment_facts facts = facts_of(PAYMENT_REFUNDING, ORDER_PAYING);
+    const struct provider_answer answer = {.call = PROVIDER_ASK, .result = PROVIDER_UNKNOWN};
+    facts.tries = PAYMENT_DEAD_TRIES - 1;
+    facts.is_newest = false;
+    struct payment_step step = payment_after(&facts, &answer);
+    assert_string_equal(step.dead, PAYMENT_DEAD_REFUND);
+    assert_int_equal(step.effect, PAYMENT_NO_EFFECT);
+    facts.is_newest = true;
+    assert_int_equal(payment_after(&facts, &answer).effect, PAYMENT_DELAYS);
+}
+
 // The provider tells of money of a payment that had ended, while the visitor pays with another card.
 static void test_an_end_is_opened_again_only_when_nothing_else_is_open(void **state)
 {
@@ -538,11 +651,48 @@ static void apply(struct world *world, unsigned number, const struct payment_ste
     payment->is_due = !step->is_end;
 }
 
+// ---------------------------------------------------------------- visitors and operators
+
+static void visitor_acts(struct world *world)
+{
+    struct world_payment *newest = &world->payments[world->count - 1];
+    switch (world->booking) {
+    case ORDER_ACTION_REQUIRED:
+        if (pick(world, 3) == 0) {
+            world->booking = ORDER_CANCELLED;
+            world->waits_for_payment = true;
+            newest->facts.aim = PAYMENT_GIVE_BACK;
+            newest->is_due = true;
+        } else if (newest->status == PROVIDER_ACTION_REQUIRED) {
+            newest->status = pick(world, 3) ? PROVIDER_AUTHORISED : PROVIDER_FAILED;
+        }
+        break;
+    case ORDER_DECLINED:
+        if (world->count < PAYMENTS_MAX - 1 && !world->is_over)
+            begin_payment(world);
+        break;
+    case ORDER_CONFIRMED:
+        if (pick(world, 2) == 0) { // an operator
+            world->booking = ORDER_CANCELLED;
+            world->refund_pending = true;
+            newest->facts.aim = PAYMENT_GIVE_BACK;
+            newest->is_due = true;
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+// ---------------------------------------------------------------- payers
+
 static struct payment_facts look(const struct world *world, unsigned number, bool was_refused)
 {
     struct payment_facts facts = world->payments[number].facts;
     facts.booking = world->booking;
     facts.is_newest = number + 1 == world->count;
+    for (unsigned i = 0; i < world->count; i++)
+        facts.has_other_open |= i != number && payment_is_open(world->payments[i].facts.state);
     facts.was_refused = was_refused;
     facts.has_new_key = world->payments[number].key_no > 0;
     return facts;
@@ -597,38 +747,7 @@ static bool has_money(const struct world_payment *payment)
     return payment->status == PROVIDER_AUTHORISED || payment->captured > payment->refunded;
 }
 
-// ---------------------------------------------------------------- visitors, operators, time
-
-static void visitor_acts(struct world *world)
-{
-    struct world_payment *newest = &world->payments[world->count - 1];
-    switch (world->booking) {
-    case ORDER_ACTION_REQUIRED:
-        if (pick(world, 3) == 0) {
-            world->booking = ORDER_CANCELLED;
-            world->waits_for_payment = true;
-            newest->facts.aim = PAYMENT_GIVE_BACK;
-            newest->is_due = true;
-        } else if (newest->status == PROVIDER_ACTION_REQUIRED) {
-            newest->status = pick(world, 3) ? PROVIDER_AUTHORISED : PROVIDER_FAILED;
-        }
-        break;
-    case ORDER_DECLINED:
-        if (world->count < PAYMENTS_MAX - 1 && !world->is_over)
-            begin_payment(world);
-        break;
-    case ORDER_CONFIRMED:
-        if (pick(world, 2) == 0) { // an operator
-            world->booking = ORDER_CANCELLED;
-            world->refund_pending = true;
-            newest->facts.aim = PAYMENT_GIVE_BACK;
-            newest->is_due = true;
-        }
-        break;
-    default:
-        break;
-    }
-}
+// ---------------------------------------------------------------- time
 
 static void time_passes(struct world *world)
 {
@@ -740,6 +859,10 @@ int main(void)
         cmocka_unit_test(test_a_refund_of_less_is_none),
         cmocka_unit_test(test_a_refund_that_failed_is_none),
         cmocka_unit_test(test_a_booking_whose_money_went_back_is_not_forgotten),
+        cmocka_unit_test(test_an_end_is_an_end),
+        cmocka_unit_test(test_what_cannot_be_captured_and_is_not_wanted_is_let_go),
+        cmocka_unit_test(test_money_that_went_back_buys_nothing),
+        cmocka_unit_test(test_only_the_payment_that_is_waited_for_takes_longer),
         cmocka_unit_test(test_an_end_is_opened_again_only_when_nothing_else_is_open),
         cmocka_unit_test(test_an_intent_that_the_provider_does_not_know_is_named_again),
         cmocka_unit_test(test_whatever_goes_wrong_money_and_bookings_agree),

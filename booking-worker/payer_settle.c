@@ -442,6 +442,7 @@ static void hand_back(const struct settling *settling)
         call->payment.facts.aim = step->aim;
         call->payment.facts.tries = step->tries;
         call->payment.key_no += step->takes_new_key;
+        call->payment.claim++; // as it was written
         if (step->stores_intent && call->answer.intent.id[0])
             memcpy(call->payment.intent, call->answer.intent.id, sizeof(call->payment.intent));
         call->step = *step;

@@ -415,7 +415,7 @@ int store_write_payments(struct db *db, uint64_t event_id, const struct store_pa
         " p.captured_at = IF(k.captured, COALESCE(p.captured_at, UTC_TIMESTAMP(6)), p.captured_at),"
         " p.returned_at = IF(k.returned, COALESCE(p.returned_at, UTC_TIMESTAMP(6)), p.returned_at),"
         " p.next_attempt_at = UTC_TIMESTAMP(6) + INTERVAL k.wait_us MICROSECOND, p.is_claimed = k.is_claimed,"
-        " p.reason = k.reason,"
+        " p.claim = k.claim + 1, p.reason = k.reason,"
         " p.intent = IF(k.forgets, NULL, COALESCE(k.intent, p.intent)), p.refund = COALESCE(k.refund, p.refund),"
         " p.provider_code = COALESCE(k.code, p.provider_code) WHERE p.claim = k.claim",
         (struct db_value[]){db_text(text.data), DB_U(event_id)}, 2, &written);

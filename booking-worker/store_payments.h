@@ -19,7 +19,7 @@ struct store_payment {
     bool is_there;
     uint64_t event_id, place;
     uint32_t attempt, number;
-    uint64_t claim; // the last payer's that took it
+    uint64_t claim; // the last payer's that took it, and of its last answer
     uint32_t key_no;
     struct payment_facts facts;
     char slug[SLUG_BYTES], reference[REFERENCE_BYTES];
@@ -70,6 +70,7 @@ struct store_paid {
 int store_lock_paid(struct db *db, const struct store_event *event, const struct store_payment *keys, size_t count,
                     struct store_paid *ret_paid, struct store_payment *ret_payments,
                     struct db_rows **ret_rows) MUST_USE;
+// Raises their claims by one, too: an answer counts once, even if nobody knows whether it has been committed.
 int store_write_payments(struct db *db, uint64_t event_id, const struct store_payment_change *changes,
                          size_t count) MUST_USE;
 

@@ -45,7 +45,8 @@ CREATE TABLE payments (
     tries SMALLINT UNSIGNED NOT NULL DEFAULT 0,
     -- When it is to be looked at next; while a payer has it: when somebody else may take it over. NULL: at an end.
     next_attempt_at DATETIME(6) NULL,
-    -- Raised by each payer that takes it. What an earlier one is told by the provider is dropped.
+    -- Raised by each payer that takes it, and with each answer that is written. What an earlier payer is told is dropped, and so is an answer
+    -- that was written already.
     claim BIGINT UNSIGNED NOT NULL DEFAULT 0,
     -- 1: a payer has it, until next_attempt_at at the latest. 0: it waits.
     is_claimed TINYINT UNSIGNED NOT NULL DEFAULT 0,

@@ -17,6 +17,10 @@ class Proxy:
         self._hold_at = None
         self._kept = []  # (to whom, what)
         self.holding = threading.Event()
+        self._lose_after = None
+        self._loser = None  # the server's end of the connection that sent it
+        self._is_committing = False
+        self.lost = threading.Event()
         self._pairs = {}  # socket -> the other end
         self._selector = selectors.DefaultSelector()
         self._lock = threading.Lock()
@@ -46,8 +50,14 @@ class Proxy:
         self.holding.clear()
         self._hold_at = text
 
+    def lose_commit_after(self, text):
+        """The first transaction that sends these bytes to the server is committed, and its connection reset before its program hears of that.
+        `lost` is set when it happens."""
+        self.lost.clear()
+        self._lose_after = text
+
     def mend(self):
-        self._hold_at = None
+        self._hold_at = self._lose_after = self._loser = None
         self._set("open")
 
     def close(self):
@@ -128,9 +138,24 @@ class Proxy:
                 self._listener.close()
             self._selector.close()
 
+    def _loses(self, source, data):
+        """Whether this is the server's word that what nobody is to hear of is committed."""
+        if self._lose_after and self._lose_after in data:
+            self._lose_after, self._loser = None, self._pairs[source]
+        elif data and self._loser is self._pairs[source] and data.endswith(b"\x03COMMIT"):
+            self._is_committing = True
+        elif self._loser is source and self._is_committing:
+            self._loser, self._is_committing = None, False
+            self.lost.set()
+            return True
+        return False
+
     def _pass_on(self, source):
         try:
             data = source.recv(262144)
+            if self._loses(source, data):
+                self._drop(source)
+                return
             if data and self._hold_at and self._hold_at in data:
                 self._hold_at = None
                 self._kept.append((self._pairs[source], data))

@@ -252,16 +252,24 @@ int locked_write_outcome(struct locked *locked, struct outbox *outbox)
 
 // ---------------------------------------------------------------- letters
 
+// The payment that a letter is about; NULL: it is about none.
+#define NUMBER                                                                                           \
+    "CAST(JSON_EXTRACT(IF(JSON_VALID(CONVERT(body USING utf8mb4)), CONVERT(body USING utf8mb4), '{}'), " \
+    "'$.payment.number') AS UNSIGNED)"
+
 int locked_mark_retried(struct locked *locked, bool about_payments, const char *actor, uint64_t *ret_count)
 {
     struct db_written written;
-    int r = db_write(locked->db,
-                     "UPDATE dead_letters SET state = 'retried', resolved_at = UTC_TIMESTAMP(6), resolved_by = ? "
-                     "WHERE event_id = ? AND place = ? AND attempt = ? AND state IN ('open', 'discarded') AND "
-                     "(queue = '" TOPOLOGY_PAYMENTS "') = ?",
-                     (struct db_value[]){db_text(actor), DB_U(locked->event_id), DB_U(locked->change->place),
-                                         DB_U(locked->change->attempt), DB_U(about_payments)},
-                     5, &written);
+    int r =
+        db_write(locked->db,
+                 "UPDATE dead_letters SET state = 'retried', resolved_at = UTC_TIMESTAMP(6), resolved_by = ? "
+                 "WHERE event_id = ? AND place = ? AND attempt = ? AND state IN ('open', 'discarded') AND "
+                 "(queue = '" TOPOLOGY_PAYMENTS "') = ? AND NOT EXISTS (SELECT * FROM payments p WHERE p.event_id = "
+                 "dead_letters.event_id AND p.place = dead_letters.place AND p.attempt = dead_letters.attempt AND "
+                 "p.number = " NUMBER " AND p.state = 'failed')",
+                 (struct db_value[]){db_text(actor), DB_U(locked->event_id), DB_U(locked->change->place),
+                                     DB_U(locked->change->attempt), DB_U(about_payments)},
+                 5, &written);
     if (r == 0)
         *ret_count = written.affected;
     return r;

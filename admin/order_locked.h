@@ -69,7 +69,7 @@ struct letter {
     bool is_about_payment;
 };
 // Marks the letters of the order as retried, those about its booking or those about its payments: a redelivered message may have left more
-// than one.
+// than one. That of a payment which is failed still stays open: nothing has been done about it.
 int locked_mark_retried(struct locked *locked, bool about_payments, const char *actor, uint64_t *ret_count) MUST_USE;
 // The same; ERROR_CONFLICT: there are none any more.
 int locked_resolve_letters(struct locked *locked, bool about_payments, const char *actor) MUST_USE;

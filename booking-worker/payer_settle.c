@@ -243,7 +243,7 @@ static void change_payment(struct settling *settling, size_t i, const struct pay
         .is_dead = payment->facts.is_dead || step->dead,
         .forgets_intent = step->forgets_intent,
         .is_authorised = step->effect == PAYMENT_CONFIRMS,
-        .is_captured = step->state == PAYMENT_CAPTURED,
+        .is_captured = step->state == PAYMENT_CAPTURED || step->state == PAYMENT_REFUNDING,
         .is_returned = step->state == PAYMENT_VOIDED || step->state == PAYMENT_REFUNDED,
         .reason = step->reason,
         .intent = step->stores_intent && answer->intent.id[0] ? answer->intent.id : NULL,

@@ -246,16 +246,17 @@ static int adopt(struct db *db, uint64_t event_id, const struct provider_intent 
     random_name(key);
     return db_write(db,
                     "INSERT INTO payments (event_id, place, attempt, number, state, aim, payment_method, amount,"
-                    " currency, idempotency_key, intent, next_attempt_at, created_at, changed_at, authorised_at)"
-                    " SELECT ?, ?, ?, COALESCE(MAX(number), 0) + 1, ?, 'give_back', '', ?, ?, ?, ?,"
-                    " UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) FROM payments"
+                    " currency, idempotency_key, intent, next_attempt_at, created_at, changed_at, authorised_at,"
+                    " captured_at) SELECT ?, ?, ?, COALESCE(MAX(number), 0) + 1, ?, 'give_back', '', ?, ?, ?, ?,"
+                    " UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6),"
+                    " IF(?, UTC_TIMESTAMP(6), NULL) FROM payments"
                     " WHERE event_id = ? AND place = ? AND attempt = ?",
                     (struct db_value[]){DB_U(event_id), DB_U(intent->place), DB_U(intent->attempt),
                                         db_text(intent->status == PROVIDER_CAPTURED ? "refunding" : "voiding"),
                                         DB_U(intent->amount), db_text(intent->currency), db_text(key),
-                                        db_text(intent->id), DB_U(event_id), DB_U(intent->place),
-                                        DB_U(intent->attempt)},
-                    11, NULL);
+                                        db_text(intent->id), DB_U(intent->status == PROVIDER_CAPTURED), DB_U(event_id),
+                                        DB_U(intent->place), DB_U(intent->attempt)},
+                    12, NULL);
 }
 
 static int settle_known(struct db *db, const struct ask *ask)

@@ -163,3 +163,31 @@ def test_what_was_given_back_by_hand(booth):
     wait_refund(booth, 1, "done")
     wait_settled_audit(booth)
     assert booth.stack.bank.ledger()["totals"]["refunded"] == 4500
+
+
+def test_two_things_that_failed_do_not_stand_in_each_others_way(booth):
+    """A ticket whose money cannot be captured, and money of nobody at the same place that cannot go back: each has its letter, and the ticket
+    can be taken back all the same."""
+    booth.stack.expect_errors("dead_letter", "payment_dead")
+    bank = booth.stack.bank
+    booth.book(1, payment_method="pm_sandbox_uncapturable")
+    wait_payment(booth, 1, "failed")
+    found = bank.call("POST", "/v1/payment_intents", key="k", amount=4500, currency="eur", capture_method="manual",
+                      payment_method="pm_sandbox_unrefundable", metadata={"onsale_event": "gala", "onsale_place": 1, "onsale_attempt": 1,
+                                                                          "onsale_number": 7}).json()["id"]
+    assert bank.call("POST", f"/v1/payment_intents/{found}/confirm", key="c", return_url="https://localhost/e/gala").status_code == 200
+    assert bank.call("POST", f"/v1/payment_intents/{found}/capture", key="t").status_code == 200
+    booth.stack.sql("INSERT INTO provider_events (id, type, object, body, received_at) VALUES ('evt_1', 'payment_intent.succeeded', %s, '{}',"
+                    " UTC_TIMESTAMP(6))", found)
+    wait_payment(booth, 1, "failed", number=2)
+    wait_until(lambda: len(booth.stack.onsale_json("dead", "list")["items"]) == 2, "two letters", 20 * PATIENCE)
+    assert booth.stack.sql("SELECT number, captured_at IS NOT NULL FROM payments ORDER BY number") == ((1, 0), (2, 1))
+    booth.stack.onsale("booking", "cancel", booth.slug, "1", expect=0)
+    wait_payment(booth, 1, "voided")
+    wait_refund(booth, 1, "done")
+    # What could not go back is an operator's still.
+    assert payments(booth)[1, 2][0] == "failed"
+    letter, = booth.stack.onsale_json("dead", "list")["items"]
+    assert (letter["reason"], letter["payment"]["number"]) == ("refund_failed", 2)
+    booth.stack.onsale("dead", "retry", str(letter["id"]), expect=0)
+    assert payments(booth)[1, 1][0] == "voided"

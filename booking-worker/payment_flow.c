@@ -213,7 +213,7 @@ static struct payment_step on_failed(const struct payment_facts *facts, enum ord
     }
 }
 
-static struct payment_step on_action_required(const struct payment_facts *facts)
+static struct payment_step on_action_required(const struct payment_facts *facts, bool is_page)
 {
     if (facts->state == PAYMENT_DECLINED || facts->state == PAYMENT_VOIDED)
         return end(facts, facts->state);
@@ -223,11 +223,14 @@ static struct payment_step on_action_required(const struct payment_facts *facts)
         return try_later(facts); // it was further already
     if (facts->aim != PAYMENT_TAKE || !is_waiting(facts))
         return give_up(facts, PROVIDER_ACTION_REQUIRED);
+    // What can be put to nobody would keep its places for ever. A visitor who has been asked before may be answering all the same.
+    if (!is_page && facts->state != PAYMENT_CHALLENGED)
+        return give_up(facts, PROVIDER_ACTION_REQUIRED);
     struct payment_step step = wait_for(facts, PAYMENT_CHALLENGE_SECONDS);
     step.state = PAYMENT_CHALLENGED;
     step.tries = 0;
     step.stores_intent = !facts->has_intent;
-    if (facts->booking == ORDER_PAYING)
+    if (is_page && facts->booking == ORDER_PAYING)
         step.effect = PAYMENT_ASKS_VISITOR;
     return step;
 }
@@ -353,7 +356,7 @@ static struct payment_step on_intent(const struct payment_facts *facts, const st
     case PROVIDER_FAILED:
         return on_failed(facts, intent->reason ? intent->reason : ORDER_CARD_DECLINED);
     case PROVIDER_ACTION_REQUIRED:
-        return on_action_required(facts);
+        return on_action_required(facts, intent->action_url[0] != '\0');
     case PROVIDER_AUTHORISED:
         return on_authorised(facts);
     case PROVIDER_CAPTURED:

@@ -82,7 +82,7 @@ const char *provider_result_name(enum provider_result result); // "unknown"
 enum provider_status {
     PROVIDER_UNCONFIRMED, // nobody has confirmed it
     PROVIDER_FAILED, // it was confirmed, and the bank said no; `reason` says why
-    PROVIDER_ACTION_REQUIRED, // the bank asks; action_url ("" in a LIST, if it is no page to go to; else that is UNKNOWN)
+    PROVIDER_ACTION_REQUIRED, // the bank asks; action_url ("": it is no page to go to)
     PROVIDER_PROCESSING, // not decided yet
     PROVIDER_AUTHORISED,
     PROVIDER_CAPTURED,

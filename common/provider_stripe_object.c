@@ -220,9 +220,9 @@ static int read_last_error(const json_t *object, struct provider_intent *ret, co
     return 0;
 }
 
-// A bank's question that is no page to go to cannot be put to anybody here, so nobody knows what will come of it.
-static int read_next_action(const json_t *object, enum stripe_view view, struct provider_intent *ret,
-                            const char **wrong)
+// Where the bank asks. Its question may be no page (Stripe has other kinds, and may add some), or an address that nobody should be sent to: that it asks,
+// and that nothing is reserved, is known all the same.
+static void read_next_action(const json_t *object, struct provider_intent *ret)
 {
     const json_t *action = json_object_get(object, "next_action"), *redirect;
     const char *type;
@@ -230,12 +230,11 @@ static int read_next_action(const json_t *object, enum stripe_view view, struct 
     bool is_page = json_is_object(action) && json_read_string(action, "type", 64, &type) == 0 &&
                    strcmp(type, "redirect_to_url") == 0;
     redirect = json_object_get(action, "redirect_to_url");
-    if (is_page && json_is_object(redirect) && stripe_read_page(redirect, "url", ret->action_url) == 0)
-        return 0;
-    return view == STRIPE_LISTED ? 0 : refuse("next_action", wrong);
+    if (!is_page || !json_is_object(redirect) || stripe_read_page(redirect, "url", ret->action_url))
+        ret->action_url[0] = '\0';
 }
 
-static int read_status(const json_t *object, enum stripe_view view, struct provider_intent *ret, const char **wrong)
+static int read_status(const json_t *object, struct provider_intent *ret, const char **wrong)
 {
     static const struct {
         const char *name;
@@ -252,8 +251,10 @@ static int read_status(const json_t *object, enum stripe_view view, struct provi
         return refuse("status", wrong);
     if (strcmp(name, "requires_payment_method") == 0)
         return read_last_error(object, ret, wrong);
-    if (strcmp(name, "requires_action") == 0)
-        return read_next_action(object, view, ret, wrong);
+    if (strcmp(name, "requires_action") == 0) {
+        read_next_action(object, ret);
+        return 0;
+    }
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strcmp(name, names[i].name) == 0) {
             ret->status = names[i].status;
@@ -285,7 +286,7 @@ static int read_content(const json_t *object, enum stripe_view view, struct prov
     if (stripe_amount_to_ours(ret->currency, &ret->amount) ||
         stripe_amount_to_ours(ret->currency, &ret->captured_amount))
         return refuse("amount", wrong);
-    if (read_status(object, view, ret, wrong))
+    if (read_status(object, ret, wrong))
         return ERROR_INVALID;
     return view == STRIPE_PLAIN ? 0 : read_charge(object, ret, wrong);
 }

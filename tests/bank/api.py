@@ -185,9 +185,10 @@ class Api:
         intent["last_payment_error"] = None
         if card.does == "decline":
             return self._declined(change, intent, card, version)
-        if card.does == "ask":
+        if card.does in ("ask", "riddle"):
             intent["status"] = "requires_action"
-            intent["challenge"] = intent["challenge"] or secrets.token_hex(12)
+            if card.does == "ask":
+                intent["challenge"] = intent["challenge"] or secrets.token_hex(12)
             self._tell_intent(change, intent, "requires_action")
         elif card.does in ("later_yes", "later_no"):
             intent["status"] = "processing"
@@ -283,6 +284,19 @@ class Api:
         intent["cancellation_reason"] = params.text("cancellation_reason")
         self._tell_intent(change, intent, "canceled")
         return Answer(200, encode(self._show(intent, version, params)))
+
+    def lapse(self, change, intent_id):
+        """What was authorised and not captured in time is gone: Stripe ends the intent by itself. False: nothing is authorised there."""
+        intent = change.get("intent", intent_id)
+        if intent is None or intent["status"] != "requires_capture":
+            return False
+        intent["voided"] = intent["amount"]
+        intent["status"] = "canceled"
+        intent["canceled_at"] = int(time.time())
+        intent["cancellation_reason"] = "automatic"
+        self._tell(change, "charge.expired", charge_json(intent, EVENT_VERSION))
+        self._tell_intent(change, intent, "canceled")
+        return True
 
     def list_intents(self, change, params, version):
         params.allow("limit", "created", "starting_after", "ending_before", "customer")

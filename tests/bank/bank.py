@@ -64,7 +64,7 @@ class Bank:
         self.front = Front(self.ledger, self.api, self.rules, self.calls, lines(options.secret_key_file), self.committed,
                            options.slow_seconds)
         self.pages = Pages(self.ledger, self.api, self.committed)
-        self.controls = Controls(self.ledger, self.rules, self.calls, self.webhooks)
+        self.controls = Controls(self.ledger, self.rules, self.calls, self.webhooks, self.lapse)
 
     def committed(self, change):
         """Every change comes by here once it is durable."""
@@ -81,6 +81,14 @@ class Bank:
         self.api.settle(change, kind, record_id)
         self.ledger.commit(change)
         self.committed(change)
+
+    def lapse(self, intent_id):
+        """As if a week went by. False: there is no such authorisation."""
+        change = self.ledger.change()
+        is_lapsed = self.api.lapse(change, intent_id)
+        self.ledger.commit(change)
+        self.committed(change)
+        return is_lapsed
 
     async def handle(self, request):
         path = request.path

@@ -12,7 +12,7 @@ SAVED = re.compile(r"pm_saved_[0-9A-Za-z]{1,64}\Z")  # left on the hosted page; 
 
 @dataclass(frozen=True)
 class Card:
-    # pay, decline, ask (the bank asks the visitor first), later_yes, later_no (processing first), timeout (carried out, never answered),
+    # pay, decline, ask (the bank asks the visitor first), riddle (it asks, and there is no page for it), later_yes, later_no (processing first), timeout (carried out, never answered),
     # error (500 once, not carried out), slow (carried out after a while).
     does: str
     brand: str = "visa"
@@ -42,6 +42,7 @@ CARDS = {
     "pm_card_authenticationRequired": Card("ask", last4="3184"),
     "pm_card_pendingRefund": Card("pay", last4="7726", refund="pending"),
     "pm_sandbox_challenge": Card("ask", last4="3220"),
+    "pm_sandbox_riddle": Card("riddle", last4="3230"),
     "pm_sandbox_timeout": Card("timeout", last4="1001"),
     "pm_sandbox_error": Card("error", last4="1002"),
     "pm_sandbox_slow": Card("slow", last4="1003"),

@@ -13,8 +13,8 @@ def wrong(text, status=400):
 
 
 class Controls:
-    def __init__(self, ledger, rules, calls, webhooks):
-        self.ledger, self.rules, self.calls, self.webhooks = ledger, rules, calls, webhooks
+    def __init__(self, ledger, rules, calls, webhooks, lapse):
+        self.ledger, self.rules, self.calls, self.webhooks, self.lapse = ledger, rules, calls, webhooks, lapse
 
     async def handle(self, request):
         if not ipaddress.ip_address(request.remote or "0.0.0.0").is_loopback:
@@ -25,6 +25,8 @@ class Controls:
         parts = path.split("/")
         if known is None and len(parts) == 3 and parts[0] == "events" and parts[2] == "resend" and request.method == "POST":
             return await self._resend(parts[1])
+        if known is None and len(parts) == 3 and parts[0] == "intents" and parts[2] == "lapse" and request.method == "POST":
+            return web.json_response({"id": parts[1]}) if self.lapse(parts[1]) else wrong("nothing is authorised there", 409)
         if known is None and path == "redirected":
             known = self._get_redirected
         if known is None:

@@ -68,7 +68,7 @@ def charge_json(intent, version):
 def next_action_json(intent, base_url):
     if intent["status"] != "requires_action":
         return None
-    if intent["return_url"] is None:
+    if intent["return_url"] is None or intent["challenge"] is None:
         return {"type": "use_stripe_sdk", "use_stripe_sdk": {}}
     return {"type": "redirect_to_url", "redirect_to_url": {"return_url": intent["return_url"],
                                                            "url": f"{base_url}/challenge/{intent['challenge']}"}}

@@ -167,6 +167,10 @@ class Bank:
         """Sends an event once more; returns the receiver's status."""
         return self._control("POST", f"events/{event_id}/resend")["status"]
 
+    def lapse(self, intent_id):
+        """What is authorised there runs out, as after a week."""
+        self._control("POST", f"intents/{intent_id}/lapse")
+
     def _page(self, kind, url_or_id):
         last = urlsplit(url_or_id).path.rstrip("/").rpartition("/")[2]
         return f"/{kind}/{last}"

@@ -296,6 +296,25 @@ def test_what_is_decided_later(bank):
     assert ask(bank, no)["last_payment_error"]["code"] == "card_declined"
 
 
+def test_a_question_without_a_page(bank):
+    asked = confirm(bank, make_intent(bank, "pm_sandbox_riddle")).json()
+    assert (asked["status"], asked["next_action"]["type"]) == ("requires_action", "use_stripe_sdk")
+    bank.restart()
+    assert act(bank, "cancel", asked).json()["status"] == "canceled"
+
+
+def test_an_authorisation_runs_out(bank):
+    intent = make_intent(bank)
+    confirm(bank, intent)
+    bank.lapse(intent["id"])
+    now = ask(bank, intent)
+    assert (now["status"], now["cancellation_reason"], now["amount_received"]) == ("canceled", "automatic", 0)
+    assert error_of(act(bank, "capture", intent), 400)["code"] == "payment_intent_unexpected_state"
+    (booked,) = [each for each in bank.ledger()["intents"] if each["id"] == intent["id"]]
+    assert (booked["authorised"], booked["voided"]) == (4500, 4500)
+    assert bank.client.post(f"/_sandbox/intents/{intent['id']}/lapse").status_code == 409
+
+
 def test_cards_that_fail_at_the_end(bank):
     intent = make_intent(bank, "pm_sandbox_uncapturable")
     confirm(bank, intent)

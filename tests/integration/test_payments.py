@@ -245,6 +245,38 @@ def test_what_cannot_be_captured_or_refunded_is_an_operators(booth):
     assert booth.outcomes()[2, 1][-1]["refund"] == "failed"
 
 
+def test_an_authorisation_that_runs_out_is_an_operators(booth):
+    """A week without a capture: the provider ends it by itself. The ticket is kept, and somebody hears of it."""
+    bank = booth.stack.bank
+    bank.behave(call="capture", do="busy_429", times=0)
+    booth.book(1, payment_method="pm_card_visa")
+    booth.wait_states({1: "confirmed"})
+    intent, = bank.intents(place=1)
+    wait_until(lambda: bank.calls()["counts"].get("capture", 0) >= 1, "a capture", 20 * PATIENCE)
+    bank.lapse(intent["id"])
+    bank.clear()
+    wait_payment(booth, 1, "failed", seconds=60)
+    letter, = booth.take("onsale.dead", 1)
+    assert letter["reason"] == "capture_failed" and "cancelled, 4500 EUR, captured 0" in letter["detail"]
+    assert booth.states() == {1: "confirmed"}
+    # Taking the ticket back finds nothing to give.
+    unwanted(booth, 1, refund="pending")
+    booth.stack.sql("UPDATE payments SET state = 'voiding', claim = claim + 1, next_attempt_at = UTC_TIMESTAMP(6) WHERE event_id = %s",
+                    booth.event_id)
+    wait_payment(booth, 1, "voided")
+    assert bank.ledger()["totals"] | {"by_currency": None} == {"authorised_open": 0, "captured": 0, "refunded": 0, "by_currency": None}
+
+
+def test_a_question_that_nobody_can_answer_keeps_no_places(booth):
+    booth.book(1, payment_method="pm_sandbox_riddle")
+    booth.wait_states({1: "declined"})
+    assert payments(booth)[1, 1] == ["voided", "take", "card_declined"]
+    assert [intent["status"] for intent in booth.stack.bank.intents(place=1)] == ["canceled"]
+    pay_again(booth, 1, "pm_card_visa", 2)
+    booth.wait_states({1: "confirmed"})
+    agree(booth)
+
+
 def test_money_goes_back_whatever_is_under_way(booth):
     bank = booth.stack.bank
     bank.behave(call="capture", place=1, do="slow", seconds=2)

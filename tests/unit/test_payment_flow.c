@@ -46,6 +46,7 @@ static struct provider_answer answer_of(enum provider_call call, enum provider_s
                    .status = status,
                    .amount = AMOUNT,
                    .currency = "EUR",
+                   .action_url = "https://bank.example/",
                    .captured_amount = status == PROVIDER_CAPTURED ? AMOUNT : 0},
     };
 }
@@ -68,6 +69,36 @@ static void test_the_usual_way(void **state)
     answer = answer_of(PROVIDER_CAPTURE, PROVIDER_CAPTURED);
     step = payment_after(&facts, &answer);
     assert_true(step.is_end && step.state == PAYMENT_CAPTURED && step.effect == PAYMENT_NO_EFFECT && !step.dead);
+}
+
+// A question that is no page to go to can be put to nobody: what cannot be answered keeps no places. One that became so while the visitor was about to
+// answer (who may have gone on with it elsewhere) has the time of the hold, and no longer.
+static void test_a_question_without_a_page_is_asked_of_nobody(void **state)
+{
+    (void)state;
+    static const enum payment_state before[] = {PAYMENT_CREATED, PAYMENT_CONFIRMING};
+    struct provider_answer answer = answer_of(PROVIDER_ASK, PROVIDER_ACTION_REQUIRED);
+    answer.intent.action_url[0] = '\0';
+    for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
+        struct payment_facts facts = facts_of(before[i], ORDER_PAYING);
+        struct payment_step step = payment_after(&facts, &answer);
+        assert_true(step.state == PAYMENT_VOIDING && step.has_call && step.call == PROVIDER_CANCEL);
+        assert_true(step.effect == PAYMENT_NO_EFFECT && step.stores_intent == !facts.has_intent);
+    }
+    struct payment_facts facts = facts_of(PAYMENT_VOIDING, ORDER_PAYING);
+    struct provider_answer gone = answer_of(PROVIDER_CANCEL, PROVIDER_CANCELLED);
+    struct payment_step step = payment_after(&facts, &gone);
+    assert_true(step.state == PAYMENT_VOIDED && step.effect == PAYMENT_DECLINES && step.reason == ORDER_CARD_DECLINED);
+    static const enum order_state bookings[] = {ORDER_PAYING, ORDER_ACTION_REQUIRED};
+    for (size_t i = 0; i < sizeof(bookings) / sizeof(bookings[0]); i++) {
+        facts = facts_of(PAYMENT_CHALLENGED, bookings[i]);
+        step = payment_after(&facts, &answer);
+        assert_true(step.state == PAYMENT_CHALLENGED && !step.has_call && step.tries == 0);
+        assert_true(step.effect == PAYMENT_NO_EFFECT && step.wait_seconds == PAYMENT_CHALLENGE_SECONDS);
+        facts.aim = PAYMENT_CLOSE; // the hold's end
+        step = payment_after(&facts, &answer);
+        assert_true(step.state == PAYMENT_VOIDING && step.call == PROVIDER_CANCEL);
+    }
 }
 
 static void test_whoever_takes_over_asks_first(void **state)
@@ -591,6 +622,9 @@ static struct provider_answer say(struct world *world, unsigned number, enum pro
             .refunded_amount = payment->refunded,
             .reason = payment->status == PROVIDER_FAILED ? ORDER_CARD_DECLINED : ORDER_NO_REASON,
         };
+        bool is_page = payment->status == PROVIDER_ACTION_REQUIRED && pick(world, 8);
+        if (is_page) // else the bank asks, and there is no page for it
+            snprintf(answer.intent.action_url, sizeof(answer.intent.action_url), "https://bank.example/");
     }
     answer.is_key_spent = result == PROVIDER_UNKNOWN && call != PROVIDER_ASK;
     return answer;
@@ -849,6 +883,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_usual_way),
+        cmocka_unit_test(test_a_question_without_a_page_is_asked_of_nobody),
         cmocka_unit_test(test_whoever_takes_over_asks_first),
         cmocka_unit_test(test_no_answer_is_asked_about_and_becomes_a_dead_letter_once),
         cmocka_unit_test(test_a_key_that_is_spent_is_not_used_again),

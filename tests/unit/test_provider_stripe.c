@@ -284,7 +284,8 @@ static void every_status_of_an_intent_is_understood(void **state)
     }
 }
 
-static void what_is_no_intent_is_not_known(void **state)
+// What the bank asks may be no page, or none that anybody should be sent to. That it asks is known all the same, and so is that nothing is reserved.
+static void a_question_without_a_page_is_one(void **state)
 {
     (void)state;
     char long_url[2400];
@@ -292,6 +293,33 @@ static void what_is_no_intent_is_not_known(void **state)
                    INTENT("requires_action", ",\"next_action\":{\"type\":\"redirect_to_url\",\"redirect_to_url\":{"
                                              "\"url\":\"https://h/%02000d\"}}"),
                    0);
+    const char *const bodies[] = {
+        INTENT("requires_action", ""),
+        INTENT("requires_action", ",\"next_action\":null"),
+        INTENT("requires_action", ",\"next_action\":{\"type\":\"use_stripe_sdk\",\"use_stripe_sdk\":{}}"),
+        INTENT("requires_action", ",\"next_action\":{\"type\":\"redirect_to_url\"}"),
+        INTENT("requires_action", ",\"next_action\":{\"type\":\"redirect_to_url\",\"redirect_to_url\":{\"url\":null}}"),
+        INTENT(
+            "requires_action",
+            ",\"next_action\":{\"type\":\"redirect_to_url\",\"redirect_to_url\":{\"url\":\"http://evil.example/\"}}"),
+        INTENT("requires_action",
+               ",\"next_action\":{\"type\":\"redirect_to_url\",\"redirect_to_url\":{\"url\":\"javascript:alert(1)\"}}"),
+        INTENT("requires_action",
+               ",\"next_action\":{\"type\":\"redirect_to_url\",\"redirect_to_url\":{\"url\":\"https://a b/\"}}"),
+        long_url,
+    };
+    for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+        struct provider_answer answer = read_answer(PROVIDER_CONFIRM, 200, bodies[i]);
+        if (answer.result != PROVIDER_DONE)
+            fail_msg("%s: %s", answer.detail, bodies[i]);
+        assert_int_equal(answer.intent.status, PROVIDER_ACTION_REQUIRED);
+        assert_string_equal(answer.intent.action_url, "");
+    }
+}
+
+static void what_is_no_intent_is_not_known(void **state)
+{
+    (void)state;
     const char *const bodies[] = {
         "",
         "{",
@@ -308,17 +336,6 @@ static void what_is_no_intent_is_not_known(void **state)
         INTENT("requires_capture", ",\"error\":{\"type\":\"card_error\"}"),
         INTENT("requires_payment_method", ",\"last_payment_error\":\"no\""),
         INTENT("requires_payment_method", ",\"last_payment_error\":{\"code\":7}"),
-        INTENT("requires_action", ""),
-        INTENT("requires_action", ",\"next_action\":{\"type\":\"use_stripe_sdk\",\"use_stripe_sdk\":{}}"),
-        INTENT("requires_action", ",\"next_action\":{\"type\":\"redirect_to_url\"}"),
-        INTENT(
-            "requires_action",
-            ",\"next_action\":{\"type\":\"redirect_to_url\",\"redirect_to_url\":{\"url\":\"http://evil.example/\"}}"),
-        INTENT("requires_action",
-               ",\"next_action\":{\"type\":\"redirect_to_url\",\"redirect_to_url\":{\"url\":\"javascript:alert(1)\"}}"),
-        INTENT("requires_action",
-               ",\"next_action\":{\"type\":\"redirect_to_url\",\"redirect_to_url\":{\"url\":\"https://a b/\"}}"),
-        long_url,
         "{\"id\":\"pi_2\",\"object\":\"payment_intent\",\"amount\":4500,\"amount_received\":0,\"currency\":\"eur\","
         "\"created\":1,\"status\":\"requires_capture\"}", // another
         "{\"id\":\"pi_1\",\"object\":\"setup_intent\",\"amount\":4500,\"amount_received\":0,\"currency\":\"eur\","
@@ -929,6 +946,7 @@ int main(void)
         cmocka_unit_test(what_visitors_typed_breaks_out_of_nothing),
         cmocka_unit_test(what_cannot_be_said_is_not_begun),
         cmocka_unit_test(every_status_of_an_intent_is_understood),
+        cmocka_unit_test(a_question_without_a_page_is_one),
         cmocka_unit_test(what_is_no_intent_is_not_known),
         cmocka_unit_test(every_member_is_looked_at),
         cmocka_unit_test(limits_are_within),

@@ -185,6 +185,7 @@ static void test_another_amount_is_given_back(void **state)
             struct payment_step step = payment_after(&facts, &answer);
             assert_int_equal(step.state, cases[i].to);
             assert_int_equal(step.aim, PAYMENT_GIVE_BACK);
+            assert_int_equal(step.stores_intent, !facts.has_intent); // or nobody could let it go
             assert_string_equal(step.dead, PAYMENT_DEAD_WRONG);
             assert_int_equal(step.effect, PAYMENT_NO_EFFECT);
         }
@@ -215,6 +216,12 @@ static void test_a_stopped_event_authorises_nothing_new(void **state)
     facts.is_stopped = true;
     facts.aim = PAYMENT_GIVE_BACK;
     assert_true(payment_next(&facts).call == PROVIDER_ASK);
+    // It was to be confirmed, and was not: as before.
+    facts = facts_of(PAYMENT_CONFIRMING, ORDER_PAYING);
+    facts.is_stopped = true;
+    answer = answer_of(PROVIDER_ASK, PROVIDER_UNCONFIRMED);
+    step = payment_after(&facts, &answer);
+    assert_true(!step.has_call && step.state == PAYMENT_CREATED && step.wait_seconds == 1);
     facts = facts_of(PAYMENT_AUTHORISED, ORDER_CONFIRMED);
     facts.is_stopped = true;
     assert_true(payment_next(&facts).call == PROVIDER_CAPTURE);
@@ -239,6 +246,82 @@ static void test_a_capture_that_fails_keeps_the_ticket(void **state)
     step = payment_after(&facts, &answer);
     assert_true(step.state == PAYMENT_FAILED && step.effect == PAYMENT_CANNOT_REFUND);
     assert_string_equal(step.dead, PAYMENT_DEAD_REFUND);
+}
+
+// A capture of less is none, and what was captured for a ticket that is cancelled meanwhile goes back.
+static void test_what_was_captured(void **state)
+{
+    (void)state;
+    struct payment_facts facts = facts_of(PAYMENT_CAPTURING, ORDER_CONFIRMED);
+    struct provider_answer answer = answer_of(PROVIDER_CAPTURE, PROVIDER_CAPTURED);
+    answer.intent.captured_amount = AMOUNT - 1;
+    struct payment_step step = payment_after(&facts, &answer);
+    assert_true(step.state == PAYMENT_FAILED && step.effect == PAYMENT_NO_EFFECT);
+    assert_string_equal(step.dead, PAYMENT_DEAD_CAPTURE);
+    facts.state = PAYMENT_CAPTURED;
+    facts.booking = ORDER_CANCELLED;
+    facts.aim = PAYMENT_GIVE_BACK;
+    answer = answer_of(PROVIDER_ASK, PROVIDER_CAPTURED);
+    step = payment_after(&facts, &answer);
+    assert_true(step.state == PAYMENT_REFUNDING && step.call == PROVIDER_REFUND);
+    // It was neither: the ticket is cancelled, and nothing is reserved any more.
+    facts.state = PAYMENT_CAPTURING;
+    answer = answer_of(PROVIDER_ASK, PROVIDER_CANCELLED);
+    step = payment_after(&facts, &answer);
+    assert_true(step.state == PAYMENT_VOIDED && step.is_end && step.effect == PAYMENT_FREES && !step.dead);
+    facts.state = PAYMENT_AUTHORISED;
+    step = payment_next(&facts);
+    assert_true(step.state == PAYMENT_VOIDING && step.call == PROVIDER_CANCEL);
+}
+
+// The hold is over: what the bank has reserved by now is taken, and nothing is begun or asked any more.
+static void test_after_the_hold_only_what_is_there_counts(void **state)
+{
+    (void)state;
+    static const enum provider_status unfinished[] = {PROVIDER_UNCONFIRMED, PROVIDER_ACTION_REQUIRED};
+    struct payment_facts facts = facts_of(PAYMENT_CHALLENGED, ORDER_ACTION_REQUIRED);
+    facts.aim = PAYMENT_CLOSE;
+    struct provider_answer answer = answer_of(PROVIDER_ASK, PROVIDER_AUTHORISED);
+    struct payment_step step = payment_after(&facts, &answer);
+    assert_true(step.effect == PAYMENT_CONFIRMS && step.state == PAYMENT_CAPTURING && step.call == PROVIDER_CAPTURE);
+    for (size_t i = 0; i < sizeof(unfinished) / sizeof(unfinished[0]); i++) {
+        facts.state = PAYMENT_CONFIRMING;
+        answer = answer_of(PROVIDER_ASK, unfinished[i]);
+        step = payment_after(&facts, &answer);
+        assert_true(step.effect == PAYMENT_NO_EFFECT && step.state == PAYMENT_VOIDING && step.call == PROVIDER_CANCEL);
+    }
+}
+
+static void test_the_bank_s_question_is_told_once(void **state)
+{
+    (void)state;
+    struct provider_answer answer = answer_of(PROVIDER_ASK, PROVIDER_ACTION_REQUIRED);
+    struct payment_facts facts = facts_of(PAYMENT_CONFIRMING, ORDER_PAYING);
+    struct payment_step step = payment_after(&facts, &answer);
+    assert_true(step.effect == PAYMENT_ASKS_VISITOR && step.state == PAYMENT_CHALLENGED);
+    facts = facts_of(PAYMENT_CHALLENGED, ORDER_ACTION_REQUIRED);
+    step = payment_after(&facts, &answer);
+    assert_true(step.effect == PAYMENT_NO_EFFECT && step.state == PAYMENT_CHALLENGED && step.wait_seconds > 0);
+}
+
+// The provider does not do what it was asked for, and the intent is as before.
+static void test_what_is_refused_turns_in_no_circle(void **state)
+{
+    (void)state;
+    struct payment_facts facts = facts_of(PAYMENT_CONFIRMING, ORDER_PAYING);
+    facts.was_refused = true;
+    struct provider_answer answer = answer_of(PROVIDER_ASK, PROVIDER_UNCONFIRMED);
+    struct payment_step step = payment_after(&facts, &answer);
+    assert_true(step.state == PAYMENT_DECLINED && step.effect == PAYMENT_DECLINES && step.is_end);
+    assert_int_equal(step.reason, ORDER_PAYMENT_METHOD_INVALID);
+    // What failed could be confirmed once more: it is over when it is cancelled, or cannot even be that.
+    facts = facts_of(PAYMENT_VOIDING, ORDER_PAYING);
+    answer = answer_of(PROVIDER_ASK, PROVIDER_FAILED);
+    step = payment_after(&facts, &answer);
+    assert_true(step.state == PAYMENT_VOIDING && step.call == PROVIDER_CANCEL && step.effect == PAYMENT_NO_EFFECT);
+    facts.was_refused = true;
+    step = payment_after(&facts, &answer);
+    assert_true(step.state == PAYMENT_VOIDED && step.is_end && step.effect == PAYMENT_DECLINES);
 }
 
 // What the bank reserves although nobody waits for it any more, or another payment of the booking is the newest by now, confirms nothing.
@@ -271,6 +354,10 @@ static void test_a_refund_of_less_is_none(void **state)
     answer.intent.refunded_amount = AMOUNT - 1;
     struct payment_step step = payment_after(&facts, &answer);
     assert_true(step.state == PAYMENT_REFUNDING && !step.is_end && step.effect == PAYMENT_NO_EFFECT);
+    struct provider_answer asked = answer_of(PROVIDER_ASK, PROVIDER_CAPTURED);
+    asked.intent.refunded_amount = AMOUNT - 1;
+    step = payment_after(&facts, &asked);
+    assert_true(step.state == PAYMENT_REFUNDING && step.call == PROVIDER_REFUND && step.effect == PAYMENT_NO_EFFECT);
     answer.intent.refunded_amount = AMOUNT;
     step = payment_after(&facts, &answer);
     assert_true(step.state == PAYMENT_REFUNDED && step.is_end && step.effect == PAYMENT_FREES && !step.reason);
@@ -890,6 +977,10 @@ int main(void)
         cmocka_unit_test(test_another_amount_is_given_back),
         cmocka_unit_test(test_a_stopped_event_authorises_nothing_new),
         cmocka_unit_test(test_a_capture_that_fails_keeps_the_ticket),
+        cmocka_unit_test(test_what_was_captured),
+        cmocka_unit_test(test_after_the_hold_only_what_is_there_counts),
+        cmocka_unit_test(test_the_bank_s_question_is_told_once),
+        cmocka_unit_test(test_what_is_refused_turns_in_no_circle),
         cmocka_unit_test(test_money_that_is_not_waited_for_confirms_nothing),
         cmocka_unit_test(test_a_refund_of_less_is_none),
         cmocka_unit_test(test_a_refund_that_failed_is_none),

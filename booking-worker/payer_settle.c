@@ -367,13 +367,20 @@ static int write(struct settling *settling)
 
 // ---------------------------------------------------------------- saying
 
+// Refused for something that the visitor did not choose (an amount below the least, a currency that the account does not take), so everybody is.
+static bool is_nobodys_card(const struct provider_answer *answer)
+{
+    return answer->call == PROVIDER_CREATE && answer->result == PROVIDER_REFUSED && answer->param[0] &&
+           strcmp(answer->param, "payment_method") != 0 && strcmp(answer->param, "customer") != 0;
+}
+
 static void say(const struct settling *settling, size_t i)
 {
     const struct payer_call *call = settling->calls[i];
     const struct payment_step *step = &settling->steps[i];
     const struct store_payment *payment = &call->payment;
     const char *reason = order_reason_name(step->reason);
-    struct log_field fields[12] = {
+    struct log_field fields[13] = {
         LOG_S("slug", settling->event.slug),
         LOG_U("place", payment->place),
         LOG_U("attempt", payment->attempt),
@@ -391,16 +398,18 @@ static void say(const struct settling *settling, size_t i)
     if (call->answer.result != PROVIDER_DONE) {
         fields[count++] = LOG_I("status", call->answer.http_status);
         fields[count++] = LOG_S("code", call->answer.code);
+        if (call->answer.param[0])
+            fields[count++] = LOG_S("param", call->answer.param);
         fields[count++] = LOG_S("detail", call->answer.detail);
     }
     if (reason)
         fields[count++] = LOG_S("reason", reason);
     if (step->tries > 0)
         fields[count++] = LOG_U("tries", step->tries);
-    // Our key is not accepted: nothing gets better before somebody acts. Dead letters are said by the notifier once they are recorded.
-    enum log_level level = call->answer.result == PROVIDER_DENIED ? LOG_LEVEL_ERROR
-                           : step->dead                           ? LOG_LEVEL_WARN
-                                                                  : LOG_LEVEL_INFO;
+    // Our key, or what we ask for, is not accepted: nothing gets better before somebody acts. Dead letters are said by the notifier once they are recorded.
+    enum log_level level = call->answer.result == PROVIDER_DENIED || is_nobodys_card(&call->answer) ? LOG_LEVEL_ERROR
+                           : step->dead                                                             ? LOG_LEVEL_WARN
+                                                                                                    : LOG_LEVEL_INFO;
     log_emit(level, "payment", fields, count);
     if (step->dead)
         metric_add(&meter_payments_dead, 1);

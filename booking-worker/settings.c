@@ -16,11 +16,12 @@ const struct config_key settings_keys[] = {
     {"booking-worker", "payments_at_once", CONFIG_INT, FIELD(payments_at_once), .default_text = "600", .min = 1,
      .max = SETTINGS_PAYMENTS_MAX, .unit = "payments",
      .help = "How many payments wait for the provider's answer at once, at most. The others wait for their turn."},
-    {"booking-worker", "payment_calls_per_second", CONFIG_INT, FIELD(payment_calls_per_second), .default_text = "80",
+    {"booking-worker", "payment_calls_per_second", CONFIG_INT, FIELD(payment_calls_per_second), .default_text = "60",
      .min = 0, .max = 100000, .unit = "calls",
      .help =
          "How many calls a second this worker makes to the provider, over some time; 0: as many as there are. Providers refuse those who ask"
-         " too much: Stripe allows 100 a second, which all workers share."},
+         " too much: Stripe allows 100 a second of an account (25 in a sandbox), 25 of them of one kind, which all workers share; a payment is"
+         " one each of three kinds."},
     {"booking-worker", "test_crash_place", CONFIG_INT, FIELD(test_crash_place), .default_text = "0", .min = 0,
      .max = INT64_MAX, .help = "For tests: the worker ends itself right before it books this place; 0: never."},
     {"booking-worker", "test_crash_sweep_place", CONFIG_INT, FIELD(test_crash_sweep_place), .default_text = "0",

@@ -116,6 +116,7 @@ struct provider_answer {
     enum provider_result result;
     int http_status; // 0: there was no answer
     char code[PROVIDER_CODE_BYTES]; // the provider's word for an error; "": none
+    char param[PROVIDER_CODE_BYTES]; // of REFUSED: its name for what is wrong with the request; "": it named nothing
     char detail[PROVIDER_DETAIL_BYTES]; // for the log; never holds a key, a card or an e-mail
     enum order_reason reason; // of DECLINED
     int64_t retry_after_ms; // of BUSY: what the provider asked for; 0: nothing

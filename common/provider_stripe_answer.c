@@ -297,6 +297,15 @@ static void judge(const struct provider_asked *asked, const char *type, struct p
     explain(ret, "HTTP %d, %s%s%s", ret->http_status, type, *ret->code ? ", " : "", ret->code);
 }
 
+// For the log alone; what is no name is left out.
+static void read_param(const json_t *error, char ret[static PROVIDER_CODE_BYTES])
+{
+    const char *text;
+    if (json_read_string(error, "param", PROVIDER_CODE_BYTES - 1, &text) == 0 &&
+        !text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_[]")])
+        memcpy(ret, text, strlen(text) + 1);
+}
+
 static int read_error_object(const json_t *body, const struct provider_asked *asked, struct provider_answer *ret,
                              const char **type, const char **wrong)
 {
@@ -309,6 +318,7 @@ static int read_error_object(const json_t *body, const struct provider_asked *as
         return ERROR_INVALID;
     if (stripe_read_code(error, ret->code, wrong))
         return ERROR_INVALID;
+    read_param(error, ret->param);
     *wrong = "type";
     if (json_read_string(error, "type", 64, &text))
         return ERROR_INVALID;
@@ -381,8 +391,10 @@ static void read_status(const struct provider_asked *asked, const struct http_cl
         ret->is_key_spent = has_key(asked->call) && is_its_own && (answer->is_replayed || !answer->should_retry);
         read_code_only(answer, ret);
     }
-    if (ret->result == PROVIDER_BUSY)
+    if (ret->result == PROVIDER_BUSY) {
         ret->retry_after_ms = retry_after_ms(answer);
+        ret->is_key_spent = has_key(asked->call) && answer->is_replayed; // kept: it will be busy for ever
+    }
 }
 
 void provider_stripe_read_answer(const struct provider_asked *asked, const struct http_client_answer *answer,

@@ -277,6 +277,20 @@ def test_a_question_that_nobody_can_answer_keeps_no_places(booth):
     agree(booth)
 
 
+def test_what_everybody_is_refused_for_is_an_operators(stack_factory):
+    """An amount beyond the provider's, as one below its least: whoever pays is refused, whatever the card. That is no visitor's affair."""
+    booth = booth_with_bank(stack_factory, tiers=[{"code": "floor", "name": "Floor", "price": 100_000_000, "capacity": 10}])
+    booth.stack.expect_errors("payment")
+    booth.book(1, choices=[choice(amount=100_000_000)], payment_method="pm_card_visa")
+    booth.wait_states({1: "declined"})
+    line, = booth.stack.workers[0].log_lines("payment", place=1, call="create")
+    assert (line.level, *(line.fields[name] for name in ("result", "param", "code"))) == ("error", "refused", "amount", "amount_too_large")
+    booth.book(2, payment_method="pm_nobody_knows")
+    booth.wait_states({1: "declined", 2: "declined"})
+    line, = booth.stack.workers[0].log_lines("payment", place=2, call="create")
+    assert (line.level, *(line.fields[name] for name in ("result", "param"))) == ("info", "refused", "payment_method")
+
+
 def test_money_goes_back_whatever_is_under_way(booth):
     bank = booth.stack.bank
     bank.behave(call="capture", place=1, do="slow", seconds=2)

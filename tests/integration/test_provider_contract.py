@@ -146,7 +146,7 @@ WHOLE = [
     ("list", {"object": "list", "data": [INTENT], "has_more": False}, "list", ()),
 ]
 # What the last payment error says besides is not read there: its codes are.
-NOT_READ = {("error", "type"), ("error", "payment_intent"), ("charge", "payment_intent")}
+NOT_READ = {("error", "type"), ("error", "payment_intent"), ("error", "param"), ("charge", "payment_intent")}
 OTHERS = {"string": 7, "integer": "7", "boolean": "false", "object": 7, "array": {}}
 
 

@@ -728,8 +728,47 @@ static void later_with_the_same_key(void **state)
             assert_int_equal(answer.retry_after_ms, waits[j].ms);
             assert_false(answer.is_key_spent);
         }
+        // What it kept under the key it will say again for as long as that: nothing was done then, and with another key it may be.
+        const struct http_client_answer kept = {
+            .status = cases[i].status,
+            .body = cases[i].body,
+            .body_bytes = strlen(cases[i].body),
+            .content_type = "application/json",
+            .retry_after_seconds = -1,
+            .is_replayed = true,
+        };
+        struct provider_answer answer = read_raw(PROVIDER_CREATE, &kept);
+        assert_int_equal(answer.result, PROVIDER_BUSY);
+        assert_true(answer.is_key_spent);
+        answer = read_raw(PROVIDER_ASK, &kept);
+        assert_false(answer.is_key_spent); // it has none
     }
     assert_unknown(PROVIDER_CREATE, 409, "conflict");
+}
+
+// Which of the parameters it is about: a card's are the visitor's, any other an operator's.
+static void what_is_refused_is_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *error, *param;
+    } cases[] = {
+        {"\"param\":\"amount\",\"code\":\"amount_too_small\"", "amount"},
+        {"\"param\":\"payment_method_types[0]\"", "payment_method_types[0]"},
+        {"\"param\":null", ""},
+        {"\"param\":7", ""},
+        {"\"param\":\"\"", ""},
+        {"\"param\":\"sk_test_secret was wrong\"", ""},
+        {"\"param\":\"a123456789012345678901234567890123456789012345678901234567890123456789\"", ""},
+        {"\"code\":\"amount_too_small\"", ""},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char body[300];
+        (void)snprintf(body, sizeof(body), "{\"error\":{\"type\":\"invalid_request_error\",%s}}", cases[i].error);
+        struct provider_answer answer = read_answer(PROVIDER_CREATE, 400, body);
+        assert_int_equal(answer.result, PROVIDER_REFUSED);
+        assert_string_equal(answer.param, cases[i].param);
+    }
 }
 
 static void our_key_is_not_accepted(void **state)
@@ -959,6 +998,7 @@ int main(void)
         cmocka_unit_test(a_no_that_does_not_add_up),
         cmocka_unit_test(what_cannot_be),
         cmocka_unit_test(later_with_the_same_key),
+        cmocka_unit_test(what_is_refused_is_named),
         cmocka_unit_test(our_key_is_not_accepted),
         cmocka_unit_test(errors_of_its_own_spend_the_key),
         cmocka_unit_test(no_answer_at_all),

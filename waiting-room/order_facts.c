@@ -309,6 +309,14 @@ static void write_means(struct buffer *text, const struct order_facts *facts)
     }
 }
 
+// Else it is the reason of an earlier state: a visitor who gave back what was declined was not declined.
+static bool has_reason(const struct order_facts *facts)
+{
+    return facts->reason != ORDER_NO_REASON &&
+           (facts->state == ORDER_REFUSED || facts->state == ORDER_FAILED || facts->state == ORDER_DECLINED ||
+            facts->state == ORDER_PAYING);
+}
+
 void order_facts_write(struct buffer *text, const struct order_facts *facts, int64_t stopped_us, int64_t now_us)
 {
     char now[CLOCK_TEXT_BYTES];
@@ -318,7 +326,7 @@ void order_facts_write(struct buffer *text, const struct order_facts *facts, int
     write_number(text, "place", facts->place);
     write_number(text, "attempt", facts->attempt);
     write_number(text, "revision", facts->revision);
-    if (facts->reason != ORDER_NO_REASON)
+    if (has_reason(facts))
         write_text(text, "reason", order_reason_name(facts->reason));
     if (facts->gone)
         write_json(text, "gone", facts->gone);

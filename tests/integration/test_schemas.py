@@ -7,6 +7,7 @@ import json
 import jsonschema
 import pytest
 
+from harness.page import Worker
 from harness.schema import OUTPUT, check
 from harness.stack import EVENT, ROOT
 
@@ -17,6 +18,18 @@ FILE = json.loads((ROOT / "docs/schemas/event-file.json").read_text())
 def running(module_stack_factory):
     stack = module_stack_factory().start(rooms=0, admissions=1)
     stack.event("gala", pace="5/s")
+    return stack
+
+
+@pytest.fixture(scope="module")
+def ordered(module_stack_factory):
+    """One order, of place 1."""
+    stack = module_stack_factory().start(rooms=1, admissions=0)
+    stack.event("gala", pace="0")
+    visitor = stack.join("gala")
+    with stack.client() as client:
+        assert client.put("/v1/events/gala/order", headers=visitor.headers,
+                          json={"tier": "floor", "quantity": 1, "email": "ada@example.org"}).status_code == 202
     return stack
 
 
@@ -54,6 +67,21 @@ def test_output_of_apply_and_log(running):
         check("log", entry)
     assert {entry["kind"] for entry in entries} == {"action", "count", "let_in"}
     check("audit", running.onsale("audit", "gala", expect=1, as_json=True).json)
+
+
+@pytest.mark.parametrize("state, reason", [
+    ("refused", "customer_limit"), ("refused", "tier_closed"), ("refused", "event_closed"), ("refused", "seats_taken"),
+    ("failed", "broken"), ("failed", "crashed"), ("failed", "payment_failed"), ("paying", "payment_unknown"),
+    ("declined", "card_declined"), ("declined", "insufficient_funds"), ("declined", "expired_card"),
+    ("declined", "authentication_failed"), ("declined", "payment_method_invalid")])
+def test_every_reason_of_a_booking(ordered, state, reason):
+    Worker(ordered).book("gala", state, pay_seconds=300 if state in ("declined", "paying") else None, reason=reason)
+    story = ordered.onsale_json("booking", "show", "gala", "1")
+    check("booking show", story)
+    assert story["attempts"][0]["booking"]["reason"] == reason
+    found = ordered.onsale_json("booking", "find", "gala", "ada@example.org")
+    check("booking find", found)
+    assert found["items"][0]["reason"] == reason
 
 
 @pytest.mark.parametrize("words, status", [(["rate"], 2), (["status", "nobody"], 3), (["resume", "other-draft"], 1),

@@ -258,6 +258,29 @@ static void what_is_paid_with_is_said_but_not_its_id(void **state)
     order_facts_unref(without);
 }
 
+// Of what ended later the last decline is no reason: it was given back, or its time ran out.
+static void only_what_has_a_reason_says_one(void **state)
+{
+    (void)state;
+    static const struct {
+        enum order_state state;
+        enum order_reason reason;
+        bool is_told;
+    } cases[] = {
+        {ORDER_DECLINED, ORDER_CARD_DECLINED, true},   {ORDER_PAYING, ORDER_PAYMENT_UNKNOWN, true},
+        {ORDER_FAILED, ORDER_PAYMENT_FAILED, true},    {ORDER_REFUSED, ORDER_CUSTOMER_LIMIT, true},
+        {ORDER_CANCELLED, ORDER_CARD_DECLINED, false}, {ORDER_EXPIRED, ORDER_CARD_DECLINED, false},
+        {ORDER_CONFIRMED, ORDER_CARD_DECLINED, false},
+    };
+    struct order_facts *facts = declined();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        facts->state = cases[i].state;
+        facts->reason = cases[i].reason;
+        assert_has(facts, "\"reason\":", cases[i].is_told);
+    }
+    order_facts_unref(facts);
+}
+
 // While it is paid nothing can lapse, and the last decline is no news any more.
 static void what_is_being_paid_has_no_end(void **state)
 {
@@ -393,6 +416,7 @@ int main(void)
         cmocka_unit_test(what_has_ended_waits_for_nothing),
         cmocka_unit_test(seats_and_needs_are_taken_from_the_choice),
         cmocka_unit_test(what_is_paid_with_is_said_but_not_its_id),
+        cmocka_unit_test(only_what_has_a_reason_says_one),
         cmocka_unit_test(what_is_being_paid_has_no_end),
         cmocka_unit_test(the_bank_s_question_has_an_address),
         cmocka_unit_test(an_end_is_a_copy),

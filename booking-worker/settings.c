@@ -40,17 +40,5 @@ const size_t settings_key_count = sizeof(settings_keys) / sizeof(settings_keys[0
 
 int settings_check(const void *config, struct buffer *problems)
 {
-    const struct common_config *common = &((const struct settings *)config)->common;
-    int result = 0;
-    if (common->payment_provider != PAYMENT_STRIPE)
-        return 0;
-    if (!common->payment_secret_key_file[0]) {
-        buffer_text(problems, "[payment] secret_key_file: missing, and stripe cannot be asked without a key\n");
-        result = ERROR_INVALID;
-    }
-    if (!common->payment_return_url[0]) {
-        buffer_text(problems, "[payment] return_url: missing, and visitors could not come back from their bank\n");
-        result = ERROR_INVALID;
-    }
-    return result;
+    return provider_check(&((const struct settings *)config)->common, problems);
 }

@@ -243,15 +243,30 @@ static int log_in(struct bus *bus, const struct bus_options *options, const stru
     return check_last_reply(bus, "ask for confirms");
 }
 
+// Copies the URL and cuts the copy in pieces; `info` points into it.
+static int parse_url(const char *url, char copy[static URL_BYTES_MAX], struct amqp_connection_info *ret)
+{
+    size_t url_bytes = strlen(url);
+    if (url_bytes >= URL_BYTES_MAX)
+        return ERROR_INVALID;
+    memcpy(copy, url, url_bytes + 1);
+    return amqp_parse_url(copy, ret) == AMQP_STATUS_OK ? 0 : ERROR_INVALID;
+}
+
+int bus_check_url(const char *url)
+{
+    char copy[URL_BYTES_MAX];
+    struct amqp_connection_info info;
+    int result = parse_url(url, copy, &info);
+    explicit_bzero(copy, sizeof(copy));
+    return result;
+}
+
 static int open_connection(struct bus *bus, const struct bus_options *options)
 {
-    char url[URL_BYTES_MAX]; // is cut in pieces by the parser; `info` points into it
+    char url[URL_BYTES_MAX];
     struct amqp_connection_info info;
-    size_t url_bytes = strlen(options->url);
-    if (url_bytes >= sizeof(url))
-        return fail_text(bus, ERROR_INVALID, "URL", "too long");
-    memcpy(url, options->url, url_bytes + 1);
-    if (amqp_parse_url(url, &info) != AMQP_STATUS_OK)
+    if (parse_url(options->url, url, &info))
         return fail_text(bus, ERROR_INVALID, "URL", "not of the form amqp://USER:PASSWORD@HOST:PORT/VHOST");
     bus->connection = amqp_new_connection();
     int result =

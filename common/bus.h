@@ -20,6 +20,9 @@ struct bus_options {
     int rpc_timeout_ms; // 0: 3000
 };
 
+// Whether the URL has the form that bus_open() takes. Pure. ERROR_INVALID
+int bus_check_url(const char *url) MUST_USE;
+
 // Connects, opens the channel, asks for publisher confirms if `confirms`. One attempt. On failure there is no handle.
 // ERROR_TRANSIENT (not reachable, closing), ERROR_PERMANENT (refused: credentials, vhost), ERROR_INVALID (the URL).
 int bus_open(const struct bus_options *options, bool confirms, struct bus **ret) MUST_USE;

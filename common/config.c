@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/config_check.h"
 #include "common/config_value.h"
 
 #define FILE_BYTES_MAX ((size_t)1024 * 1024)
@@ -442,9 +443,11 @@ static int load(const struct config_table *table, const char *path, struct buffe
 int config_load(const struct config_table *table, const char *path, struct buffer *problems)
 {
     int result = load(table, path, problems, false);
-    if (result || !table->check)
+    if (result)
         return result;
-    result = table->check(table->config, problems);
+    int common = config_check_common(table->config, problems);
+    int own = table->check ? table->check(table->config, problems) : 0;
+    result = common ? common : own;
     if (result)
         config_done(table);
     return result;

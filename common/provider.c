@@ -160,6 +160,27 @@ int provider_open(const struct common_config *config, struct provider **ret, cha
     return 0;
 }
 
+int provider_check(const struct common_config *config, struct buffer *problems)
+{
+    struct provider *provider = NULL;
+    char problem[256] = "";
+    int result = 0;
+    if (config->payment_provider != PAYMENT_STRIPE)
+        return 0;
+    if (provider_open(config, &provider, problem, sizeof(problem)) < 0) {
+        // What is about a file begins with its path, all else with the key.
+        buffer_format(problems, "%s%s\n", *problem == '[' ? "" : "[payment] ", problem);
+        result = ERROR_INVALID;
+    }
+    provider_close(provider);
+    if (http_client_check_base(config->payment_return_url, problem, sizeof(problem)) < 0) {
+        buffer_format(problems, "[payment] return_url: %s\n",
+                      *config->payment_return_url ? problem : "not given, and visitors could not come back");
+        result = ERROR_INVALID;
+    }
+    return result;
+}
+
 void provider_close(struct provider *provider)
 {
     if (!provider)

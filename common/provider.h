@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/buffer.h"
 #include "common/config.h"
 #include "common/error.h"
 #include "common/order_state.h"
@@ -33,6 +34,9 @@ struct provider;
 // others can read) with the reason in `problem`; ERROR_MEMORY. `config` must outlive it.
 int provider_open(const struct common_config *config, struct provider **ret, char *problem,
                   size_t problem_bytes) MUST_USE;
+// For a program's check of its configuration: whether provider_open() would work and visitors could come back. Appends a line for each problem;
+// 0 or ERROR_INVALID. With nobody to ask nothing is looked at.
+int provider_check(const struct common_config *config, struct buffer *problems) MUST_USE;
 // Calls that are under way are given up; their contexts are not called any more.
 void provider_close(struct provider *provider); // accepts NULL
 

@@ -4,10 +4,12 @@
 
 #include <stddef.h>
 #include <string.h>
+#include <strings.h>
 
-#include "common/http_client.h"
 #include "common/provider.h"
 #include "common/provider_event.h"
+#include "waiting-room/page_files.h"
+#include "waiting-room/peer.h"
 #include "waiting-room/tls.h"
 
 #define FIELD(name) offsetof(struct room_config, name)
@@ -111,32 +113,50 @@ const struct config_key room_config_keys[] = {
 
 const size_t room_config_key_count = sizeof room_config_keys / sizeof *room_config_keys;
 
-// What a waiting room needs to have card pages made, and to know whose webhooks they are.
-static int check_payment(const struct common_config *config, struct buffer *problems)
+// Where visitors come from has to be written as browsers write it: only the scheme, the host, the port. An empty one is the address itself.
+static bool is_origin(const char *url)
 {
-    struct provider *provider = NULL;
-    struct provider_event_secrets secrets;
+    size_t scheme = strncasecmp(url, "https://", 8) == 0 ? 8 : strncasecmp(url, "http://", 7) == 0 ? 7 : 0;
+    size_t host = strcspn(url + scheme, "/?#@ \\");
+    const char *rest = url + scheme + host;
+    return scheme > 0 && host > 0 && rest[strspn(rest, "/")] == '\0';
+}
+
+static int check_visitors(const struct room_config *room, struct buffer *problems)
+{
+    struct peer_networks networks;
+    struct page_files *page = NULL;
     char problem[256] = "";
     int error = 0;
+    if (peer_networks_parse(room->trusted_proxies, &networks) < 0) {
+        buffer_format(problems,
+                      "[waiting-room] trusted_proxies: not a list of at most %d addresses and networks (10.0.0.0/8, ::1)\n",
+                      PEER_NETWORKS_MAX);
+        error = ERROR_INVALID;
+    }
+    if (room->public_url[0] && !is_origin(room->public_url)) {
+        buffer_text(problems, "[waiting-room] public_url: not of the form https://HOST[:PORT]\n");
+        error = ERROR_INVALID;
+    }
+    if (page_files_load(room->page_directory, &page, problem, sizeof problem) < 0) {
+        buffer_format(problems, "[waiting-room] page_directory: %s\n", problem);
+        error = ERROR_INVALID;
+    }
+    page_files_unref(page);
+    return error;
+}
+
+// To know whose webhooks they are.
+static int check_webhooks(const struct common_config *config, struct buffer *problems)
+{
+    struct provider_event_secrets secrets;
+    char problem[256] = "";
     if (config->payment_provider != PAYMENT_STRIPE)
         return 0;
-    if (!config->payment_secret_key_file[0]) {
-        buffer_text(problems, "[payment] secret_key_file: needed with stripe\n");
-        error = ERROR_INVALID;
-    } else if (provider_open(config, &provider, problem, sizeof problem) < 0) {
-        buffer_format(problems, "[payment] %s\n", problem);
-        error = ERROR_INVALID;
-    }
-    provider_close(provider);
-    if (http_client_check_base(config->payment_return_url, problem, sizeof problem) < 0) {
-        buffer_format(problems, "[payment] return_url: %s\n",
-                      config->payment_return_url[0] ? problem : "needed with stripe");
-        error = ERROR_INVALID;
-    }
     int read = provider_event_read_secrets(config->payment_webhook_secret_file, &secrets, problem, sizeof problem);
     explicit_bzero(&secrets, sizeof secrets);
     if (read == 0 || read == ERROR_NOT_FOUND)
-        return error;
+        return 0;
     buffer_format(problems, "[payment] webhook_secret_file: %s\n", problem);
     return ERROR_INVALID;
 }
@@ -147,6 +167,11 @@ static int check_certificate(const struct room_config *room, struct buffer *prob
     char problem[256] = "";
     if (!room->listen[0])
         return 0;
+    if (!room->certificate[0] || !room->private_key[0]) {
+        buffer_format(problems, "[waiting-room] certificate, private_key: both are needed to listen by TLS (listen = %s)\n",
+                      room->listen);
+        return ERROR_INVALID;
+    }
     int error = tls_context_new(room->certificate, room->private_key, &context, problem, sizeof problem);
     if (error < 0) {
         buffer_format(problems, "[waiting-room] certificate, private_key: %s\n", problem);
@@ -159,6 +184,7 @@ static int check_certificate(const struct room_config *room, struct buffer *prob
 int room_config_check(const void *config, struct buffer *problems)
 {
     const struct room_config *room = config;
-    int certificate = check_certificate(room, problems), payment = check_payment(&room->common, problems);
-    return certificate < 0 ? certificate : payment;
+    int certificate = check_certificate(room, problems), visitors = check_visitors(room, problems),
+        payment = provider_check(&room->common, problems), webhooks = check_webhooks(&room->common, problems);
+    return certificate ? certificate : visitors ? visitors : payment ? payment : webhooks;
 }

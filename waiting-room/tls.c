@@ -39,8 +39,11 @@ static int on_alpn(SSL *ssl, const unsigned char **name, unsigned char *name_byt
 
 static int fail(const char *what, const char *file, char *problem, size_t problem_bytes)
 {
-    unsigned long code = ERR_peek_last_error();
-    const char *reason = code == 0 ? NULL : ERR_reason_error_string(code);
+    // The first is the cause where the system refused something, the last what it means where the content is wrong.
+    unsigned long first = ERR_peek_error(), code = ERR_peek_last_error();
+    const char *reason = ERR_SYSTEM_ERROR(first) ? strerror(ERR_GET_REASON(first))
+                         : code == 0             ? NULL
+                                                 : ERR_reason_error_string(code);
     snprintf(problem, problem_bytes, "%s %s: %s", what, file, reason == NULL ? "cannot be used" : reason);
     ERR_clear_error();
     return ERROR_INVALID;

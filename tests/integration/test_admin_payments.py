@@ -252,6 +252,13 @@ def test_what_a_ticket_does_not_need_goes_back(rows, captured, goes_on_as):
     assert payment(rows, 1)[:2] == ("captured", "take") and booking(rows, 1) == ("confirmed", 5, None)
 
 
+def test_money_that_goes_back_pays_for_no_ticket(rows):
+    """So what could not be captured is wanted still."""
+    rows.payment(9, "captured", number=2, aim="give_back")
+    retry(rows, letter_of(rows, 9))
+    assert payment(rows, 9)[:3] == ("capturing", "take", 1) and booking(rows, 9) == ("confirmed", 5, None)
+
+
 def test_an_earlier_attempts_payment_is_taken_up_too(rows):
     rows.run("UPDATE payments SET aim = 'give_back', captured_at = created_at WHERE event_id = {e} AND place = 9",
              "UPDATE bookings SET state = 'cancelled', refund = 'failed', revision = 7 WHERE event_id = {e} AND place = 9",
@@ -347,6 +354,24 @@ def test_only_what_is_closed_is_refunded(rows):
     rows.stack.onsale("event", "refund", "nobody", expect=3)
     for wait in ("0", "-1", "x", "86401", ""):
         rows.stack.onsale("event", "refund", rows.slug, f"--wait={wait}", expect=2)
+
+
+def test_an_event_that_is_opened_again_meanwhile_is_not_refunded(rows):
+    """What was read without a lock only says that it is worth trying."""
+    close(rows)
+    with rows.stack.db() as connection, connection.cursor() as cursor:
+        connection.begin()
+        cursor.execute("SELECT state FROM events WHERE id = %s FOR UPDATE", (rows.event,))
+        command = subprocess.Popen(refund_command(rows), stderr=subprocess.PIPE, text=True, env=rows.stack.environment(),
+                                   cwd=rows.stack.folder)
+        wait_until(lambda: rows.stack.sql("SELECT COUNT(*) FROM information_schema.innodb_trx t JOIN information_schema.processlist p"
+                                          " ON p.id = t.trx_mysql_thread_id WHERE t.trx_state = 'LOCK WAIT' AND p.db = %s",
+                                          rows.stack.name)[0][0] > 0, "the command to wait for the event", 20, pause=0.25)
+        cursor.execute("UPDATE events SET state = 'open' WHERE id = %s", (rows.event,))
+        connection.commit()
+    _, error = command.communicate(timeout=60)
+    assert command.returncode == 1 and "the event is not closed" in error, error
+    assert booking(rows, 1) == ("confirmed", 5, None) and freeings(rows) == ()
 
 
 def test_a_show_that_is_off(rows):

@@ -316,6 +316,17 @@ def test_after_five_payments_no_more(stack):
     assert payments(stack, "five", "COUNT(*)") == ((5,),)
 
 
+def test_money_of_nobody_is_no_try_of_the_visitors(stack):
+    """What was found at the provider and given back has a row without a payment method. It takes no try away, and its number is not given twice."""
+    ready_event(stack, "found")
+    visitor = visitor_with(stack, "found", "declined", reason="card_declined")
+    for number in range(1, 6):
+        add_payment(stack, "found", visitor.place, number, "declined" if number < 5 else "voided")
+    stack.sql("UPDATE payments SET payment_method = '' WHERE number = 5 AND event_id = (SELECT id FROM events WHERE slug = 'found')")
+    assert bare_client(stack).post(pay_url("found"), headers=visitor.headers, json={"payment_method": "pm_x"}).status_code == 202
+    assert payments(stack, "found", "number, state")[-1] == (6, "created")
+
+
 def test_one_payment_at_a_time(stack):
     """Money of an earlier payment turned up and is still to go back."""
     ready_event(stack, "open")

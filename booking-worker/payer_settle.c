@@ -190,7 +190,9 @@ static int free_booking(struct settling *settling, size_t i, const struct paymen
     if (!paid->has_other_under_way)
         result =
             store_open_freeing(settling->db, settling->event.id, settling->keys[i].place, settling->keys[i].attempt);
-    if (paid->standing.is_there && paid->is_refund_pending) {
+    // A refund that was done may have failed since.
+    bool is_news = paid->is_refund_pending || (paid->is_refund_done && step->effect == PAYMENT_CANNOT_REFUND);
+    if (paid->standing.is_there && is_news) {
         struct store_booking *booking = add_booking(settling, i, step->effect == PAYMENT_FREES ? "done" : "failed");
         booking->revision++;
         booking->step = step->effect == PAYMENT_FREES ? "refund done" : "refund failed";

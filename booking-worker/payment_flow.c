@@ -160,6 +160,17 @@ static struct payment_step fail(const struct payment_facts *facts)
     return step;
 }
 
+// It had gone back, and came again: a closed card, found out days later. The first refund's key names the one that failed.
+static struct payment_step fail_late(const struct payment_facts *facts)
+{
+    struct payment_step step = end(facts, PAYMENT_FAILED);
+    step.aim = PAYMENT_GIVE_BACK;
+    step.dead = PAYMENT_DEAD_REFUND;
+    step.effect = PAYMENT_CANNOT_REFUND;
+    step.takes_new_key = true;
+    return step;
+}
+
 // ---------------------------------------------------------------- what the intent is
 
 static struct payment_step on_unconfirmed(const struct payment_facts *facts)
@@ -291,6 +302,7 @@ static struct payment_step on_captured(const struct payment_facts *facts, const 
     case PAYMENT_CAPTURED:
         return facts->aim == PAYMENT_GIVE_BACK ? give_up(facts, PROVIDER_CAPTURED) : end(facts, PAYMENT_CAPTURED);
     case PAYMENT_REFUNDED:
+        return intent->refunded_amount < intent->captured_amount ? fail_late(facts) : end(facts, PAYMENT_REFUNDED);
     case PAYMENT_FAILED:
         return end(facts, facts->state);
     default: // it was to be let go, or nothing was to be there
@@ -441,7 +453,8 @@ struct payment_step payment_after(const struct payment_facts *facts, const struc
     }
     // A confirm that was refused is not asked for again; and the first key has to name the intent, should its id be wrong.
     step.takes_new_key =
-        answer->is_key_spent && !(answer->result == PROVIDER_REFUSED && answer->call == PROVIDER_CONFIRM);
+        step.takes_new_key ||
+        (answer->is_key_spent && !(answer->result == PROVIDER_REFUSED && answer->call == PROVIDER_CONFIRM));
     return step;
 }
 
@@ -462,7 +475,6 @@ struct payment_step payment_next(const struct payment_facts *facts)
     case PAYMENT_CAPTURED:
         return facts->aim == PAYMENT_GIVE_BACK ? go(facts, PAYMENT_REFUNDING, PROVIDER_REFUND)
                                                : end(facts, PAYMENT_CAPTURED);
-    case PAYMENT_REFUNDED:
     case PAYMENT_FAILED:
         return end(facts, facts->state);
     default: // whether the call before was done is not known, or the visitor may have answered the bank

@@ -63,6 +63,13 @@ static bool is_about_money(const char *type)
            strcmp(type, "payment_intent.succeeded") == 0;
 }
 
+// A refund that seemed done may fail days later: the money is the seller's again.
+static bool is_about_refund(const char *type)
+{
+    return strcmp(type, "refund.failed") == 0 || strcmp(type, "refund.updated") == 0 ||
+           strcmp(type, "charge.refund.updated") == 0;
+}
+
 // ---------------------------------------------------------------- what is new
 
 enum { N_ID, N_TYPE, N_OBJECT };
@@ -70,14 +77,15 @@ enum { N_ID, N_TYPE, N_OBJECT };
 // What they are about, in the sequence of the rows.
 #define TOLD                                                                                      \
     "JSON_TABLE(?, '$[*]' COLUMNS (n INT UNSIGNED PATH '$[0]', object VARCHAR(255) CHARACTER SET" \
-    " ascii PATH '$[1]', is_money INT PATH '$[2]')) AS k"
+    " ascii PATH '$[1]', is_money INT PATH '$[2]', is_refund INT PATH '$[3]')) AS k"
 
 static int write_told(const struct db_rows *rows, struct buffer *ret)
 {
     for (size_t i = 0; i < db_rows_count(rows); i++) {
         buffer_format(ret, "%s[%zu,", i ? "," : "[", i);
         buffer_json_string(ret, db_string(rows, i, N_OBJECT));
-        buffer_text(ret, is_about_money(db_string(rows, i, N_TYPE)) ? ",1]" : ",0]");
+        const char *type = db_string(rows, i, N_TYPE);
+        buffer_format(ret, ",%d,%d]", is_about_money(type), is_about_refund(type));
     }
     buffer_text(ret, "]");
     return ret->failed ? ERROR_MEMORY : 0;
@@ -100,14 +108,16 @@ static int find_objects(struct db *db, const char *told, size_t count, bool ret_
     return result;
 }
 
-// A payment that somebody is just asking about is left alone: there will be an answer. An end is looked at again only for money.
+// A payment that somebody is just asking about is left alone: there will be an answer. An end is looked at again only for money: some that
+// came, or some that did not go.
 static int look_at_objects(struct db *db, const char *told)
 {
     int result = db_write(db,
                           "UPDATE " TOLD " STRAIGHT_JOIN payments p ON p.intent = k.object"
                           " SET p.next_attempt_at = UTC_TIMESTAMP(6) WHERE p.state = 'challenged'"
                           " OR (p.tries > 0 AND p.next_attempt_at IS NOT NULL)"
-                          " OR (k.is_money = 1 AND p.state IN ('declined', 'voided'))",
+                          " OR (k.is_money = 1 AND p.state IN ('declined', 'voided'))"
+                          " OR (k.is_refund = 1 AND p.state = 'refunded')",
                           (struct db_value[]){db_text(told)}, 1, NULL);
     return result ? result
                   : db_write(db,

@@ -267,6 +267,7 @@ static int lock_bookings(struct db *db, uint64_t event_id, const char *keys, siz
         ret[n].pay_until_us = db_is_null(rows, i, 1) ? STORE_NO_TIME : db_time_us(rows, i, 1);
         ret[n].had_more_time = db_u64(rows, i, 2) != 0;
         ret[n].is_refund_pending = refund && strcmp(refund, "pending") == 0;
+        ret[n].is_refund_done = refund && strcmp(refund, "done") == 0;
     }
     return result;
 }
@@ -413,7 +414,7 @@ int store_write_payments(struct db *db, uint64_t event_id, const struct store_pa
         " p.tries = k.tries, p.key_no = k.key_no, p.is_dead = k.is_dead,"
         " p.authorised_at = IF(k.authorised, COALESCE(p.authorised_at, UTC_TIMESTAMP(6)), p.authorised_at),"
         " p.captured_at = IF(k.captured, COALESCE(p.captured_at, UTC_TIMESTAMP(6)), p.captured_at),"
-        " p.returned_at = IF(k.returned, COALESCE(p.returned_at, UTC_TIMESTAMP(6)), p.returned_at),"
+        " p.returned_at = IF(k.returned, COALESCE(p.returned_at, UTC_TIMESTAMP(6)), IF(k.state = 'failed', NULL, p.returned_at)),"
         " p.next_attempt_at = UTC_TIMESTAMP(6) + INTERVAL k.wait_us MICROSECOND, p.is_claimed = k.is_claimed,"
         " p.claim = k.claim + 1, p.reason = k.reason,"
         " p.intent = IF(k.forgets, NULL, COALESCE(k.intent, p.intent)), p.refund = COALESCE(k.refund, p.refund),"

@@ -62,7 +62,7 @@ int store_hasten_payments(struct db *db, size_t max, size_t *ret_count) MUST_USE
 struct store_paid {
     struct store_standing standing;
     int64_t pay_until_us; // by the event's clock; STORE_NO_TIME: none
-    bool had_more_time, is_refund_pending;
+    bool had_more_time, is_refund_pending, is_refund_done;
     bool has_other_under_way; // another payment of it is open, or on its way back
 };
 // Locks the bookings of the keys, then their payments. ret_paid and ret_payments are in the keys' sequence; is_there false: there is no such

@@ -355,7 +355,12 @@ class Api:
         if record["settles"] is None:
             return
         how, record["settles"] = record["settles"]["how"], None
-        if kind == "refund":
+        if kind == "refund" and how == "fails":
+            record["status"] = "failed"
+            intent = change.get("intent", record["intent"])
+            intent["refunded"] = 0
+            self._tell(change, "refund.failed", refund_json(record))
+        elif kind == "refund":
             record["status"] = "succeeded"
         elif how == "later_yes":
             self._authorise(change, record)
@@ -397,11 +402,12 @@ class Api:
             raise Refused(400, "invalid_request_error", f"Charge {charge} has been charged back; cannot issue a refund.",
                           "charge_disputed", charge=charge)
         is_pending = card.refund == "pending"
+        fails = card.refund == "fails" and not any(other["intent"] == intent["id"] for other in self.ledger.of["refund"].values())
         refund = change.add("refund", {
             "id": new_id("re"), "intent": intent["id"], "charge": charge, "amount": intent["amount"], "currency": intent["currency"],
             "status": "pending" if is_pending else "succeeded", "created": int(time.time()), "metadata": params.metadata(),
             "reason": params.text("reason"),
-            "settles": {"at": time.time() + self.settle_seconds, "how": "succeeds"} if is_pending else None,
+            "settles": {"at": time.time() + self.settle_seconds, "how": "fails" if fails else "succeeds"} if is_pending or fails else None,
         })
         intent["refunded"] = intent["amount"]
         self._tell(change, "charge.refunded", charge_json(intent, EVENT_VERSION))

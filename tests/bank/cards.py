@@ -21,7 +21,7 @@ class Card:
     decline_code: str = "generic_decline"
     message: str = "Your card was declined."
     capture: str = "works"  # or refused: the authorisation cannot be captured, now and later
-    refund: str = "succeeded"  # or pending (done some seconds later), or refused
+    refund: str = "succeeded"  # or pending (done some seconds later), refused, or fails (some seconds later, the first one of an intent)
 
 
 CARDS = {
@@ -41,6 +41,7 @@ CARDS = {
         message="An error occurred while processing your card. Try again in a little bit."),
     "pm_card_authenticationRequired": Card("ask", last4="3184"),
     "pm_card_pendingRefund": Card("pay", last4="7726", refund="pending"),
+    "pm_card_refundFail": Card("pay", last4="5126", refund="fails"),
     "pm_sandbox_challenge": Card("ask", last4="3220"),
     "pm_sandbox_riddle": Card("riddle", last4="3230"),
     "pm_sandbox_timeout": Card("timeout", last4="1001"),

@@ -8,7 +8,7 @@ import pytest
 from harness.stack import PATIENCE
 from processes import wait_until
 
-from integration.test_payments import agree, booth_with_bank, pay_again, payments, wait_payment
+from integration.test_payments import agree, booth_with_bank, pay_again, payments, unwanted, wait_payment
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def booth(stack_factory):
 def tell(booth, intent, kind, number=1):
     """A webhook, as a waiting room stores it."""
     booth.stack.sql("INSERT INTO provider_events (id, type, object, body, received_at) VALUES (%s, %s, %s, '{}', UTC_TIMESTAMP(6))",
-                    f"evt_{intent}_{number}", f"payment_intent.{kind}", intent)
+                    f"evt_{intent}_{number}", kind, intent)
 
 
 def at_the_provider(bank, intent, call, **form):
@@ -36,7 +36,7 @@ def test_money_of_an_earlier_payment_while_another_is_open(booth):
     pay_again(booth, 1, "pm_sandbox_challenge", 2)
     booth.wait_states({1: "action_required"})
     at_the_provider(bank, first["id"], "confirm", payment_method="pm_card_visa", return_url="https://localhost/e/gala")
-    tell(booth, first["id"], "amount_capturable_updated")
+    tell(booth, first["id"], "payment_intent.amount_capturable_updated")
     wait_until(lambda: booth.stack.workers[0].log_lines("payment", place=1, payment=1, call="ask"), "it to be asked about", 20 * PATIENCE)
     # Nobody else waits for that, and neither does the payment that is wanted.
     booth.book(2, payment_method="pm_card_visa")
@@ -48,6 +48,37 @@ def test_money_of_an_earlier_payment_while_another_is_open(booth):
     wait_payment(booth, 1, "voided", seconds=90)
     agree(booth)
     assert {key: state for key, (state, *_) in payments(booth, 1).items()} == {(1, 1): "voided", (1, 2): "captured"}
+
+
+def test_a_refund_that_fails_days_later(booth):
+    bank, stack = booth.stack.bank, booth.stack
+    booth.book(1, 2, payment_method="pm_card_refundFail")
+    wait_payment(booth, 1, "captured")
+    wait_payment(booth, 2, "captured")
+    for place in (1, 2):
+        unwanted(booth, place, refund="pending")
+        wait_payment(booth, place, "refunded")
+    wait_until(lambda: not any(intent["refunded"] for intent in bank.intents()), "the bank to find out", 20 * PATIENCE)
+    # Nobody has told us about 2; of 1 we hear twice.
+    first, = bank.intents(place=1)
+    tell(booth, first["id"], "refund.failed", 1)
+    tell(booth, first["id"], "charge.refund.updated", 2)
+    wait_payment(booth, 1, "failed")
+    letter, = booth.take("onsale.dead", 1)
+    assert (letter["reason"], letter["place"]) == ("refund_failed", 1)
+    refunds = "SELECT place, refund FROM bookings WHERE event_id = %s"
+    assert dict(stack.sql(refunds, booth.event_id)) == {1: "failed", 2: "done"}
+    assert booth.outcomes()[1, 1][-1]["refund"] == "failed"
+    # The audit knows of the other one, since it asks.
+    said = stack.onsale("audit", booth.slug)
+    assert said.code == 1 and "place 2" in said.out, said.out
+    tell(booth, bank.intents(place=2)[0]["id"], "refund.failed")
+    wait_payment(booth, 2, "failed")
+    # What an operator takes up again is another refund.
+    stack.sql("UPDATE payments SET state = 'refunding', claim = claim + 1, next_attempt_at = UTC_TIMESTAMP(6) WHERE event_id = %s", booth.event_id)
+    wait_payment(booth, 1, "refunded")
+    wait_payment(booth, 2, "refunded")
+    assert all(intent["refunded"] == intent["amount"] for intent in bank.intents())
 
 
 def test_what_cannot_be_written_keeps_nobody_waiting(booth):
@@ -73,7 +104,7 @@ def test_money_of_nobody_goes_back_while_the_visitor_pays(booth):
                         metadata={"onsale_event": "gala", "onsale_place": 1, "onsale_attempt": 1, "onsale_number": 9}).json()["id"]
     at_the_provider(bank, created, "confirm", return_url="https://localhost/e/gala")
     at_the_provider(bank, created, "capture")
-    tell(booth, created, "succeeded")
+    tell(booth, created, "payment_intent.succeeded")
     wait_payment(booth, 1, "refunded", number=2)
     assert booth.states() == {1: "action_required"}
     (url,), = booth.stack.sql("SELECT action_url FROM bookings WHERE event_id = %s", booth.event_id)
@@ -144,7 +175,7 @@ def test_news_that_settles_nothing_is_not_asked_about_all_the_time(booth):
     created = bank.call("POST", "/v1/payment_intents", key="k", amount=4500, currency="eur", capture_method="manual", payment_method="pm_card_visa",
                         metadata={"onsale_event": "gala", "onsale_place": 1, "onsale_attempt": 1, "onsale_number": 9}).json()["id"]
     at_the_provider(bank, created, "confirm", return_url="https://localhost/e/gala")
-    tell(booth, created, "amount_capturable_updated")
+    tell(booth, created, "payment_intent.amount_capturable_updated")
 
     def looks():
         return sorted(call["at"] for call in bank.calls()["calls"] if call["call"] == "ask" and call["about"] == created)

@@ -388,6 +388,29 @@ static void test_a_refund_that_failed_is_none(void **state)
     assert_true(step.state == PAYMENT_REFUNDED && step.effect == PAYMENT_FREES && !step.dead);
 }
 
+// A card that was closed meanwhile: days after it was done, the refund comes back to the seller.
+static void test_a_refund_that_fails_late_is_an_operators(void **state)
+{
+    (void)state;
+    struct payment_facts facts = facts_of(PAYMENT_REFUNDED, ORDER_CANCELLED);
+    facts.aim = PAYMENT_GIVE_BACK;
+    struct payment_step step = payment_next(&facts);
+    assert_true(step.has_call && step.call == PROVIDER_ASK && step.state == PAYMENT_REFUNDED);
+    struct provider_answer answer = answer_of(PROVIDER_ASK, PROVIDER_CAPTURED);
+    answer.intent.refunded_amount = AMOUNT; // false alarm
+    step = payment_after(&facts, &answer);
+    assert_true(step.state == PAYMENT_REFUNDED && step.is_end && step.effect == PAYMENT_NO_EFFECT && !step.dead);
+    answer.intent.refunded_amount = 0;
+    step = payment_after(&facts, &answer);
+    assert_true(step.state == PAYMENT_FAILED && step.is_end && step.effect == PAYMENT_CANNOT_REFUND);
+    assert_string_equal(step.dead, PAYMENT_DEAD_REFUND);
+    assert_true(step.takes_new_key); // the next refund is another one
+    // Nobody knows: it is asked about again, and stays what it was.
+    answer.result = PROVIDER_UNKNOWN;
+    step = payment_after(&facts, &answer);
+    assert_true(step.state == PAYMENT_REFUNDED && !step.is_end && step.effect == PAYMENT_NO_EFFECT && step.wait_seconds > 0);
+}
+
 // Money that was taken at the provider's, and not as it was asked for, goes back while the visitor still waits for a ticket.
 static void test_a_booking_whose_money_went_back_is_not_forgotten(void **state)
 {
@@ -984,6 +1007,7 @@ int main(void)
         cmocka_unit_test(test_money_that_is_not_waited_for_confirms_nothing),
         cmocka_unit_test(test_a_refund_of_less_is_none),
         cmocka_unit_test(test_a_refund_that_failed_is_none),
+        cmocka_unit_test(test_a_refund_that_fails_late_is_an_operators),
         cmocka_unit_test(test_a_booking_whose_money_went_back_is_not_forgotten),
         cmocka_unit_test(test_an_end_is_an_end),
         cmocka_unit_test(test_what_cannot_be_captured_and_is_not_wanted_is_let_go),

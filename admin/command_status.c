@@ -248,7 +248,9 @@ static void ask_broker(const struct context *context, struct bus **bus, struct s
         *bus = NULL;
         return;
     }
-    int r = status_queues_read(*bus, db_u64(status->line, 0, STATUS_ID), &status->queues);
+    const bool has_payments =
+        context->config->common.payment_provider == PAYMENT_STRIPE || status_orders_has_payments(&status->orders);
+    int r = status_queues_read(*bus, db_u64(status->line, 0, STATUS_ID), has_payments, &status->queues);
     if (r == ERROR_TRANSIENT) { // it went away meanwhile
         bus_close(*bus);
         *bus = NULL;

@@ -25,10 +25,14 @@
     "SELECT tier, CAST(SUM(quantity) AS UNSIGNED) FROM orders FORCE INDEX (orders_due) WHERE event_id = ? AND " \
     "state = 'placed' GROUP BY tier"
 // What is taken or given back counts since that began: a show may be called off weeks after it was paid.
-#define PAYMENTS                                                                                                  \
-    "SELECT state, COUNT(*), TIMESTAMPDIFF(MICROSECOND, MIN(IF(state IN ('declined', 'captured', 'voided', "      \
-    "'refunded', 'failed'), NULL, IF(state IN ('capturing', 'voiding', 'refunding'), changed_at, created_at))), " \
-    "UTC_TIMESTAMP(6)) FROM payments WHERE event_id = ? GROUP BY state"
+#define PAYMENT_ENDS "('declined', 'captured', 'voided', 'refunded', 'failed')"
+#define PAYMENT_SINCE "IF(state IN ('capturing', 'voiding', 'refunding'), changed_at, created_at)"
+#define PAYMENTS                                                                                                     \
+    "SELECT state, COUNT(*), TIMESTAMPDIFF(MICROSECOND, MIN(IF(state IN " PAYMENT_ENDS ", NULL, " PAYMENT_SINCE      \
+    ")), UTC_TIMESTAMP(6)), CAST(SUM(tries > 0 AND state NOT IN " PAYMENT_ENDS ") AS UNSIGNED) FROM payments WHERE " \
+    "event_id = ? GROUP BY state"
+#define OLDEST_PAYMENT \
+    "SELECT place FROM payments WHERE event_id = ? AND state = ? ORDER BY " PAYMENT_SINCE ", place LIMIT 1"
 #define WAITING                                                                                                \
     "SELECT (SELECT COUNT(*) FROM dead_letters WHERE event_id = ? AND state = 'open'), (SELECT COUNT(*) FROM " \
     "dead_letters WHERE event_id IS NULL AND state = 'open'), (SELECT COUNT(*) FROM freeings WHERE event_id = ?)"
@@ -68,21 +72,32 @@ static int read_waiting(struct db *db, uint64_t event_id, struct status_orders *
     return r;
 }
 
+static int read_oldest_payment(struct db *db, uint64_t event_id, const char *state, struct status_orders *orders)
+{
+    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
+    int r = db_read(db, OLDEST_PAYMENT, (struct db_value[]){DB_U(event_id), db_text(state)}, 2, 1, &rows);
+    if (r == 0 && db_rows_count(rows))
+        orders->oldest_payment_place = db_u64(rows, 0, 0);
+    return r;
+}
+
 static int read_payments(struct db *db, uint64_t event_id, struct status_orders *orders)
 {
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
+    const char *oldest = NULL; // the state that the oldest is in
     int r = db_read(db, PAYMENTS, (struct db_value[]){DB_U(event_id)}, 1, PAYMENT_STATE_COUNT * 4, &rows);
     for (size_t i = 0; r == 0 && i < db_rows_count(rows); i++) {
         enum payment_state state;
         if (payment_state_parse(db_string(rows, i, 0), &state) == 0)
             orders->payments[state] = db_u64(rows, i, 1);
-        if (db_is_null(rows, i, 2))
+        orders->unanswered += db_u64(rows, i, 3);
+        if (db_is_null(rows, i, 2) || (oldest && db_i64(rows, i, 2) <= orders->oldest_payment_us))
             continue;
-        if (!orders->has_open_payment || db_i64(rows, i, 2) > orders->oldest_payment_us)
-            orders->oldest_payment_us = db_i64(rows, i, 2);
-        orders->has_open_payment = true;
+        orders->oldest_payment_us = db_i64(rows, i, 2);
+        oldest = db_string(rows, i, 0);
     }
-    return r;
+    orders->has_open_payment = oldest;
+    return r == 0 && oldest ? read_oldest_payment(db, event_id, oldest, orders) : r;
 }
 
 // Those that were released have a booking, but for those on their way (and those whose booking an operator sent back).
@@ -138,13 +153,22 @@ uint64_t status_orders_asked(const struct status_orders *orders, const char *tie
 
 // ---------------------------------------------------------------- RabbitMQ
 
-int status_queues_read(struct bus *bus, uint64_t event_id, struct status_queues *ret)
+bool status_orders_has_payments(const struct status_orders *orders)
 {
-    const char *const names[STATUS_QUEUES] = {topology_booking_queue_of(event_id), TOPOLOGY_OUTCOMES, TOPOLOGY_DEAD};
-    *ret = (struct status_queues){0};
-    for (size_t i = 0; i < STATUS_QUEUES; i++)
+    for (int state = 0; state < PAYMENT_STATE_COUNT; state++)
+        if (orders->payments[state])
+            return true;
+    return false;
+}
+
+int status_queues_read(struct bus *bus, uint64_t event_id, bool has_payments, struct status_queues *ret)
+{
+    const char *const names[STATUS_QUEUES_MAX] = {topology_booking_queue_of(event_id), TOPOLOGY_OUTCOMES, TOPOLOGY_DEAD,
+                                                  TOPOLOGY_PAYMENTS};
+    *ret = (struct status_queues){.count = has_payments ? STATUS_QUEUES_MAX : STATUS_QUEUES_MAX - 1};
+    for (size_t i = 0; i < ret->count; i++)
         ret->items[i].name = names[i];
-    for (size_t i = 0; i < STATUS_QUEUES; i++) {
+    for (size_t i = 0; i < ret->count; i++) {
         int r = bus_count_queue(bus, names[i], &ret->items[i].messages, &ret->items[i].consumers);
         if (r < 0)
             return r;
@@ -183,7 +207,7 @@ static json_t *queues_json(const struct status_queues *queues)
     if (!queues)
         return json_null();
     json_t *json = json_array();
-    for (size_t i = 0; i < STATUS_QUEUES; i++)
+    for (size_t i = 0; i < queues->count; i++)
         if (queues->items[i].is_there)
             json_array_append_new(json, json_pack("{s:s, s:I, s:I}", "name", queues->items[i].name, "messages",
                                                   (json_int_t)queues->items[i].messages, "consumers",
@@ -202,6 +226,10 @@ void status_orders_json(const struct status_orders *orders, const struct status_
     json_object_set_new(json, "oldest_payment_ms",
                         orders->has_open_payment ? json_integer((json_int_t)(orders->oldest_payment_us / 1000))
                                                  : json_null());
+    json_object_set_new(json, "oldest_payment_place",
+                        orders->oldest_payment_place ? json_integer((json_int_t)orders->oldest_payment_place)
+                                                     : json_null());
+    json_object_set_new(json, "payments_unanswered", json_integer((json_int_t)orders->unanswered));
     json_object_set_new(json, "freeings", json_integer((json_int_t)orders->freeings));
     json_object_set_new(json, "dead_letters",
                         json_pack("{s:I, s:I}", "event", (json_int_t)orders->letters, "no_event",
@@ -237,6 +265,11 @@ static void write_payments(const struct status_orders *orders, struct buffer *te
     }
     if (orders->has_open_payment)
         buffer_format(text, "; the oldest under way for %.1f s", (double)orders->oldest_payment_us / 1e6);
+    if (orders->oldest_payment_place)
+        buffer_format(text, ", at place %" PRIu64, orders->oldest_payment_place);
+    if (orders->unanswered)
+        buffer_format(text, "; %" PRIu64 " wait%s for the provider to answer", orders->unanswered,
+                      orders->unanswered == 1 ? "s" : "");
     buffer_text(text, first ? "" : "\n");
 }
 
@@ -256,7 +289,7 @@ void status_orders_text(const struct status_orders *orders, const struct status_
     if (orders->letters_of_nobody)
         buffer_format(text, ", and %" PRIu64 " of no event", orders->letters_of_nobody);
     buffer_text(text, "\n");
-    for (size_t i = 0; queues && i < STATUS_QUEUES; i++) {
+    for (size_t i = 0; queues && i < queues->count; i++) {
         if (queues->items[i].is_there)
             buffer_format(text, "%-14s%s: %" PRIu32 " waiting, %" PRIu32 " consumer%s\n", i ? "" : "queues",
                           queues->items[i].name, queues->items[i].messages, queues->items[i].consumers,

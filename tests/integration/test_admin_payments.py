@@ -487,15 +487,56 @@ def test_the_status_tells_how_payments_stand(rows):
     assert {state: count for state, count in status["payments"].items() if count} == {
         "captured": 1, "capturing": 1, "confirming": 1, "challenged": 1, "declined": 1, "failed": 1}
     rows.run("UPDATE payments SET created_at = UTC_TIMESTAMP(6) - INTERVAL 90 SECOND, changed_at = UTC_TIMESTAMP(6) WHERE event_id = {e}",
-             "UPDATE payments SET created_at = UTC_TIMESTAMP(6) - INTERVAL 900 SECOND WHERE event_id = {e} AND state = 'captured'")
+             "UPDATE payments SET created_at = UTC_TIMESTAMP(6) - INTERVAL 900 SECOND WHERE event_id = {e} AND state = 'captured'",
+             "UPDATE payments SET created_at = UTC_TIMESTAMP(6) - INTERVAL 80 SECOND WHERE event_id = {e} AND place = 5")
     assert 90000 <= rows.stack.onsale_json("status", rows.slug)["oldest_payment_ms"] < 120000
     text = rows.stack.onsale("status", rows.slug, expect=0).out
     assert "payments      1 confirming, 1 challenged, 1 capturing, 1 captured, 1 declined, 1 failed; the oldest under way for 9" in text
+    # Whose the oldest is, so that its story can be looked at, and whether it is the provider who does not answer.
+    assert " s, at place 4\n" in text and status["payments_unanswered"] == 0
+    rows.run("UPDATE payments SET tries = 3 WHERE event_id = {e} AND place IN (1, 2, 4, 9)")  # 1 and 9 are at their ends
+    status = rows.stack.onsale_json("status", rows.slug)
+    check("status", status)
+    assert (status["oldest_payment_place"], status["payments_unanswered"]) == (4, 2)
+    assert " s, at place 4; 2 wait for the provider to answer\n" in rows.stack.onsale("status", rows.slug, expect=0).out
     # What was paid long ago and goes back now has been on its way for as long as it has been going back.
     rows.run("UPDATE payments SET state = 'refunding', created_at = UTC_TIMESTAMP(6) - INTERVAL 9 DAY, changed_at = UTC_TIMESTAMP(6) - "
              "INTERVAL 30 SECOND WHERE event_id = {e}")
-    assert 30000 <= rows.stack.onsale_json("status", rows.slug)["oldest_payment_ms"] < 60000
+    rows.run("UPDATE payments SET changed_at = UTC_TIMESTAMP(6) - INTERVAL 40 SECOND WHERE event_id = {e} AND place = 5")
+    status = rows.stack.onsale_json("status", rows.slug)
+    assert 40000 <= status["oldest_payment_ms"] < 70000 and status["oldest_payment_place"] == 5
     rows.run("UPDATE payments SET state = 'voided', next_attempt_at = NULL WHERE event_id = {e}")
-    assert rows.stack.onsale_json("status", rows.slug)["oldest_payment_ms"] is None
+    status = rows.stack.onsale_json("status", rows.slug)
+    check("status", status)
+    assert (status["oldest_payment_ms"], status["oldest_payment_place"], status["payments_unanswered"]) == (None, None, 0)
     rows.run("DELETE FROM payments WHERE event_id = {e}")
     assert "\npayments " not in rows.stack.onsale("status", rows.slug, expect=0).out
+
+
+def test_the_status_tells_of_the_payers_bell(paying_stack):
+    """Who takes cards sees whether payers hear: the queue, and that somebody reads it."""
+    stack = paying_stack
+    stack.event("gala")
+    queues = {queue["name"]: queue for queue in stack.onsale_json("status", "gala")["queues"]}
+    assert queues["onsale.payments"] == {"name": "onsale.payments", "messages": 0, "consumers": 1}
+    assert "onsale.payments: 0 waiting, 1 consumer\n" in stack.onsale("status", "gala", expect=0).out
+    worker, = stack.workers
+    worker.end(10)
+    connection = pika.BlockingConnection(pika.URLParameters(stack.config["amqp"]["url"]))
+    connection.channel().basic_publish("", "onsale.payments", b"{}")
+    connection.close()
+    wait_until(lambda: "onsale.payments: 1 waiting, 0 consumers\n" in stack.onsale("status", "gala", expect=0).out,
+               "the status tells that no payer hears", 10)
+
+
+def test_the_status_leaves_out_the_bell_where_no_card_is_taken(rows):
+    names = lambda: [queue["name"] for queue in rows.stack.onsale_json("status", rows.slug)["queues"]]  # noqa: E731
+    with pika.BlockingConnection(pika.URLParameters(rows.stack.config["amqp"]["url"])) as connection:
+        channel = connection.channel()
+        for name in (f"onsale.bookings.{rows.event % 8}", "onsale.outcomes", "onsale.dead", "onsale.payments"):
+            channel.queue_declare(name, durable=True)
+        assert names()[-1] == "onsale.payments"  # no card is taken now, but this event has payments
+        rows.run("DELETE FROM payments WHERE event_id = {e}")
+        assert names() == [f"onsale.bookings.{rows.event % 8}", "onsale.outcomes", "onsale.dead"]
+        for name in (f"onsale.bookings.{rows.event % 8}", "onsale.outcomes", "onsale.dead", "onsale.payments"):
+            channel.queue_delete(name)

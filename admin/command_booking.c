@@ -48,26 +48,30 @@ static int find_event(struct context *context, const char *slug, uint64_t *ret)
 
 // ---------------------------------------------------------------- show
 
-// The place of a booking by its reference. ERROR_NOT_FOUND: none, or the text cannot be one.
-static int place_of_reference(struct db *db, uint64_t event_id, const char *text, uint64_t *ret)
+// The place and the attempt of a booking by its reference. ERROR_NOT_FOUND: none, or the text cannot be one.
+static int find_reference(struct db *db, uint64_t event_id, const char *text, uint64_t *ret_place,
+                          uint32_t *ret_attempt)
 {
     char reference[REFERENCE_BYTES];
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
     if (reference_parse(text, reference) < 0)
         return ERROR_NOT_FOUND;
-    int r = db_read(db, "SELECT place FROM bookings WHERE reference = ? AND event_id = ?",
+    int r = db_read(db, "SELECT place, attempt FROM bookings WHERE reference = ? AND event_id = ?",
                     (struct db_value[]){db_text(reference), DB_U(event_id)}, 2, 1, &rows);
     if (r == 0 && db_rows_count(rows) == 0)
         return ERROR_NOT_FOUND;
-    if (r == 0)
-        *ret = db_u64(rows, 0, 0);
-    return r;
+    if (r < 0)
+        return r;
+    *ret_place = db_u64(rows, 0, 0);
+    *ret_attempt = (uint32_t)db_u64(rows, 0, 1);
+    return 0;
 }
 
 static int read_story(struct context *context, uint64_t event_id, const char *slug, const char *which,
                       struct story *story)
 {
     uint64_t place = 0;
+    uint32_t attempt;
     int r = ERROR_NOT_FOUND;
     if (read_place(which, &place)) {
         r = story_read(context->db, event_id, slug, place, story);
@@ -76,7 +80,7 @@ static int read_story(struct context *context, uint64_t event_id, const char *sl
         story_done(story);
     }
     // Eight digits may be a reference all the same.
-    r = place_of_reference(context->db, event_id, which, &place);
+    r = find_reference(context->db, event_id, which, &place, &attempt);
     return r < 0 ? r : story_read(context->db, event_id, slug, place, story);
 }
 
@@ -223,7 +227,8 @@ static int say_cancelled(const struct context *context, const struct order_chang
                                "refund", change->refund));
     struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
     char money[CURRENCY_AMOUNT_BYTES];
-    buffer_format(&text, "%s, place %" PRIu64 ": ", change->slug, change->place);
+    buffer_format(&text, "%s, place %" PRIu64 "%s%s: ", change->slug, change->place,
+                  *change->reference ? ", reference " : "", change->reference);
     if (!done)
         buffer_format(&text, "cancelled already%s%s\n", change->refund ? ", refund " : "",
                       change->refund ? change->refund : "");
@@ -242,29 +247,52 @@ static int say_cancelled(const struct context *context, const struct order_chang
     return context_print_text(context, &text);
 }
 
+// What the newest booking of a place is may have changed since the operator looked; a reference stays one booking's.
+static int cancel_which(struct context *context, struct outbox *outbox, uint64_t event_id, struct order_change *ret)
+{
+    const char *slug = context->arguments[0], *which = context->arguments[1];
+    char actor[CONTEXT_ACTOR_BYTES];
+    uint64_t place;
+    uint32_t attempt;
+    int r = ERROR_NOT_FOUND;
+    context_actor(actor);
+    if (read_place(which, &place))
+        r = order_change_cancel(context->db, outbox, slug, place, 0, actor, ret);
+    if (r != ERROR_NOT_FOUND)
+        return r;
+    // Eight digits may be a reference all the same.
+    r = find_reference(context->db, event_id, which, &place, &attempt);
+    return r < 0 ? r : order_change_cancel(context->db, outbox, slug, place, attempt, actor, ret);
+}
+
 int command_booking_cancel(struct context *context)
 {
-    const char *slug = context->arguments[0];
+    const char *slug = context->arguments[0], *which = context->arguments[1];
     uint64_t place, event_id = 0;
-    if (!read_place(context->arguments[1], &place))
-        return context_fail(context, EXIT_USAGE, "booking cancel: '%.40s' is no place; a place is a number from 1",
-                            context->arguments[1]);
+    char reference[REFERENCE_BYTES];
+    const bool is_place = read_place(which, &place);
+    if (!is_place && reference_parse(which, reference) < 0)
+        return context_fail(context, EXIT_USAGE,
+                            "booking cancel: '%.40s' is neither a place nor a reference; a place is a number from 1, a "
+                            "reference is like K7QM-4WDP",
+                            which);
     int status = context_database(context);
     if (status == EXIT_DONE)
         status = find_event(context, slug, &event_id);
     if (status != EXIT_DONE)
         return status;
     struct outbox *outbox;
-    struct order_change change;
-    char actor[CONTEXT_ACTOR_BYTES];
+    struct order_change change = {0};
     int r = outbox_new(&outbox);
     if (r < 0)
         return context_fail(context, EXIT_FAILED, "out of memory");
-    r = order_change_cancel(context->db, outbox, slug, place, context_actor(actor), &change);
-    if (r == ERROR_NOT_FOUND) {
+    r = cancel_which(context, outbox, event_id, &change);
+    if (r == ERROR_NOT_FOUND && is_place) {
         status = context_fail(context, EXIT_NOT_FOUND, "%s: nobody ordered at place %" PRIu64, slug, place);
+    } else if (r == ERROR_NOT_FOUND) {
+        status = context_fail(context, EXIT_NOT_FOUND, "%s has no reference '%.40s'", slug, which);
     } else if (r == ERROR_CONFLICT) {
-        status = context_fail(context, EXIT_FAILED, "booking cancel: impossible at place %" PRIu64 ": %s", place,
+        status = context_fail(context, EXIT_FAILED, "booking cancel: impossible at place %" PRIu64 ": %s", change.place,
                               change.why);
     } else if (r < 0) {
         status = context_db_failed(context, r, "booking cancel");

@@ -251,15 +251,17 @@ const struct command command_table[] = {
     },
     {
         .name = "booking cancel",
-        .arguments = "SLUG PLACE",
+        .arguments = "SLUG PLACE|REFERENCE",
         .summary = "takes a booking back: its places go to standby or back on sale, its visitor is told",
         .help =
-            "The newest booking of that place, if it is confirmed, held, declined, in standby or waits for a bank's "
-            "question to be answered.\n"
+            "The newest booking of that place, or the one with that reference, if it is confirmed, held, declined, in "
+            "standby or waits\n"
+            "for a bank's question to be answered. What has a reference is best named by it: a place is whatever its "
+            "visitor ordered last.\n"
             "A booking worker frees its places a moment later; an event that is sold out then sells again. What "
             "was paid through the\n"
             "provider goes back: `booking show` tells how far that is. What is being paid cannot be cancelled.",
-        .examples = "  onsale booking cancel spring-gala 4211",
+        .examples = "  onsale booking cancel spring-gala 4211\n  onsale booking cancel spring-gala K7QM-4WDP",
         .arguments_min = 2,
         .arguments_max = 2,
         .run = command_booking_cancel,

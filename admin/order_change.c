@@ -88,17 +88,30 @@ static int find_event(struct db *db, const char *slug, uint64_t *ret)
     return r;
 }
 
-static int cancel(struct locked *locked, struct outbox *outbox, const char *slug, uint64_t place, const char *actor)
+// What a change is about.
+struct subject {
+    const char *slug;
+    uint64_t place;
+    uint32_t attempt; // 0: the newest
+    uint64_t letter; // instead of all that
+};
+
+static int cancel(struct locked *locked, struct outbox *outbox, const struct subject *subject, const char *actor)
 {
-    int r = find_event(locked->db, slug, &locked->event_id);
+    int r = find_event(locked->db, subject->slug, &locked->event_id);
     if (r < 0)
         return r;
-    locked->change->place = place;
+    locked->change->place = subject->place;
     r = locked_take_order(locked);
     if (r < 0)
         return r;
     const enum order_state before = locked->change->before;
     locked->change->after = before;
+    if (subject->attempt && subject->attempt != locked->change->attempt)
+        return locked_refuse(locked,
+                             "the reference is of attempt %" PRIu32
+                             ", and the visitor has ordered again since (attempt %" PRIu32 ")",
+                             subject->attempt, locked->change->attempt);
     if (before == ORDER_CANCELLED)
         return 0;
     if (!locked->has_booking)
@@ -177,11 +190,10 @@ static int retry_order(struct locked *locked, struct outbox *outbox, const struc
     return r < 0 ? r : locked_write_outcome(locked, outbox);
 }
 
-static int retry(struct locked *locked, struct outbox *outbox, const char *slug, uint64_t id, const char *actor)
+static int retry(struct locked *locked, struct outbox *outbox, const struct subject *subject, const char *actor)
 {
-    (void)slug;
     struct letter letter;
-    int r = find_letter(locked, id, &letter);
+    int r = find_letter(locked, subject->letter, &letter);
     if (r < 0)
         return r;
     return letter.is_about_payment ? payment_retry(locked, outbox, &letter, actor)
@@ -190,8 +202,8 @@ static int retry(struct locked *locked, struct outbox *outbox, const char *slug,
 
 // ---------------------------------------------------------------- the transactions
 
-// What one of them does between BEGIN and COMMIT. `subject` is the place or the letter.
-typedef int change_function(struct locked *locked, struct outbox *outbox, const char *slug, uint64_t subject,
+// What one of them does between BEGIN and COMMIT.
+typedef int change_function(struct locked *locked, struct outbox *outbox, const struct subject *subject,
                             const char *actor);
 
 // Commits what went well, and undoes anything else.
@@ -209,7 +221,7 @@ static int finish(struct db *db, struct outbox *outbox, int r)
     return r;
 }
 
-static int once(struct db *db, struct outbox *outbox, change_function *function, const char *slug, uint64_t subject,
+static int once(struct db *db, struct outbox *outbox, change_function *function, const struct subject *subject,
                 const char *actor, struct order_change *ret)
 {
     struct locked locked = {.db = db, .change = ret};
@@ -217,26 +229,26 @@ static int once(struct db *db, struct outbox *outbox, change_function *function,
     int r = db_begin(db);
     if (r < 0)
         return r;
-    r = finish(db, outbox, function(&locked, outbox, slug, subject, actor));
+    r = finish(db, outbox, function(&locked, outbox, subject, actor));
     locked_done(&locked);
     return r;
 }
 
 // A deadlock has undone everything: the same again, as long as there is a connection. A COMMIT without an answer is not tried
 // again, the operator is; repeating the command changes nothing.
-static int change(struct db *db, struct outbox *outbox, change_function *function, const char *slug, uint64_t subject,
+static int change(struct db *db, struct outbox *outbox, change_function *function, const struct subject *subject,
                   const char *actor, struct order_change *ret)
 {
     int r = ERROR_TRANSIENT;
     for (int tries = 0; tries < TRIES_MAX && r == ERROR_TRANSIENT && db_is_connected(db); tries++)
-        r = once(db, outbox, function, slug, subject, actor, ret);
+        r = once(db, outbox, function, subject, actor, ret);
     return r;
 }
 
-int order_change_cancel(struct db *db, struct outbox *outbox, const char *slug, uint64_t place, const char *actor,
-                        struct order_change *ret)
+int order_change_cancel(struct db *db, struct outbox *outbox, const char *slug, uint64_t place, uint32_t attempt,
+                        const char *actor, struct order_change *ret)
 {
-    return change(db, outbox, cancel, slug, place, actor, ret);
+    return change(db, outbox, cancel, &(struct subject){.slug = slug, .place = place, .attempt = attempt}, actor, ret);
 }
 
 // ---------------------------------------------------------------- many
@@ -293,5 +305,5 @@ int order_change_cancel_many(struct db *db, struct outbox *outbox, const char *s
 int order_change_retry(struct db *db, struct outbox *outbox, uint64_t letter, const char *actor,
                        struct order_change *ret)
 {
-    return change(db, outbox, retry, NULL, letter, actor, ret);
+    return change(db, outbox, retry, &(struct subject){.letter = letter}, actor, ret);
 }

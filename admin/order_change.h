@@ -37,10 +37,11 @@ struct order_change {
     char why[200]; // of ERROR_CONFLICT: a clause for people
 };
 
-// Cancels the newest booking of a place, and leaves its places to a booking worker to be freed, and its money to the payer. ERROR_NOT_FOUND: no such event, or
-// nobody at that place ordered; ERROR_CONFLICT: ret->why; else db.h's. What is to be told is committed in the outbox.
-int order_change_cancel(struct db *db, struct outbox *outbox, const char *slug, uint64_t place, const char *actor,
-                        struct order_change *ret) MUST_USE;
+// Cancels the newest booking of a place, and leaves its places to a booking worker to be freed, and its money to the payer. `attempt` is the one
+// that is meant, and another than the newest is refused; 0: whichever is the newest. ERROR_NOT_FOUND: no such event, or nobody at that place
+// ordered; ERROR_CONFLICT: ret->why; else db.h's. What is to be told is committed in the outbox.
+int order_change_cancel(struct db *db, struct outbox *outbox, const char *slug, uint64_t place, uint32_t attempt,
+                        const char *actor, struct order_change *ret) MUST_USE;
 
 // Cancels the newest bookings of `count` places (at most ORDER_CHANGE_MANY_MAX, in ascending order) in one transaction, as
 // order_change_cancel() does each, where their event is closed. `ret` has room for as many; of those that cannot be cancelled (any more),

@@ -325,10 +325,52 @@ def test_what_cannot_be_cancelled(rows, place, words):
 
 
 def test_cancelling_nothing(rows):
-    rows.stack.onsale("booking", "cancel", rows.slug, "8", expect=3)
-    rows.stack.onsale("booking", "cancel", rows.slug, "99", expect=3)
+    for nobodys in ("8", "99", "18446744073709551615"):
+        assert f"nobody ordered at place {nobodys}" in rows.stack.onsale("booking", "cancel", rows.slug, nobodys, expect=3).err
+    assert f"{rows.slug} has no reference 'ZZZZ-ZZZZ'" in rows.stack.onsale("booking", "cancel", rows.slug, "ZZZZ-ZZZZ", expect=3).err
     rows.stack.onsale("booking", "cancel", "nobody", "1", expect=3)
-    rows.stack.onsale("booking", "cancel", rows.slug, "x", expect=2)
+    for neither in ("x", "0", "-1", "", "1.5", "99999999999999999999", "K7QM-4WDPX", "K7QM-4WD*"):
+        assert "neither a place nor a reference" in rows.stack.onsale("booking", "cancel", rows.slug, "--", neither, expect=2).err
+    assert states(rows) == {1: "confirmed", 2: "held", 3: "sold_out", 4: "failed", 7: "confirmed"}
+
+
+def states(rows):
+    return dict(rows.stack.sql("SELECT place, state FROM bookings WHERE event_id = %s AND attempt = 1", rows.event))
+
+
+def test_cancel_by_a_reference_as_it_was_heard(rows):
+    rows.run("UPDATE bookings SET reference = 'K0QM-41DP' WHERE event_id = {e} AND place = 7",
+             "UPDATE bookings SET reference = '1234-5678' WHERE event_id = {e} AND place = 1")
+    answer = rows.stack.onsale_json("booking", "cancel", rows.slug, "koqm4ldp")
+    check("booking cancel", answer)
+    assert (answer["place"], answer["reference"], answer["old"]) == (7, "K0QM-41DP", "confirmed")
+    text = rows.stack.onsale("booking", "cancel", rows.slug, "12345678", expect=0).out  # no place, so a reference
+    assert f"{rows.slug}, place 1, reference 1234-5678: confirmed → cancelled" in text
+    assert states(rows) == {1: "cancelled", 2: "held", 3: "sold_out", 4: "failed", 7: "cancelled"}
+    assert "cancelled already" in rows.stack.onsale("booking", "cancel", rows.slug, "K0QM-41DP", expect=0).out
+    rows.run("UPDATE bookings SET reference = NULL WHERE event_id = {e}")
+
+
+def test_a_reference_of_before_does_not_cancel_what_was_ordered_since(rows):
+    """A reference is one booking's. Its visitor ordered again when it had ended, and that other booking is not meant."""
+    rows.run("UPDATE bookings SET reference = 'K0QM-41DP', state = 'expired', pay_until = NULL WHERE event_id = {e} AND place = 2")
+    rows.order(2, attempt=2)
+    rows.booking(2, "held", attempt=2)
+    newest, = rows.stack.sql("SELECT reference FROM bookings WHERE event_id = %s AND place = 2 AND attempt = 2", rows.event)
+    error = rows.stack.onsale("booking", "cancel", rows.slug, "K0QM-41DP", expect=1).err
+    assert "the reference is of attempt 1, and the visitor has ordered again since (attempt 2)" in error
+    assert rows.stack.sql("SELECT attempt, state FROM bookings WHERE event_id = %s AND place = 2 ORDER BY attempt", rows.event) == (
+        (1, "expired"), (2, "held"))
+    assert rows.stack.onsale_json("booking", "cancel", rows.slug, newest[0])["attempt"] == 2
+    rows.run("UPDATE bookings SET reference = NULL WHERE event_id = {e}")
+
+
+def test_a_reference_of_another_event_cancels_nothing(rows):
+    rows.run("UPDATE bookings SET reference = 'K0QM-41DP' WHERE event_id = {e} AND place = 1")
+    rows.stack.event(rows.slug[:60] + "-2")
+    rows.stack.onsale("booking", "cancel", rows.slug[:60] + "-2", "K0QM-41DP", expect=3)
+    assert states(rows)[1] == "confirmed"
+    rows.run("UPDATE bookings SET reference = NULL WHERE event_id = {e}")
 
 
 def test_prices_that_change_concern_later_orders_only(rows):

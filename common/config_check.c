@@ -2,17 +2,15 @@
 // See config_check.h.
 #include "common/config_check.h"
 
-#include <errno.h>
-#include <string.h>
-#include <unistd.h>
-
+#include "common/authorities.h"
 #include "common/bus.h"
 
 static int check_file(const char *path, const char *section, const char *key, struct buffer *problems)
 {
-    if (!*path || access(path, R_OK) == 0)
+    char problem[256];
+    if (!*path || authorities_check(path, problem, sizeof(problem)) == 0)
         return 0;
-    buffer_format(problems, "[%s] %s: %s: %s\n", section, key, path, strerror(errno));
+    buffer_format(problems, "[%s] %s: %s\n", section, key, problem);
     return ERROR_INVALID;
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/authorities.h"
 #include "common/http_client.h"
 #include "common/provider_kind.h"
 #include "common/provider_stripe.h"
@@ -124,11 +125,11 @@ static int read_key(struct provider *provider, char *problem, size_t problem_byt
 static int open_http(struct provider *provider, char *problem, size_t problem_bytes)
 {
     const struct common_config *config = provider->config;
-    char reason[64] = "";
+    char reason[256] = "";
     if (http_client_check_base(config->payment_base_url, reason, sizeof(reason)))
         return refuse(ERROR_INVALID, problem, problem_bytes, "[payment] base_url: %s", reason);
-    if (*config->payment_tls_ca && access(config->payment_tls_ca, R_OK) != 0)
-        return refuse(ERROR_PERMANENT, problem, problem_bytes, "%s: cannot be read", config->payment_tls_ca);
+    if (*config->payment_tls_ca && authorities_check(config->payment_tls_ca, reason, sizeof(reason)))
+        return refuse(ERROR_PERMANENT, problem, problem_bytes, "[payment] tls_ca: %s", reason);
     int64_t timeout_ms = config->payment_timeout_seconds * 1000;
     const struct http_client_options options = {
         .ca_file = config->payment_tls_ca,

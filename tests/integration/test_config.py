@@ -8,6 +8,7 @@ import subprocess
 import pytest
 from processes import Failed, wait_until
 
+from harness.certificate import make_certificate
 from harness.stack import BIN
 
 PROGRAMS = ["waiting-room", "admission", "onsale"]
@@ -187,6 +188,23 @@ def test_a_check_says_what_would_never_work(program, text, said, ini):
 
 
 @pytest.mark.quick
+@pytest.mark.parametrize("program", ["waiting-room", "admission", "booking-worker", "notifier"])
+def test_a_file_of_authorities_without_a_certificate_is_refused_by_a_start_too(ini, tmp_path, program):
+    """It would be a handshake that fails again and again."""
+    folder, path = tmp_path / "folder", tmp_path / "nonsense.pem"
+    folder.mkdir()
+    path.write_text("nonsense\n")
+    config = ini(f"[mysql]\ntls_ca = {folder}\n[amqp]\nurl = amqps://broker/\ntls_ca = {path}\n")
+    check, start = run(program, "--config", config, "--check-config"), run(program, "--config", config)
+    assert check == start and check[0] == 2
+    assert f"[mysql] tls_ca: {folder}: not a file\n" in check[2]
+    assert f"[amqp] tls_ca: {path}: no certificate in it that can be used (PEM)\n" in check[2]
+    good = make_certificate(tmp_path) / "certificate.pem"
+    config = ini(f"[mysql]\ntls_ca = {good}\n[amqp]\nurl = amqps://broker/\ntls_ca = {good}\n")
+    assert run(program, "--config", config, "--check-config")[0] == 0
+
+
+@pytest.mark.quick
 @pytest.mark.parametrize("text, said", [
     ("trusted_proxies = 10.0.0.0/33", "trusted_proxies"), ("trusted_proxies = proxy.example", "trusted_proxies"),
     ("page_directory = /nowhere/page", "/nowhere/page"), ("public_url = shop.example", "public_url"),
@@ -220,7 +238,9 @@ def test_no_certificate_at_all_is_a_clear_error(ini):
     ({"return_url": "shop.example"}, "return_url"), ({"return_url": "https://shop.example/"}, "return_url"),
     ({"base_url": "http://api.example"}, "base_url"), ({"tls_ca": "/nowhere/ca.pem"}, "/nowhere/ca.pem")])
 def test_what_is_needed_for_cards(stripe, program, changes, said):
-    code, _, err = run(program, "--config", stripe(**changes), "--check-config")
+    path = stripe(**changes)
+    code, _, err = run(program, "--config", path, "--check-config")
+    assert (code, "", err) == run(program, "--config", path)  # a start has the same words
     assert code == 2 and any(said in line and line.count("[payment]") == 1 for line in err.splitlines()), err
     assert "sk_test_1" not in err and "whsec_1" not in err
 

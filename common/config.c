@@ -19,6 +19,8 @@
 #define LINE_BYTES_MAX 1024 // what a name of a section is copied into; inih's own limit of a line is lower
 #define VARIABLE_BYTES_MAX 160
 
+extern char **environ; // POSIX declares it in no header
+
 // Who judges the keys of a section: the program named, or everybody. Other programs leave it alone, so that one file can
 // serve programs of different ages.
 static const struct {
@@ -135,14 +137,14 @@ static bool is_judged_section(const struct loader *loader, const char *section)
     return strcmp(loader->table->program, section) == 0;
 }
 
-static void report_unknown_key(struct loader *loader, const char *section, const char *name)
+static void report_unknown_key(struct loader *loader, const char *variable, const char *section, const char *name)
 {
     const char **names = calloc(loader->slot_count, sizeof *names);
     size_t count = 0;
     for (size_t i = 0; names && i < loader->slot_count; i++)
         if (strcmp(loader->slots[i].key->section, section) == 0)
             names[count++] = loader->slots[i].key->name;
-    begin_problem(loader, NULL);
+    begin_problem(loader, variable);
     buffer_format(loader->problems, "[%s] ", section);
     buffer_json_string(loader->problems, name);
     buffer_text(loader->problems, ": no such key");
@@ -164,7 +166,7 @@ static int on_key(void *user, const char *section, const char *name, const char 
     struct slot *slot = find_slot(loader, section, name);
     if (!slot) {
         if (is_judged_section(loader, section))
-            report_unknown_key(loader, section, name);
+            report_unknown_key(loader, NULL, section, name);
         return 1;
     }
     if (slot->in_file) {
@@ -342,6 +344,54 @@ static void read_environment(struct loader *loader, struct slot *slot)
     }
 }
 
+static bool is_variable(const struct loader *loader, const char *name)
+{
+    char variable[VARIABLE_BYTES_MAX];
+    for (size_t i = 0; i < loader->slot_count; i++) {
+        variable_of(loader->slots[i].key, "", variable);
+        if (strcmp(name, variable) == 0)
+            return true;
+        variable_of(loader->slots[i].key, "_FILE", variable);
+        if (strcmp(name, variable) == 0)
+            return true;
+    }
+    return false;
+}
+
+// "ONSALE_MYSQL_PASWORD_FILE" in the section "mysql" is the key "pasword". False: it begins otherwise.
+static bool read_variable(const char *name, const char *section, char ret_key[static VARIABLE_BYTES_MAX])
+{
+    char prefix[VARIABLE_BYTES_MAX];
+    variable_of(&(struct config_key){.section = section, .name = ""}, "", prefix);
+    size_t prefix_bytes = strlen(prefix);
+    if (strncmp(name, prefix, prefix_bytes) != 0)
+        return false;
+    (void)snprintf(ret_key, VARIABLE_BYTES_MAX, "%s", name + prefix_bytes);
+    size_t bytes = strlen(ret_key);
+    if (bytes > 5 && strcmp(ret_key + bytes - 5, "_FILE") == 0)
+        ret_key[bytes - 5] = '\0';
+    for (char *at = ret_key; *at; at++)
+        if (*at >= 'A' && *at <= 'Z')
+            *at = (char)(*at - 'A' + 'a');
+    return true;
+}
+
+// A variable that begins as those of a section that is judged, and is no key of it, is most likely misspelt: what it was to set would
+// stay as it is, and nobody would know.
+static void report_unknown_variables(struct loader *loader)
+{
+    for (char **at = environ; at && *at; at++) {
+        char name[VARIABLE_BYTES_MAX], key[VARIABLE_BYTES_MAX];
+        size_t bytes = strcspn(*at, "=");
+        (void)snprintf(name, sizeof name, "%.*s", bytes < sizeof name ? (int)bytes : (int)sizeof name - 1, *at);
+        if (strncmp(name, "ONSALE_", 7) != 0 || is_variable(loader, name))
+            continue;
+        for (size_t i = 0; i < SECTION_COUNT; i++)
+            if (is_judged_section(loader, sections[i].name) && read_variable(name, sections[i].name, key))
+                report_unknown_key(loader, name, sections[i].name, key);
+    }
+}
+
 static void loader_done(struct loader *loader)
 {
     for (size_t i = 0; i < loader->slot_count; i++) {
@@ -387,6 +437,7 @@ static int gather(struct loader *loader)
         read_file(loader);
     for (size_t i = 0; i < loader->slot_count; i++)
         read_environment(loader, &loader->slots[i]);
+    report_unknown_variables(loader);
     if (loader->problem_count > 0)
         return ERROR_INVALID;
     for (size_t i = 0; i < loader->slot_count; i++) {

@@ -100,6 +100,24 @@ def test_the_environment_is_checked_too(program, ini):
     assert code == 2 and "ONSALE_MYSQL_PORT" in err
 
 
+@pytest.mark.quick
+@pytest.mark.parametrize("program", ALL_PROGRAMS)
+def test_a_misspelt_variable_is_a_mistake(program, ini):
+    """As a misspelt key of the file is: else what it was to set would stay as it is, and nobody would know."""
+    code, _, err = run(program, "--check-config", "--config", ini(""), ONSALE_PAYMENT_PROVDIER="stripe", ONSALE_MYSQL_PASWORD_FILE="/dev/null")
+    assert code == 2
+    assert "ONSALE_PAYMENT_PROVDIER: [payment] \"provdier\": no such key; did you mean provider?" in err, err
+    assert "ONSALE_MYSQL_PASWORD_FILE: [mysql] \"pasword\": no such key; did you mean password?" in err, err
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("program", ALL_PROGRAMS)
+def test_variables_of_others_are_none_of_our_business(program, ini):
+    others = {f"ONSALE_{section}_SOMETHING": "1" for section in ("WAITING_ROOM", "ADMISSION", "BOOKING_WORKER", "NOTIFIER")
+              if section != program.upper().replace("-", "_")}
+    assert run(program, "--check-config", "--config", ini(""), ONSALE_HTTPS_PORT="443", ONSALE_MYSQL="1", **others)[0] == 0
+
+
 def test_the_environment_wins(stack_factory):
     stack = stack_factory()
     port = stack.config["mysql"]["port"]

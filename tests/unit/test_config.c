@@ -102,8 +102,11 @@ static int teardown(void **state)
         "ONSALE_WAITING_ROOM_THREADS",
         "ONSALE_WAITING_ROOM_MYSQL_USER",
         "ONSALE_WAITING_ROOM_SECRET",
+        "ONSALE_WAITING_ROOM_THREAD",
         "ONSALE_CONFIG",
         "ONSALE_SOMETHING",
+        "ONSALE_NOTIFIER_SOMETHING",
+        "ONSALE_MYSQL_",
     };
     for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
         (void)unsetenv(variables[i]);
@@ -289,6 +292,21 @@ static void test_value_and_file_both(void **state)
                         "leave one of them\n");
 }
 
+static void test_unknown_variables(void **state)
+{
+    (void)state;
+    (void)setenv("ONSALE_NOTIFIER_SOMETHING", "another program's", 1);
+    (void)setenv("ONSALE_WAITING_ROOM_THREAD", "7", 1);
+    assert_int_equal(config_load(&table, NULL, &problems), ERROR_INVALID);
+    assert_string_equal(problems.data,
+                        "ONSALE_WAITING_ROOM_THREAD: [waiting-room] \"thread\": no such key; did you mean threads?\n");
+    (void)unsetenv("ONSALE_WAITING_ROOM_THREAD");
+    buffer_done(&problems);
+    (void)setenv("ONSALE_MYSQL_", "7", 1);
+    assert_int_equal(config_load(&table, NULL, &problems), ERROR_INVALID);
+    assert_string_equal(problems.data, "ONSALE_MYSQL_: [mysql] \"\": no such key\n");
+}
+
 static void test_secrets_are_not_shown(void **state)
 {
     (void)state;
@@ -412,6 +430,7 @@ int main(void)
         TEST(test_other_programs_are_not_judged),
         TEST(test_files_that_cannot_be_read),
         TEST(test_environment),
+        TEST(test_unknown_variables),
         TEST(test_secrets_from_files),
         TEST(test_value_and_file_both),
         TEST(test_secrets_are_not_shown),

@@ -106,12 +106,16 @@ static const struct problem *problem_of_verdict(const struct visit *visit, struc
     case ORDER_EVENT_OVER:
         return &PROBLEM_CLOSED;
     case ORDER_TOO_LATE:
+        if (request->kind == LINE_STORE_TAKE_BACK) // what is held could be given back
+            more->detail = "It is being booked or paid, so it cannot be taken back at the moment."
+                           " What becomes of it is told as soon as it is known.";
         return &PROBLEM_RELEASED;
     case ORDER_HAS_TICKETS:
         return &PROBLEM_CONFIRMED;
     case ORDER_ENDED:
         return &PROBLEM_ENDED;
     case ORDER_NO_HOLD:
+        more->detail = "Only a hold that can run out can be given more time.";
         return &PROBLEM_NO_HOLD;
     case ORDER_HAD_MORE_TIME:
         return &PROBLEM_MORE_TIME_GIVEN;

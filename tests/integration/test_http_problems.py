@@ -214,7 +214,7 @@ def test_a_stale_cookie_locks_nobody_out(stack):
 
 @pytest.mark.parametrize("kind, said", [("sold-out", "is sold out"), ("closed", "event is closed"), ("stopped", "is stopped"),
                                         ("draft", "not opened yet"), ("confirmed", "The tickets are booked. "),
-                                        ("released", "The order is being booked"), ("turn-over", "The turn is over"),
+                                        ("released", "It is too late to change the order"), ("turn-over", "The turn is over"),
                                         ("left", "The place was given up")])
 def test_a_link_cannot_spread_rumours(stack, kind, said):
     assert said not in bare_client(stack).get(f"/e/problems?problem={kind}").text

@@ -87,7 +87,8 @@ def test_what_is_held_is_given_back(stack, state):
     one, other = bare_client(stack, 0), bare_client(stack, 1)
     stream = stack.pool(1).event_stream(slug, visitor)
     stream.wait("order", in_state(state))
-    problem(one.put(url(slug), headers=visitor.headers, json=GOOD), 409, "released")
+    # What is said must be so: it cannot be changed, and the next request takes it back.
+    assert "taken back" not in problem(one.put(url(slug), headers=visitor.headers, json=GOOD), 409, "released")["detail"]
     back = one.delete(url(slug), headers=visitor.headers)
     assert back.status_code == 200, back.text
     document = back.json()
@@ -114,7 +115,8 @@ def test_what_cannot_be_given_back(stack, state, kind):
     ready_event(stack, slug)
     visitor = visitor_with(stack, slug, state)
     client = bare_client(stack)
-    problem(client.delete(url(slug), headers=visitor.headers), 409, kind)
+    said = problem(client.delete(url(slug), headers=visitor.headers), 409, kind)["detail"]
+    assert ("cannot be taken back at the moment" in said) == (kind == "released"), said
     problem(client.post(more_time_url(slug), headers=visitor.headers), 409, "no-hold")
     assert in_event(stack, "bookings", slug, "state, revision") == ((state, 3),)
     assert in_event(stack, "freeings", slug, "COUNT(*)") == ((0,),)

@@ -25,7 +25,7 @@ static struct desk_job *job_of(const struct visit *visit)
 
 static bool takes_cards(const struct visit *visit)
 {
-    return visit->loop->room->desk != NULL;
+    return visit->loop->room->desk != NULL && visit->view->event->tier_count > 0; // a gate sells nothing
 }
 
 static void end_with(struct visit *visit, const struct problem *problem)

@@ -46,7 +46,7 @@ const struct problem
     PROBLEM_TURN_OVER = {410, "turn-over", "The turn is over", "The time to order with this place has passed."},
     PROBLEM_TOO_OFTEN = {429, "too-many-changes", "The order was changed too often",
                          "It stays as it is now. It can still be taken back."},
-    PROBLEM_NO_PAYMENT = {409, "no-payment", "Nothing is paid here", "The seller takes the money elsewhere."},
+    PROBLEM_NO_PAYMENT = {409, "no-payment", "Nothing is paid here", "The seller takes the money elsewhere, or sells nothing here."},
     PROBLEM_PAYING = {409, "paying", "A payment is under way",
                       "What becomes of it is told as soon as it is known. Until then nothing else can be paid."},
     PROBLEM_TOO_MANY_TRIES = {409, "too-many-tries", "It was tried too often",

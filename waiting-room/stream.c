@@ -453,9 +453,11 @@ void stream_open(struct http_exchange *exchange, struct visitor *visitor, const 
     link_stream(stream);
     http_set_data(exchange, stream);
     log_debug("stream_opened", LOG_S("slug", visitor->view->event->slug), LOG_U("place", visitor->facts.number));
-    struct http_header headers[4] = {
-        {"content-type", "text/event-stream"}, {"cache-control", "no-store"}, {"x-accel-buffering", "no"}};
-    size_t count = 3;
+    struct http_header headers[5] = {{"content-type", "text/event-stream"},
+                                     {"cache-control", "no-store"},
+                                     {"x-content-type-options", "nosniff"},
+                                     {"x-accel-buffering", "no"}};
+    size_t count = 4;
     if (set_cookie)
         headers[count++] = (struct http_header){"set-cookie", set_cookie};
     http_stream(exchange, 200, headers, count, read_stream);

@@ -306,6 +306,17 @@ def test_who_has_tickets_needs_none(shop, bank):
     problem(client.post(card_url("has"), headers=visitor.headers), 409, "confirmed")
 
 
+def test_where_nothing_is_sold_no_card_is_taken(shop, bank):
+    """An event without tiers is a gate: a page of the provider's would be for nothing, and anybody could have them made."""
+    ready_event(shop, "gate", tiers=[])
+    visitor = shop.join("gate")
+    bank.forget_calls()
+    with bare_client(shop) as client:
+        problem(client.post(card_url("gate"), headers=visitor.headers), 409, "no-payment")
+        problem(client.get(card_url("gate"), headers=visitor.headers), 409, "no-payment")
+    assert bank.calls()["counts"] == {} and cards(shop, "gate") == ()
+
+
 def test_without_a_provider(module_stack_factory):
     door = module_stack_factory(config={"payment": {"provider": "manual"}}).start(rooms=1)
     ready_event(door, "door")

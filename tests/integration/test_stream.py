@@ -41,6 +41,7 @@ def test_everything_comes_first(stack):
     stream = pool.event_stream("first", visitor)
     stream.wait("served")
     assert stream.headers["content-type"] == "text/event-stream"
+    assert stream.headers["x-content-type-options"] == "nosniff"
     assert stream.headers["cache-control"] == "no-store"
     assert [frame.event for frame in stream.frames()][:4] == ["event", "line", "stock", "served"]
     assert 1000 <= stream.retry_ms < 4000

@@ -87,6 +87,9 @@ def test_an_order_with_a_payment_method_is_paid(booth):
     booth.book(3)
     booth.wait_states({2: "confirmed", 3: "held"})
     assert set(payments(booth)) == {(1, 1)}
+    booth.book(4, choices=[choice(quantity=3)], payment_method="pm_card_visa")
+    booth.wait_states({4: "confirmed"})
+    agree(booth)
 
 
 def test_declines_leave_the_hold_and_another_payment_may_follow(booth):

@@ -96,3 +96,55 @@ def test_a_refund_is_done_when_all_of_it_is(booth):
     booth.stack.sql("UPDATE payments SET next_attempt_at = UTC_TIMESTAMP(6) WHERE event_id = %s AND number = 1", booth.event_id)
     wait_payment(booth, 1, "refunded")
     wait_until(lambda: refund_of(booth) == "done", "the refund to be done", 20 * PATIENCE)
+
+
+def test_an_earlier_attempts_money_frees_nothing_of_a_later_one(booth):
+    """The visitor has given back what the bank still asks about; late money of the attempt before is let go meanwhile."""
+    bank = booth.stack.bank
+
+    def state(attempt):
+        return booth.stack.sql("SELECT state FROM payments WHERE event_id = %s AND attempt = %s", booth.event_id, attempt)[0][0]
+    booth.book(1, payment_method="pm_card_chargeDeclined")
+    booth.wait_states({1: "declined"})
+    booth.lapse(1)
+    booth.wait_states({1: "expired"})
+    booth.book(1, attempt=2, payment_method="pm_sandbox_challenge")
+    wait_until(lambda: (booth.booking(1, 2) or {}).get("state") == "action_required", "the bank's question", 20 * PATIENCE)
+    booth.stack.sql("UPDATE bookings SET state = 'cancelled', revision = revision + 1, pay_until = NULL WHERE event_id = %s AND attempt = 2",
+                    booth.event_id)
+    booth.stack.sql("UPDATE payments SET aim = 'give_back', next_attempt_at = UTC_TIMESTAMP(6) + INTERVAL 1 HOUR WHERE event_id = %s"
+                    " AND attempt = 2", booth.event_id)
+    booth.stack.sql("INSERT INTO freeings VALUES (%s, 1, 2, 'action_required', 0, UTC_TIMESTAMP(6), 1)", booth.event_id)
+    (intent,), = booth.stack.sql("SELECT intent FROM payments WHERE event_id = %s AND attempt = 1", booth.event_id)
+    assert bank.call("POST", f"/v1/payment_intents/{intent}/confirm", key="late", payment_method="pm_card_visa",
+                     return_url="https://localhost/e/gala").json()["status"] == "requires_capture"
+    tell(booth, intent, "amount_capturable_updated")
+    wait_until(lambda: state(1) == "voided", "the late money to be let go", 20 * PATIENCE)
+    booth.book(2)  # whoever books frees first what may be freed
+    booth.wait_states({2: "held"})
+    assert booth.stack.sql("SELECT payment_open FROM freeings WHERE event_id = %s AND attempt = 2", booth.event_id) == ((1,),)
+    booth.stack.sql("UPDATE payments SET next_attempt_at = UTC_TIMESTAMP(6) WHERE event_id = %s AND attempt = 2", booth.event_id)
+    wait_until(lambda: state(2) == "voided", "the other to be let go", 20 * PATIENCE)
+    agree(booth)
+
+
+def test_an_order_that_is_booked_again_waits_until_other_money_is_back(booth):
+    """Of two payments that are open the key allows one. The order is held, and its visitor pays when the other has come to its end."""
+    bank = booth.stack.bank
+    bank.behave(call="create", place=1, do="wrong_amount", times=1)
+    booth.book(1, payment_method="pm_card_visa")
+    booth.wait_states({1: "failed"})
+    booth.wait_freed()
+    bank.behave(call="cancel", place=1, do="error_500", times=0)
+    tell(booth, found_money(booth, "k1", False), "amount_capturable_updated")
+    wait_payment(booth, 1, "voiding", number=2)
+    booth.stack.sql("UPDATE bookings SET state = 'released', revision = revision + 1, reason = NULL, tier = NULL, quantity = 0, amount = 0,"
+                    " reference = NULL WHERE event_id = %s AND place = 1", booth.event_id)
+    booth.send(booth.message(1, release=2))
+    booth.wait_states({1: "held"})
+    bank.clear()
+    booth.stack.sql("UPDATE payments SET next_attempt_at = UTC_TIMESTAMP(6) WHERE event_id = %s AND number = 2", booth.event_id)
+    wait_payment(booth, 1, "voided", number=2)
+    pay_again(booth, 1, "pm_card_visa", 3)
+    booth.wait_states({1: "confirmed"})
+    agree(booth)

@@ -15,9 +15,17 @@ static void check_route(enum http_method method, const char *path)
         [ROUTE_PAGE_JOIN] = "/e/%s/join",
         [ROUTE_PAGE_LEAVE] = "/e/%s/leave",
         [ROUTE_PAGE_ORDER] = "/e/%s/order",
-        [ROUTE_ORDER] = "/v1/events/%s/order",
+        [ROUTE_PAGE_MORE_TIME] = "/e/%s/more-time",
+        [ROUTE_PAGE_PAY] = "/e/%s/pay",
+        [ROUTE_PAGE_CARD] = "/e/%s/card",
+        [ROUTE_RECEIPT] = "/e/%s/receipt",
         [ROUTE_EVENT] = "/v1/events/%s",
+        [ROUTE_SEATS] = "/v1/events/%s/seats",
         [ROUTE_LINE] = "/v1/events/%s/line",
+        [ROUTE_ORDER] = "/v1/events/%s/order",
+        [ROUTE_MORE_TIME] = "/v1/events/%s/order/more-time",
+        [ROUTE_PAYMENT] = "/v1/events/%s/payment",
+        [ROUTE_CARD] = "/v1/events/%s/order/card",
     };
     struct route_match match;
     int error = route_find(method, path, &match);

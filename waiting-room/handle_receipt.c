@@ -59,16 +59,16 @@ static void render(struct visit *visit, const struct order_facts *order)
     handle_page_respond(visit, &html, &cookie);
 }
 
-// With MySQL away, what was heard last is still true of a booking; only an operator takes it back.
+// With MySQL away, what was heard last is still true of a booking, for only an operator takes it back; that there is none may have been
+// heard long ago.
 static void answer(struct visit *visit)
 {
     const struct visitor *visitor = visit->visitor;
-    bool is_known = visit->error == 0 || (visit->error == ERROR_TRANSIENT && visitor->order_known);
+    bool is_away = visit->error == ERROR_TRANSIENT, is_known = visit->error == 0 || (is_away && visitor->order_known);
     if (is_known && visitor->order && visitor->order->state == ORDER_CONFIRMED) {
         render(visit, visitor->order);
         return;
     }
-    bool is_away = !is_known && visit->error == ERROR_TRANSIENT;
     handle_page_problem(visit->exchange, is_away ? &PROBLEM_UNAVAILABLE : &PROBLEM_NO_RECEIPT,
                         is_away ? RETRY_AFTER_SECONDS : 0);
     visit_free(visit);

@@ -8,6 +8,7 @@ import re
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from harness.bare import bare_client
 from harness.page import Worker
 from harness.schema import check
 from processes import wait_until
@@ -115,3 +116,17 @@ def test_a_waiting_room_without_the_key(booked):
     wait_until(lambda: "<svg" in client.get("/e/gala/receipt", headers=headers).text, "the code", 20)
     assert [each["kid"] for each in client.get("/.well-known/jwks.json").json()["keys"]] == [made["kid"]]
     assert re.search(r'viewBox="0 0 \d+ \d+"', client.get("/e/gala/receipt", headers=headers).text)
+
+
+def test_with_mysql_away_nobody_is_told_that_nothing_is_booked(stack_factory):
+    """Who joined here and heard of no booking may have one all the same: only MySQL knows."""
+    stack = stack_factory(proxied=True).start(rooms=1, admissions=0)
+    stack.event("gala", pace="0")
+    client = bare_client(stack)
+    headers = {"cookie": f"__Host-onsale-gala={stack.join('gala').token}"}
+    assert client.get("/e/gala/receipt", headers=headers).status_code == 404
+    stack.mysql_proxy.cut()
+    away = client.get("/e/gala/receipt", headers=headers)
+    assert (away.status_code, away.headers["retry-after"]) == (503, "2"), away.text
+    stack.mysql_proxy.mend()
+    wait_until(lambda: client.get("/e/gala/receipt", headers=headers).status_code == 404, "MySQL to be asked again", 20)

@@ -13,6 +13,7 @@ import time
 
 import httpx
 import pytest
+from harness.dashboards import asked, expressions, offered
 from harness.payment import WEBHOOK_PATH, WEBHOOK_SECRET, event, payment_config, secret_file, signature
 from harness.stack import PATIENCE, ROOT, Visitor
 from harness.streams import StreamPool
@@ -77,7 +78,7 @@ class Front:
             TLS_PEM=str(self.folder / "tls.pem"), CONNECTIONS_MAX="2000", DOCUMENT_CACHE=f"127.0.0.1:{self.ports['cache']}",
             **{f"{name.upper()}_BIND": f"127.0.0.1:{self.ports[name]}" for name in ("plain", "origin", "metrics", "admin")},
             # Visitors of several addresses.
-            TLS_BIND=f":{self.ports['tls']}", **rooms)
+            TLS_BIND=f":{self.ports['tls']}", HTTPS_PORT=str(self.ports["tls"]), **rooms)
         command = [program("haproxy"), "-db", "-f", HAPROXY_CFG]
         subprocess.run([*command, "-c"], env=environment, check=True, capture_output=True, timeout=60)
         self.haproxy = spawn(command, log=self.folder / "haproxy.log", env=environment)
@@ -239,9 +240,18 @@ def test_cookies_and_headers_are_those_of_tls(front, http2):
 
 def test_without_tls_one_is_sent_to_tls(front):
     with httpx.Client(base_url=f"http://localhost:{front.ports['plain']}", trust_env=False) as client:
-        moved = client.get("/e/gala")
-        assert (moved.status_code, moved.headers["location"].startswith("https://")) == (301, True)
+        moved = client.get("/e/gala?a=1&b=%20")
+        assert (moved.status_code, moved.headers["location"]) == (301, f"{front.origin}/e/gala?a=1&b=%20")
         assert client.post("/v1/events/gala/line").status_code == 403
+
+
+def test_what_the_dashboards_ask_haproxy_for_exists(front):
+    text = httpx.get(f"http://127.0.0.1:{front.ports['metrics']}/metrics", trust_env=False, timeout=20 * PATIENCE).text
+    there = offered(text)
+    wanted = {name: labels for name, labels in asked().items() if name.startswith("haproxy_")}
+    assert wanted and {name for name, labels in wanted.items() if not labels <= there.get(name, set())} == set()
+    # The backend whose servers the dashboard counts.
+    assert 'proxy="rooms"' in " ".join(expressions()) and 'proxy="rooms",server="room-1",state="UP"} 1' in text
 
 
 def test_joins_are_counted_by_the_visitors_own_address(front):

@@ -15,7 +15,7 @@
 #include "common/error.h"
 
 #define HTTP_HEADER_LIST_BYTES_MAX 32768 // more is answered 431 (RFC 6585); a single value we keep is bounded by it too
-#define HTTP_BODY_BYTES_MAX 16384 // more is answered 413
+#define HTTP_BODY_BYTES_MAX 16384 // more is answered 413; see body_bytes_max
 #define HTTP_PATH_BYTES_MAX 1024 // of the path; more is answered 414
 #define HTTP_QUERY_BYTES_MAX 8192 // more is answered 414
 #define HTTP_ADDRESS_BYTES INET6_ADDRSTRLEN
@@ -49,6 +49,8 @@ struct http_handler {
     // exactly once for each that `request` was called for, and never from within http_respond(), http_stream(),
     // http_wake().
     void (*closed)(struct http_exchange *exchange);
+    // How long the body may be of a request to this path (with the query). NULL: HTTP_BODY_BYTES_MAX, whatever the path.
+    size_t (*body_bytes_max)(const char *path);
 };
 
 // What a handler hangs on an exchange, and on the connection it came by (freed with `free_data`, after the last

@@ -237,7 +237,7 @@ void http_exchange_refuse(struct http_exchange *exchange)
     } refusals[] = {
         {405, "method-not-allowed", "The method is not allowed here", "The field Allow says which are."},
         {408, "request-timeout", "The request took too long", "Send it again, as a whole."},
-        {413, "body-too-large", "The body is too large", "It may have 16 KiB."},
+        {413, "body-too-large", "The body is too large", "It may have 16 KiB; what the payment provider tells, 48."},
         {414, "address-too-long", "The address is too long", "The path may have 1 KiB, the query 8 KiB."},
         {431, "headers-too-large", "The header fields are too large", "Together they may have 32 KiB."},
         {503, "too-much-at-once", "Too much at once on this connection",

@@ -20,7 +20,7 @@
 // Streams a client may have open on one connection. A browser needs a handful; a proxy opens more connections when it
 // runs out. RFC 9113 (6.5.2) recommends at least 100; a hostile client can keep this many unfinished requests.
 #define HTTP_STREAMS_MAX 128
-// A body fits into the window as a whole, so that no window update is needed for it.
+// A visitor's body fits into the window as a whole, so that no window update is needed for it.
 #define HTTP_STREAM_WINDOW_BYTES 32768
 // Of unfinished and unanswered requests together, per connection. An ordinary request has one or two kilobytes.
 #define HTTP_COLLECTED_BYTES_MAX ((size_t)1024 * 1024)

@@ -143,12 +143,23 @@ static bool too_long(const uint8_t *value, size_t bytes)
     return path_bytes > HTTP_PATH_BYTES_MAX || bytes - path_bytes > HTTP_QUERY_BYTES_MAX;
 }
 
-static bool body_is_too_large(const uint8_t *value, size_t bytes)
+// The path is known by then: pseudo-header fields come first (RFC 9113, 8.3).
+static size_t body_bytes_max(const struct http_exchange *exchange)
+{
+    const struct http_collected *collected = exchange->collected;
+    const struct http_handler *handler = &exchange->connection->loop->server->handler;
+    size_t offset = collected->offsets[FIELD_PATH];
+    if (!handler->body_bytes_max || offset == 0 || collected->text.failed)
+        return HTTP_BODY_BYTES_MAX;
+    return handler->body_bytes_max(collected->text.data + offset - 1);
+}
+
+static bool body_is_too_large(const uint8_t *value, size_t bytes, size_t max)
 {
     uint64_t length = 0;
-    for (size_t i = 0; i < bytes && length <= HTTP_BODY_BYTES_MAX; i++)
+    for (size_t i = 0; i < bytes && length <= max; i++)
         length = length * 10 + (uint64_t)(value[i] - '0'); // nghttp2 has checked that these are digits
-    return length > HTTP_BODY_BYTES_MAX;
+    return length > max;
 }
 
 static void take_header(struct http_exchange *exchange, const uint8_t *name, size_t name_bytes, const uint8_t *value,
@@ -160,7 +171,7 @@ static void take_header(struct http_exchange *exchange, const uint8_t *name, siz
     } else if (is(name, name_bytes, "x-forwarded-for")) {
         join(exchange, &collected->forwarded, ", ", value, value_bytes);
     } else if (is(name, name_bytes, "content-length")) {
-        if (body_is_too_large(value, value_bytes))
+        if (body_is_too_large(value, value_bytes, body_bytes_max(exchange)))
             refuse(exchange, 413, HTTP_ERROR_BODY_TOO_LARGE);
     } else if (is(name, name_bytes, "expect")) {
         exchange->expects_continue = is(value, value_bytes, "100-continue");
@@ -215,7 +226,7 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream
         return 0;
     }
     struct buffer *body = &exchange->collected->body;
-    if (bytes > HTTP_BODY_BYTES_MAX - body->bytes)
+    if (bytes + body->bytes > body_bytes_max(exchange))
         refuse(exchange, 413, HTTP_ERROR_BODY_TOO_LARGE);
     else if (keep(exchange, bytes))
         buffer_append(body, data, bytes);

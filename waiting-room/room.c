@@ -182,7 +182,7 @@ static int open_server(struct room *room)
         .connections_max = config->connections_max,
         .connections_per_address_max = config->connections_per_address,
         .idle_seconds = config->idle_seconds,
-        .handler = {router_request, router_closed},
+        .handler = {router_request, router_closed, router_body_bytes_max},
         .context = room,
     };
     char problem[256] = "";

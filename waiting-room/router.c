@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/provider_event.h"
 #include "waiting-room/handle.h"
 #include "waiting-room/owner.h"
 #include "waiting-room/problem.h"
@@ -202,6 +203,20 @@ static void handle_event_route(struct http_exchange *exchange, const struct http
         handle_line(exchange, request, view);
         break;
     }
+}
+
+// What the payment provider tells may be longer than what a visitor has to say.
+size_t router_body_bytes_max(const char *path)
+{
+    struct route_match match;
+    char plain[HTTP_PATH_BYTES_MAX + 1];
+    size_t bytes = strcspn(path, "?");
+    if (bytes >= sizeof plain)
+        return HTTP_BODY_BYTES_MAX;
+    memcpy(plain, path, bytes);
+    plain[bytes] = '\0';
+    return route_find(HTTP_POST, plain, &match) == 0 && match.route == ROUTE_WEBHOOK ? PROVIDER_EVENT_BYTES_MAX
+                                                                                     : HTTP_BODY_BYTES_MAX;
 }
 
 void router_request(struct http_exchange *exchange, const struct http_request *request)

@@ -52,5 +52,6 @@ bool route_is_foreign(const struct http_request *request, const char *public_url
 // The handler of the HTTP server.
 void router_request(struct http_exchange *exchange, const struct http_request *request);
 void router_closed(struct http_exchange *exchange);
+size_t router_body_bytes_max(const char *path);
 
 #endif

@@ -27,7 +27,8 @@ static void check_request(const struct http_request *request)
     FUZZ_CHECK(request->method_name && request->path && request->query && request->authority && request->body);
     FUZZ_CHECK(!strchr(request->path, '?') && strlen(request->path) <= HTTP_PATH_BYTES_MAX);
     FUZZ_CHECK(strlen(request->query) <= HTTP_QUERY_BYTES_MAX);
-    FUZZ_CHECK(request->body_bytes <= HTTP_BODY_BYTES_MAX && request->body[request->body_bytes] == '\0');
+    FUZZ_CHECK(request->body_bytes <= router_body_bytes_max(request->path) &&
+               request->body[request->body_bytes] == '\0');
     check_text(request->authorization);
     check_text(request->cookie);
     check_text(request->accept);
@@ -86,7 +87,7 @@ static struct http_loop *make_loop(void)
     struct http_server *server = calloc(1, sizeof *server);
     struct http_loop *loop = calloc(1, sizeof *loop);
     FUZZ_CHECK(server && loop && uv_loop_init(&loop->uv) == 0);
-    server->handler = (struct http_handler){on_request, on_closed};
+    server->handler = (struct http_handler){on_request, on_closed, router_body_bytes_max};
     FUZZ_CHECK(peer_networks_parse("10.0.0.0/8", &server->trusted) == 0);
     loop->server = server;
     loop->thread = pthread_self();

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "common/provider_event.h"
 #include "waiting-room/problem.h"
 #include "waiting-room/router.h"
 
@@ -124,6 +125,23 @@ static void test_public_url(void **unused)
     assert_true(foreign("https:", NULL, "https://tickets.example"));
 }
 
+static void test_what_may_be_long(void **unused)
+{
+    (void)unused;
+    static const char *const others[] = {"",
+                                         "/",
+                                         "?/v1/payments/webhook",
+                                         "/v1/payments/webhooks",
+                                         "/v1/payments/webhook/",
+                                         "/v1/payments",
+                                         "/v1/events/gala/order",
+                                         "/v1/events/gala/order?/v1/payments/webhook"};
+    assert_int_equal(router_body_bytes_max("/v1/payments/webhook"), PROVIDER_EVENT_BYTES_MAX);
+    assert_int_equal(router_body_bytes_max("/v1/payments/webhook?a=b"), PROVIDER_EVENT_BYTES_MAX);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_int_equal(router_body_bytes_max(others[i]), HTTP_BODY_BYTES_MAX);
+}
+
 static void test_problems(void **unused)
 {
     (void)unused;
@@ -139,7 +157,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_routes),       cmocka_unit_test(test_no_such_address),
         cmocka_unit_test(test_wrong_method), cmocka_unit_test(test_foreign_sites),
-        cmocka_unit_test(test_public_url),   cmocka_unit_test(test_problems),
+        cmocka_unit_test(test_public_url),   cmocka_unit_test(test_what_may_be_long),
+        cmocka_unit_test(test_problems),
     };
     return cmocka_run_group_tests_name("router", tests, NULL, NULL);
 }

@@ -431,8 +431,8 @@ def test_the_payment_provider_s_webhooks_come_over_http1(stack_factory, tmp_path
     """Byte for byte, or the signature would not fit."""
     config = payment_config(tmp_path, webhook_secret_file=secret_file(tmp_path, WEBHOOK_SECRET))
     with front_of(stack_factory, tmp_path / "front", payment=config) as front:
-        for http2 in (False, True):
-            told = event(note="Zoë \u2028 \r\n")
+        for http2, padding in ((False, ""), (True, ""), (False, "x" * 45_000), (True, "x" * 45_000)):
+            told = event(note="Zoë \u2028 \r\n", padding=padding)
             body = json.dumps(told, indent=2, ensure_ascii=False).encode()
             sent = {"Stripe-Signature": signature(body), "Content-Type": "application/json; charset=utf-8"}
             answer = front.client(http2).post(WEBHOOK_PATH, content=body, headers=sent)

@@ -152,7 +152,7 @@ static void render(struct visit *visit)
                              .venue = event->venue,
                              .state = lifecycle_state_name(event->state),
                              .starts_text = page_time_text(event->starts_at_us, starts),
-                             .opens_text = page_time_text(event->opens_at_us, opens),
+                             .opens_text = page_deadline_text(event->opens_at_us, now_us, opens),
                              .notice = event->notice,
                              .choosing = asked->choosing,
                              .payment = handle_page_payment(visit->loop->room->config),
@@ -163,7 +163,7 @@ static void render(struct visit *visit)
     fill_card(&page, &build.order, asked);
     if (order) {
         int64_t stopped_us = event_view_stopped_us(view, now_us);
-        build.order.pay_until_text = page_time_text(order_facts_pay_until_us(order, stopped_us), pay_until);
+        build.order.pay_until_text = page_deadline_text(order_facts_pay_until_us(order, stopped_us), now_us, pay_until);
         order_facts_write(&order_json, order, stopped_us, now_us);
     }
     page.order_json = order_json.data;
@@ -173,7 +173,7 @@ static void render(struct visit *visit)
     if (told) {
         failed = NULL; // with MySQL away the token still tells who waits where
         fill_visitor(&page, visit, &state);
-        page.until_text = page_time_text(state.until_us, until);
+        page.until_text = page_deadline_text(state.until_us, now_us, until);
         frames_line(&line, &state, visit->visitor->facts.number, NULL, now_us);
         page.line_json = line.data;
         visit_renew(visit, &cookie);

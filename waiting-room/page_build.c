@@ -268,3 +268,25 @@ const char *page_time_text(int64_t at_us, char text[static PAGE_TIME_BYTES])
              at.tm_hour, at.tm_min);
     return text;
 }
+
+const char *page_deadline_text(int64_t at_us, int64_t now_us, char text[static PAGE_TIME_BYTES])
+{
+    static const struct {
+        const char *name;
+        int64_t seconds, until; // counted in these below so many seconds
+    } units[] = {{"minute", 60, 90 * 60}, {"hour", 3600, 2 * 86400}, {"day", 86400, INT64_MAX}};
+    const int64_t seconds = (at_us - now_us) / 1000000;
+    if (!page_time_text(at_us, text))
+        return NULL;
+    const size_t bytes = strlen(text);
+    size_t unit = 0;
+    while (seconds >= units[unit].until)
+        unit++;
+    const int64_t count = seconds / units[unit].seconds;
+    if (seconds > 0 && count == 0)
+        snprintf(text + bytes, PAGE_TIME_BYTES - bytes, " (in less than a minute)");
+    else if (seconds > 0)
+        snprintf(text + bytes, PAGE_TIME_BYTES - bytes, " (in %" PRId64 " %s%s)", count, units[unit].name,
+                 count == 1 ? "" : "s");
+    return text;
+}

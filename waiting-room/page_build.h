@@ -28,5 +28,8 @@ void page_build_done(struct page_build *build);
 // "1 May 2027, 19:30 UTC". NULL for SNAPSHOT_NO_TIME.
 #define PAGE_TIME_BYTES 64
 const char *page_time_text(int64_t at_us, char text[static PAGE_TIME_BYTES]);
+// The same with how far off it is, "… UTC (in 9 minutes)": whoever has to keep it need not know how UTC differs from their clock. Rounded down,
+// so that nobody is promised more time than there is. What has passed stands alone.
+const char *page_deadline_text(int64_t at_us, int64_t now_us, char text[static PAGE_TIME_BYTES]);
 
 #endif

@@ -115,7 +115,8 @@ static bool append_act(struct buffer *html, const struct page_view *view, const 
 {
     static const struct page_order nothing;
     const struct page_order *order = view->order ? view->order : &nothing;
-    bool kept = has_card(view);
+    static const char again[] = "Start again with a new card page";
+    bool kept = has_card(view), is_open = is_address(view->card_url); // a page that is open is the way on
     if (strcmp(name, "pay_now") == 0) {
         buffer_text(html, "Pay ");
         buffer_html(html, is_set(order->amount_text) ? order->amount_text : "");
@@ -128,10 +129,12 @@ static bool append_act(struct buffer *html, const struct page_view *view, const 
         buffer_text(html, kept ? "Your card: " : "Pay with a card at your turn");
         buffer_html(html, kept ? label_of(order) : "");
     } else if (strcmp(name, "pay_card") == 0) {
-        buffer_text(html, kept ? "Use another card" : "Pay by card");
+        buffer_text(html, is_open ? again : kept ? "Use another card" : "Pay by card");
     } else if (strcmp(name, "leave_card") == 0) {
-        buffer_text(html, kept ? "Use another card" : "Leave a card");
+        buffer_text(html, is_open ? again : kept ? "Use another card" : "Leave a card");
     } else if (strcmp(name, "card_button") == 0) {
+        buffer_text(html, kept || is_open ? "plain" : "main");
+    } else if (strcmp(name, "card_link") == 0) {
         buffer_text(html, kept ? "plain" : "main");
     } else {
         return false;

@@ -368,6 +368,12 @@ def test_paying_without_scripts(stack, browser_factory, event):
     again(".outcome[data-outcome=held] #pay-card button").click()
     link = again(".pay .card-open a")
     assert link.text == "Go on to the card page"
+    told = browser.find(".outcome[data-outcome=held]")
+    assert re.search(r"Pay until \d+ \w+ \d{4}, \d\d:\d\d UTC \(in \d+ minutes\)\. After that", told.text), told.text
+    # Where it goes on is plain to see: the only one of its kind, and before what was pressed to get there.
+    assert [element.text for element in told.find_elements("css selector", "a.main, button.main") if element.is_displayed()] == [link.text]
+    other = browser.find("#pay-card button")
+    assert other.text == "Start again with a new card page" and other.location["y"] > link.location["y"]
     link.click()
     on_card_page(browser)
     again("#pay-now")

@@ -201,6 +201,35 @@ static void only_addresses_of_the_web_are_links(void **state)
     free(html);
 }
 
+// The way on stands out, and stands first; what was pressed to get it looks and reads otherwise.
+static void with_a_card_page_open_there_is_one_way_on(void **state)
+{
+    (void)state;
+    struct page_order order = usual(ORDER_HELD);
+    struct page_view view = {.card_url = "https://bank.example/pay/cs_1"};
+    char *html = render(PAGE_PAYS_CARD, &order, &view);
+    assert_has(html, "<a class=\"main\" href=\"https://bank.example/pay/cs_1\">Go on to the card page</a>");
+    assert_has(html, "<button type=\"submit\" class=\"plain\">Start again with a new card page</button>");
+    assert_lacks(html, "<button type=\"submit\" class=\"main\">Start again"); // neither here nor where a card is left
+    assert_lacks(html, ">Pay by card<");
+    const char *pay = strstr(html, "id=\"pay\"");
+    assert_true(strstr(pay, "Go on to the card page") < strstr(pay, "Start again with a new card page"));
+    free(html);
+    order.has_card = true;
+    order.card_label = "visa 4242";
+    html = render(PAGE_PAYS_CARD, &order, &view);
+    assert_has(html, "class=\"main\" id=\"pay-now\">Pay €90.00 with visa 4242</button>");
+    assert_has(html, "<a class=\"plain\" href=\"https://bank.example/pay/cs_1\">");
+    assert_lacks(html, ">Use another card<");
+    free(html);
+    order.state = ORDER_PLACED;
+    order.has_card = false;
+    html = render(PAGE_PAYS_CARD, &order, &view);
+    assert_has(html, "<a class=\"main\" href=\"https://bank.example/pay/cs_1\">Go on to the card page</a>");
+    assert_lacks(html, ">Leave a card<");
+    free(html);
+}
+
 static void what_is_under_way_is_looked_at_soon(void **state)
 {
     (void)state;
@@ -319,6 +348,7 @@ int main(void)
         cmocka_unit_test(a_decline_says_why),
         cmocka_unit_test(how_many_tries_are_left),
         cmocka_unit_test(only_addresses_of_the_web_are_links),
+        cmocka_unit_test(with_a_card_page_open_there_is_one_way_on),
         cmocka_unit_test(what_is_under_way_is_looked_at_soon),
         cmocka_unit_test(the_ticket_says_what_was_booked),
         cmocka_unit_test(the_code_has_its_quiet_zone),

@@ -342,7 +342,7 @@ int command_dead_retry(struct context *context)
     size_t count = 0;
     struct outbox *outbox = NULL;
     if (is_all == (context->argument_count > 0))
-        return context_fail(context, EXIT_USAGE, "dead retry: which ones? Their numbers, or --all");
+        return context_fail(context, EXIT_USAGE, "dead retry: which ones? Their numbers, or --all, not both");
     int status = context_database(context);
     if (status == EXIT_DONE)
         status = read_ids(context, is_all, &ids, &count);

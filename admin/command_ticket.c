@@ -135,6 +135,20 @@ static int say(const struct context *context, const struct ticket *ticket, const
     return context_print_text(context, &text);
 }
 
+// A slug that is mistyped would turn everybody away.
+static int check_event(struct context *context)
+{
+    const char *event = context_option(context, "event");
+    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
+    if (!event)
+        return EXIT_DONE;
+    int r =
+        db_read(context->db, "SELECT 1 FROM events WHERE slug = ?", (struct db_value[]){db_text(event)}, 1, 1, &rows);
+    if (r < 0)
+        return context_db_failed(context, r, "ticket check");
+    return db_rows_count(rows) == 0 ? context_no_event(context, event) : EXIT_DONE;
+}
+
 int command_ticket_check(struct context *context)
 {
     char line[TICKET_BYTES_MAX] = "", problem[256] = "", why_text[128];
@@ -157,6 +171,8 @@ int command_ticket_check(struct context *context)
         return say_forged(context, words_of(reason));
     struct found found = {0};
     int status = context_database(context);
+    if (status == EXIT_DONE)
+        status = check_event(context);
     if (status != EXIT_DONE)
         return status;
     r = look_up(context, &ticket, &found);

@@ -376,6 +376,13 @@ static bool is_nobodys_card(const struct provider_answer *answer)
            strcmp(answer->param, "payment_method") != 0 && strcmp(answer->param, "customer") != 0;
 }
 
+// While a visitor thinks about the bank's question it is asked about every few seconds: as often as the answer is the same it is no news.
+static bool is_nothing_new(const struct payer_call *call, const struct payment_step *step)
+{
+    return call->answer.call == PROVIDER_ASK && call->answer.result == PROVIDER_DONE &&
+           step->state == call->payment.facts.state && step->tries == 0;
+}
+
 static void say(const struct settling *settling, size_t i)
 {
     const struct payer_call *call = settling->calls[i];
@@ -411,6 +418,7 @@ static void say(const struct settling *settling, size_t i)
     // Our key, or what we ask for, is not accepted: nothing gets better before somebody acts. Dead letters are said by the notifier once they are recorded.
     enum log_level level = call->answer.result == PROVIDER_DENIED || is_nobodys_card(&call->answer) ? LOG_LEVEL_ERROR
                            : step->dead                                                             ? LOG_LEVEL_WARN
+                           : is_nothing_new(call, step)                                             ? LOG_LEVEL_DEBUG
                                                                                                     : LOG_LEVEL_INFO;
     log_emit(level, "payment", fields, count);
     if (step->dead)

@@ -120,6 +120,11 @@ def test_the_bank_asks(booth):
     assert all("/challenge/" in url for url in urls.values())
     told = booth.outcomes()
     assert [outcome["state"] for outcome in told[1, 1]] == ["paying", "action_required"] and told[1, 1][1]["action_url"] == urls[1]
+    def looks():
+        return booth.stack.sql("SELECT claim FROM payments WHERE event_id = %s AND place = 3", booth.event_id)[0][0]
+    before = looks()
+    booth.stack.sql("UPDATE payments SET next_attempt_at = UTC_TIMESTAMP(6) WHERE event_id = %s AND place = 3", booth.event_id)
+    wait_until(lambda: looks() >= before + 2, "it to be asked about, and the answer to be written", 20 * PATIENCE)
     assert bank.answer_challenge(urls[1], yes=True) and bank.answer_challenge(urls[2], yes=False)
     # The provider says that there is news, or the page of the visitor who comes back does.
     booth.stack.sql("INSERT INTO provider_events (id, type, object, body, received_at) SELECT CONCAT('evt_', place),"
@@ -137,6 +142,10 @@ def test_the_bank_asks(booth):
     agree(booth)
     assert [bank.intents(place=place)[0]["status"] for place in (3, 4, 5)] == ["canceled", "succeeded", "canceled"]
     assert booth.stack.sql("SELECT done_at IS NOT NULL, verdict FROM provider_events") == ((1, "asked"), (1, "asked"))
+    # Its story is told, and that nothing had happened yet, every few seconds, is not.
+    told = [(line.fields["call"], line.fields["state"]) for worker in booth.stack.workers for line in worker.log_lines("payment", place=3)
+            if line.level != "debug"]
+    assert ("confirm", "challenged") in told and told[-1][1] == "voided" and ("ask", "challenged") not in told, told
 
 
 def test_a_bank_that_is_away_when_the_hold_is_over_is_given_its_time(booth):

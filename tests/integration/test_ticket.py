@@ -55,6 +55,11 @@ def test_what_is_said_at_the_door(booked):
     check("ticket check", told)
     assert told["valid"] and told["why"] is None and told["state"] == "confirmed" and told["quantity"] == 2
 
+    # Who mistypes the event must not turn everybody away.
+    assert "there is no event 'gaal'" in stack.onsale("ticket", "check", good, "--event", "gaal", expect=3).err
+    stack.event("matinee")
+    assert "it is for another event, gala" in stack.onsale("ticket", "check", good, "--event", "matinee", expect=1).err
+
     for changes, why in (({"sub": "K7QM-4WDX"}, "there is no such booking"), ({"place": 2}, "there is no such booking"),
                          ({"aud": "other"}, "there is no such booking")):
         answer = stack.onsale("ticket", "check", code(stack, CLAIMS | changes), expect=1, as_json=True).json

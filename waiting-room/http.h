@@ -101,6 +101,7 @@ struct http_server_options {
     int64_t handshake_seconds; // TLS, and then the connection preface; 0: 10
     int64_t request_seconds; // a request's headers and body; 0: 15
     int64_t stall_seconds; // a peer that takes nothing of what waits for it; 0: 30
+    int64_t drain_notice_ms; // how long requests are still taken after a drain has begun; 0: 250
     struct http_handler handler;
     void *context; // http_loop_context()
 };

@@ -167,7 +167,7 @@ struct http_server {
     struct http_handler handler;
     void *context;
     struct peer_networks trusted;
-    int64_t connections_max, idle_ms, handshake_ms, request_ms, stall_ms;
+    int64_t connections_max, idle_ms, handshake_ms, request_ms, stall_ms, drain_notice_ms;
     _Atomic int64_t connections;
     struct http_limit *per_address; // NULL: off
     pthread_mutex_t tls_mutex;

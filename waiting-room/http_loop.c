@@ -10,9 +10,6 @@
 #include "common/log.h"
 #include "waiting-room/http_internal.h"
 
-// From the notice that no more requests are wanted to the last GOAWAY: longer than most round trips, so that requests
-// already on their way are still served (RFC 9113, 6.8).
-#define DRAIN_NOTICE_MS 250
 #define FLUSH_PASSES_MAX 4
 
 static void run_posts(struct http_loop *loop)
@@ -165,7 +162,8 @@ static void drain(struct http_loop *loop, void *argument)
     for (size_t i = 0; i < HTTP_LISTENERS; i++)
         http_listen_close(&loop->listeners[i]);
     loop->draining = true;
-    loop->drain_goaway_ms = now_ms + (*deadline_ms / 2 < DRAIN_NOTICE_MS ? *deadline_ms / 2 : DRAIN_NOTICE_MS);
+    int64_t notice_ms = loop->server->drain_notice_ms;
+    loop->drain_goaway_ms = now_ms + (*deadline_ms / 2 < notice_ms ? *deadline_ms / 2 : notice_ms);
     loop->drain_deadline_ms = now_ms + *deadline_ms;
     free(deadline_ms);
     for (struct http_connection *connection = loop->connections, *next; connection != NULL; connection = next) {

@@ -14,6 +14,9 @@
 #define THREADS_MAX 256
 // The hard end of a drain comes from the loops themselves; this is for a loop that hangs in a handler.
 #define DRAIN_GRACE_MS 2000
+// From the notice that no more requests are wanted to the last GOAWAY: longer than most round trips, so that requests
+// already on their way are still served (RFC 9113, 6.8).
+#define DRAIN_NOTICE_MS 250
 
 static int64_t milliseconds(int64_t seconds, int64_t otherwise)
 {
@@ -35,6 +38,7 @@ static int set_options(struct http_server *server, const struct http_server_opti
     server->handshake_ms = milliseconds(options->handshake_seconds, 10);
     server->request_ms = milliseconds(options->request_seconds, 15);
     server->stall_ms = milliseconds(options->stall_seconds, 30);
+    server->drain_notice_ms = options->drain_notice_ms > 0 ? options->drain_notice_ms : DRAIN_NOTICE_MS;
     int error = peer_networks_parse(options->trusted_proxies, &server->trusted);
     if (error != 0) {
         snprintf(problem, problem_bytes, "trusted_proxies: %s",

@@ -307,6 +307,7 @@ int main(int argc, char **argv)
         .handshake_seconds = number(argc, argv, "handshake_seconds", "0"),
         .request_seconds = number(argc, argv, "request_seconds", "0"),
         .stall_seconds = number(argc, argv, "stall_seconds", "0"),
+        .drain_notice_ms = number(argc, argv, "drain_notice_ms", "0"),
         .handler = {.request = on_request, .closed = on_closed},
         .context = &room,
     };

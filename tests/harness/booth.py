@@ -110,7 +110,9 @@ class Booth:
         return found
 
     def outcomes(self):
-        """What visitors were told so far, and is still in the queue: {(place, attempt): [outcome, …]}."""
+        """What visitors were told so far, and is still in the queue: {(place, attempt): [outcome, …]}. A booking is to be seen before
+        its outcome is on its way, so this waits until none of what is committed has still to be sent."""
+        self.wait_outbox_empty(20)
         told = {}
         for message in self.take("onsale.outcomes"):
             assert message["slug"] == self.slug and message["currency"] == "EUR" and len(message["outcomes"]) <= 128

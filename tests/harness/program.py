@@ -6,6 +6,7 @@ import re
 import signal
 import urllib.error
 import urllib.request
+from datetime import datetime, timezone
 
 from processes import Failed, spawn, stop, tail, wait_until
 
@@ -22,12 +23,14 @@ class Program:
         self.log_path = log_path
         self.cwd = cwd
         self.process = None
+        self.started_at = None  # in UTC, as its log has it: not later than anything that it does
         self.killed = False
         self._log_start = 0
 
     def start(self):
         """Starts it, again if it ran before. Ports it was given as 0 may differ then."""
         self._log_start = self.log_path.stat().st_size if self.log_path.exists() else 0
+        self.started_at = datetime.now(timezone.utc)
         self.process = spawn(self.command, log=self.log_path, env=self.environment, cwd=self.cwd)
         self.killed = False
         return self
@@ -113,6 +116,19 @@ class Program:
         text = self.ops("/metrics")[1]
         return {match[1]: float(match[2])
                 for match in re.finditer(r"^([a-z_:][^\s{]*(?:\{[^}]*\})?) (\S+)", text, re.MULTILINE)}
+
+    def wait_metric(self, name, value, seconds=20):
+        """Waits until a metric has this value: what a program did can be seen in the database before it has counted it."""
+        seen = None
+
+        def reached():
+            nonlocal seen
+            seen = self.metrics().get(name, 0)
+            return seen == value
+        try:
+            wait_until(reached, name, seconds)
+        except Failed as error:
+            raise Failed(f"{name} of {self.name} is {seen:g}, not {value:g}") from error
 
     def cpu_seconds(self):
         """Processor time it has used so far."""

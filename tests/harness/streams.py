@@ -34,6 +34,13 @@ class Frame:
     at: float  # time.monotonic()
 
 
+def assert_at_most_four_a_second(frames, since):
+    """`frames` came after a moment. Not by the distance of two of them: one that comes late does not move the next. What was sent a
+    quarter of a second apart cannot arrive sooner than that, counted from before the first; one more may have been on its way."""
+    for number, frame in enumerate(frames):
+        assert frame.at - since >= 0.25 * (number - 1), f"{number + 1} frames in {frame.at - since:.3f} s"
+
+
 class Stream:
     """One response that keeps coming. `frames()` are those that have come so far."""
 

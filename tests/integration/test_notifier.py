@@ -171,7 +171,7 @@ def test_outcomes_are_passed_on_in_order_and_unchanged(desk):
     assert messages[0]["slug"] == "gala" and messages[0]["currency"] == "EUR" and messages[0]["v"] == 1
     assert len(assert_unbroken(messages)) == 1
     notifier = desk.stack.notifiers[0]
-    wait_until(lambda: notifier.metrics()["onsale_outcomes_total"] == 1002, "the count", 5)
+    notifier.wait_metric("onsale_outcomes_total", 1002)
     assert notifier.metrics()["onsale_outcome_messages_total"] == 501
     assert notifier.end() == 0
     assert desk.count("onsale.outcomes") == 0
@@ -269,7 +269,7 @@ def test_no_json_in_place_of_outcomes(desk):
     assert [letter["reason"] for letter in letters] == ["not_json"] * len(BROKEN) + ["version"] * len(other)
     assert [letter["body"] for letter in letters] == BROKEN + other
     assert {letter["queue"] for letter in letters} == {"onsale.outcomes"}
-    assert desk.stack.notifiers[0].metrics()["onsale_dead_letters_total"] == len(letters)
+    desk.stack.notifiers[0].wait_metric("onsale_dead_letters_total", len(letters))
 
 
 def test_no_json_among_the_dead(desk):
@@ -422,15 +422,19 @@ def test_stock_every_second(desk):
     wait_until(lambda: desk.stock() and counted(desk.stock()[-1]) == {"floor": (65, 4)}, "the stock", SECONDS)
     wait_until(lambda: desk.stock("fair"), "the other event's", SECONDS)
     assert counted(desk.stock("fair")[-1]) == {"a": (7, 0), "b": (5, 0)}
-    seen = len(desk.stock())
+    notifier, took = desk.stack.notifiers[0], "onsale_stock_count_duration_seconds_sum"
+    seen, before = len(desk.stock()), notifier.metrics()[took]
     wait_until(lambda: len(desk.stock()) >= seen + 5, "five more", SECONDS)
+    # Counting takes a twentieth of the time at most, so a slow count is followed by a longer wait.
+    longest = 1 + 20 * (notifier.metrics()[took] - before)
     messages = desk.stock()[seen:seen + 5]
     times = [message["at_us"] for message in messages]
     assert times == sorted(set(times))
     steps = [after - before for before, after in zip(times, times[1:])]
-    assert all(700_000 < step < 2_500_000 * PATIENCE for step in steps), steps
+    assert all(900_000 < step < (longest + 1.5 * PATIENCE) * 1_000_000 for step in steps), (steps, longest)
     assert not desk.stock("hidden") and not desk.stock("gate")
     desk.stack.onsale("close", "gala", expect=0)
+    desk.hear()
     desk.heard.clear()
     wait_until(lambda: len(desk.stock("fair")) >= 3, "more of the other", SECONDS)
     assert len(desk.stock()) <= 1
@@ -439,16 +443,23 @@ def test_stock_every_second(desk):
 def test_stock_at_once_when_something_is_booked_but_not_too_often(desk):
     wait_until(lambda: len(desk.stock()) >= 2, "stock", SECONDS)
     desk.heard.clear()
-    place, end = 0, time.monotonic() + 4
-    while time.monotonic() < end:
+    place = 0
+
+    def steps():
+        times = [message["at_us"] for message in desk.stock()]
+        return [after - before for before, after in zip(times, times[1:])]
+
+    # Oftener than once a second, where counting takes less than a twentieth of that: what is told each second without being asked for is
+    # never nearer than this. Not how often in some seconds: a busy machine counts slowly, and then less often.
+    def told():
+        nonlocal place
         place += 1
         desk.send(outcomes(place))
         desk.hear()
-    messages = desk.stock()
-    times = [message["at_us"] for message in messages]
-    # Oftener than once a second, at most four times.
-    assert all(after - before > 200_000 for before, after in zip(times, times[1:])), times
-    assert 8 <= len(messages) <= 21
+        return sum(step < 900_000 for step in steps()) >= 8
+    wait_until(told, "stock that is told at once", 2 * SECONDS)
+    # At most four times a second. The time is that of the count, at most a nineteenth of the distance later than its beginning.
+    assert all(step > 230_000 for step in steps()), steps()
 
 
 def test_a_setting_out_of_range_is_refused(desk):

@@ -10,6 +10,7 @@ import uuid
 import pytest
 from harness.bare import bare_client
 from harness.stack import PATIENCE
+from harness.streams import assert_at_most_four_a_second
 from harness.voice import Voice, told
 from processes import wait_until
 
@@ -174,7 +175,7 @@ def test_a_gap_is_read_from_mysql(stack_factory, voice):
     book(stack, "gap", [2, 3, 4, 5])  # what tells of these is lost
     say.outcomes("gap", book(stack, "gap", [6], "sold_out"), missed=1)
     for stream in streams[:5]:
-        stream.wait("order", in_state("confirmed"), 2 * PATIENCE)
+        stream.wait("order", in_state("confirmed"), 20 * PATIENCE)
     streams[5].wait("order", in_state("sold_out"))
     for stream in streams:
         assert len(told(stream)) == 2
@@ -212,9 +213,9 @@ def test_an_outcome_between_the_question_and_its_answer(stack_factory, voice):
     stream = stack.pool().event_stream("between", visitor)
     assert stack.mysql_proxy.holding.wait(10 * PATIENCE)
     say.outcomes("between", book(stack, "between", [1]))
-    wait_until(lambda: stack.rooms[0].metrics()["onsale_feed_outcomes_total"] == 1, "the outcome to be heard", 5 * PATIENCE)
+    wait_until(lambda: stack.rooms[0].metrics()["onsale_feed_outcomes_total"] == 1, "the outcome to be heard", 20 * PATIENCE)
     stack.mysql_proxy.mend()
-    stream.wait("order", in_state("confirmed"), 5 * PATIENCE)
+    stream.wait("order", in_state("confirmed"), 20 * PATIENCE)
 
 
 def test_an_outcome_whose_question_fails(stack_factory, voice):
@@ -231,9 +232,9 @@ def test_an_outcome_whose_question_fails(stack_factory, voice):
     stack.rooms[0].wait_not_ready()
     place_orders(stack, "fails", [1], attempt=2, tell=False)
     say.outcomes("fails", book(stack, "fails", [1], attempt=2))
-    wait_until(lambda: stack.rooms[0].metrics()["onsale_feed_outcomes_total"] == 1, "the outcome to be heard", 5 * PATIENCE)
+    wait_until(lambda: stack.rooms[0].metrics()["onsale_feed_outcomes_total"] == 1, "the outcome to be heard", 20 * PATIENCE)
     stack.mysql_proxy.mend()
-    stream.wait("order", in_state("confirmed"), 10 * PATIENCE)
+    stream.wait("order", in_state("confirmed"), 20 * PATIENCE)
 
 
 def test_an_outcome_of_an_order_that_nobody_told_of(stack, voice):
@@ -275,14 +276,14 @@ def test_two_tabs_on_two_rooms_see_one_order(stack_factory):
     answer = client.put("/v1/events/tabs/order", json=wanted, headers=visitor.headers)
     assert answer.status_code == 202, answer.text
     for tab in tabs:
-        assert tab.wait("order", in_state("placed"), 2 * PATIENCE).data["amount"] == 9000
+        assert tab.wait("order", in_state("placed"), 20 * PATIENCE).data["amount"] == 9000
     answer = client.put("/v1/events/tabs/order", json=wanted | {"quantity": 3}, headers=visitor.headers)
     assert answer.status_code == 202, answer.text
     for tab in tabs:
-        tab.wait("order", lambda data: data["amount"] == 13500, 2 * PATIENCE)
+        tab.wait("order", lambda data: data["amount"] == 13500, 20 * PATIENCE)
     assert client.delete("/v1/events/tabs/order", headers=visitor.headers).status_code == 200
     for tab in tabs:
-        tab.wait("order", in_state("cancelled"), 2 * PATIENCE)
+        tab.wait("order", in_state("cancelled"), 20 * PATIENCE)
         revisions = [revision for _, _, revision in told(tab)]
         assert revisions == sorted(set(revisions))
 
@@ -300,12 +301,14 @@ def test_three_hundred_are_told_at_once(stack_factory, voice):
         stream.wait("order", in_state("placed"), 20 * PATIENCE)
     outcomes = book(stack, "crowd", places)
     reference = {outcome["place"]: outcome["reference"] for outcome in outcomes}
-    said = time.monotonic()
     voice(stack).outcomes("crowd", outcomes)
     for stream, visitor in zip(streams, visitors):
-        frame = stream.wait("order", in_state("confirmed"), 10 * PATIENCE)
+        frame = stream.wait("order", in_state("confirmed"), 20 * PATIENCE)
         assert frame.data["reference"] == reference[visitor.place]
-        assert frame.at - said < 2 * PATIENCE
+    # They were heard, each in both rooms, and not looked up: that would be for who missed them.
+    for room in stack.rooms:
+        assert room.metrics()["onsale_feed_outcomes_total"] == len(outcomes)
+        assert room.metrics()["onsale_feed_outcome_gaps_total"] == 0
     assert all(len(told(stream)) == 2 for stream in streams)
 
 
@@ -317,7 +320,7 @@ def test_rabbitmq_away(stack_factory, voice):
     streams = open_streams(stack, "norabbit", visitors)
     say = voice(stack)
     stack.amqp_proxy.cut()
-    stack.rooms[0].wait_log("feed_away", 10 * PATIENCE)
+    stack.rooms[0].wait_log("feed_away", 20 * PATIENCE)
     say.outcomes("norabbit", book(stack, "norabbit", [1, 4]))
     place_orders(stack, "norabbit", [3], tell=False)
     say.ordered("norabbit", 3)
@@ -325,10 +328,10 @@ def test_rabbitmq_away(stack_factory, voice):
     late.wait("served")
     assert told(late) == [("confirmed", 1, 3)]
     stack.amqp_proxy.mend()
-    streams[0].wait("order", in_state("confirmed"), 10 * PATIENCE)
-    streams[2].wait("order", in_state("placed"), 10 * PATIENCE)
+    streams[0].wait("order", in_state("confirmed"), 20 * PATIENCE)
+    streams[2].wait("order", in_state("placed"), 20 * PATIENCE)
     say.outcomes("norabbit", book(stack, "norabbit", [2]))
-    streams[1].wait("order", in_state("confirmed"), 10 * PATIENCE)
+    streams[1].wait("order", in_state("confirmed"), 20 * PATIENCE)
     assert [len(told(stream)) for stream in streams] == [2, 2, 1, 2]
 
 
@@ -345,7 +348,7 @@ def test_a_stream_that_opens_while_mysql_is_away(stack_factory, voice):
     assert stream.latest("order") is None
     voice(stack).outcomes("nodb", outcomes)
     stack.mysql_proxy.mend()
-    order = stream.wait("order", in_state("confirmed"), 10 * PATIENCE).data
+    order = stream.wait("order", in_state("confirmed"), 20 * PATIENCE).data
     assert order["email"] == "ada@example.org"
 
 
@@ -354,18 +357,19 @@ def test_stock_four_times_a_second(stack, voice):
     [stream] = open_streams(stack, "stock", [stack.join("stock")])
     say = voice(stack)
     now_us = int(stack.sql("SELECT CAST(UNIX_TIMESTAMP(UTC_TIMESTAMP(6)) * 1000000 AS UNSIGNED)")[0][0]) + 3600 * 10**6
-    for step in range(60):
+    since, step = time.monotonic(), 0
+    while step < 60 or len(stream.frames("stock")) < 6:
+        assert step < 1000, "what is told is not passed on"
+        step += 1
         say.stock("stock", 2000 - step, step, now_us + step)
         say.connection.sleep(0.03)
     say.stock("stock", 7, 7, now_us)  # late
-    last = stream.wait("stock", lambda data: data["tiers"]["floor"]["asked"] == 59).data
-    assert last["tiers"]["floor"] == {"left": 1941, "asked": 59}
-    say.stock("stock", 1, 1, now_us + 100)
+    last = stream.wait("stock", lambda data: data["tiers"]["floor"]["asked"] == step).data
+    assert last["tiers"]["floor"] == {"left": 2000 - step, "asked": step}
+    say.stock("stock", 1, 1, now_us + 2000)
     stream.wait("stock", lambda data: data["tiers"]["floor"]["left"] == 1)
     frames = stream.frames("stock")
-    assert 5 <= len(frames) <= 14
-    for before, after in zip(frames, frames[4:]):  # four a second at most: five take a second
-        assert after.at - before.at > 0.75
+    assert_at_most_four_a_second([frame for frame in frames if frame.at > since], since)
     asked = [frame.data["tiers"]["floor"]["asked"] for frame in frames[:-1]]
     assert asked == sorted(asked)
     document = stack.client().get("/v1/events/stock").json()
@@ -379,12 +383,13 @@ def test_stock_is_counted_without_a_notifier(stack, voice):
         stack.join("count")
     place_orders(stack, "count", [2, 3])
     stack.sql("UPDATE tiers SET sold = 5 WHERE code = 'floor'")
-    stream.wait("stock", lambda data: data["tiers"]["floor"] == {"left": 1995, "asked": 4}, 10 * PATIENCE)
+    stream.wait("stock", lambda data: data["tiers"]["floor"] == {"left": 1995, "asked": 4}, 20 * PATIENCE)
     room = stack.rooms[0]
-    counts = room.metrics()["onsale_stock_counts_total"]
     seen = time.monotonic()
-    wait_until(lambda: room.metrics()["onsale_stock_counts_total"] >= counts + 2, "more counts", 10 * PATIENCE)
-    assert time.monotonic() - seen > 0.9  # once a second at most
+    counts = room.metrics()["onsale_stock_counts_total"]
+    wait_until(lambda: room.metrics()["onsale_stock_counts_total"] >= counts + 4, "more counts", 20 * PATIENCE)
+    # Once a second at most: the first may have been on its way, and from the beginning of the second to that of the fourth it takes two.
+    assert time.monotonic() - seen >= 2
     say = voice(stack)
     at_us = 4 * 10**15
 
@@ -394,7 +399,7 @@ def test_stock_is_counted_without_a_notifier(stack, voice):
         say.stock("count", 9, 9, at_us)
         return stream.latest("stock")["tiers"]["floor"]["left"] == 9
 
-    wait_until(speaks, "the notifier to be heard", 5)
+    wait_until(speaks, "the notifier to be heard", 20)
     counts = room.metrics()["onsale_stock_counts_total"]
     until = time.monotonic() + 2.5
     while time.monotonic() < until:

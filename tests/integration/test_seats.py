@@ -48,7 +48,7 @@ def test_the_plan_and_what_is_taken_of_it(stack):
         "A": {"row": "A", "seats": "1-14,17-30", "wheelchair": ["1"], "companion": ["2"], "blocked": ["30"]},
         "B": {"row": "B", "seats": "1-32"}}
     take(stack, "A-3", "A-4", "A-10", "B-32")
-    wait_until(lambda: "taken" in rows(get(client))["A"], "the taken seats", 10)
+    wait_until(lambda: "taken" in rows(get(client))["A"], "the taken seats", 20)
     later = get(client)
     assert rows(later)["A"]["taken"] == "3-4,10" and rows(later)["B"]["taken"] == "32"
     assert later.json()["tiers"]["stalls"]["version"] > document["tiers"]["stalls"]["version"]
@@ -63,7 +63,7 @@ def test_who_has_it_is_told_so(stack):
     same = get(client, **{"If-None-Match": tag})
     assert same.status_code == 304 and same.content == b"" and same.headers["etag"] == tag
     take(stack, "B-1")
-    wait_until(lambda: get(client, **{"If-None-Match": tag}).status_code == 200, "another plan", 10)
+    wait_until(lambda: get(client, **{"If-None-Match": tag}).status_code == 200, "another plan", 20)
     assert client.head(PATH).status_code == 200
     assert client.post(PATH).status_code == 405
     assert get(client, "/v1/events/none/seats").status_code == 404
@@ -79,15 +79,15 @@ def test_however_many_ask_mysql_is_asked_once_a_second(stack):
     stack.event(pace="0")
     clients = [stack.client() for _ in range(4)]
     get(clients[0])
-    metrics = stack.rooms[0].metrics()
     begin, asked = time.monotonic(), 0
-    while time.monotonic() - begin < 3:
+    metrics = stack.rooms[0].metrics()
+    while time.monotonic() - begin < 3 or asked <= 40:
         for client in clients:
             assert get(client).status_code == 200
             asked += 1
     after, seconds = stack.rooms[0].metrics(), time.monotonic() - begin
-    assert asked > 40
-    assert after["onsale_seats_looks_total"] - metrics["onsale_seats_looks_total"] <= seconds + 1
+    # The first may have been on its way when the counting began.
+    assert after["onsale_seats_looks_total"] - metrics["onsale_seats_looks_total"] <= seconds + 2
     assert after["onsale_seats_reads_total"] == metrics["onsale_seats_reads_total"]  # nothing changed
 
 
@@ -140,14 +140,14 @@ def test_the_dial_does_not_read_the_hall_again(stack):
     halls = room.metrics()["onsale_halls_read_total"]
     for pace in ("5/s", "6/s", "7/s"):
         stack.onsale("rate", "gala", pace, expect=0)
-        wait_until(lambda: client.get("/v1/events/gala").json()["pace"] == pace, "the pace to be known", 10)
+        wait_until(lambda: client.get("/v1/events/gala").json()["pace"] == pace, "the pace to be known", 20)
     assert room.metrics()["onsale_halls_read_total"] == halls
     # Another hall is read, and told.
     stack.sql("INSERT INTO seats (event_id, tier, row_name, seat_name, row_position, seat_position)"
               " SELECT id, 'stalls', 'C', '7', 2, 7 FROM events WHERE slug = 'gala'")
     stack.sql("UPDATE tiers SET layout = layout + 1 WHERE code = 'stalls'")
     stack.onsale("rate", "gala", "8/s", expect=0)
-    wait_until(lambda: "C" in rows(get(client)), "the new row", 10)
+    wait_until(lambda: "C" in rows(get(client)), "the new row", 20)
     assert rows(get(client))["C"] == {"row": "C", "seats": "7"}
     assert room.metrics()["onsale_halls_read_total"] == halls + 1
 
@@ -157,10 +157,10 @@ def test_with_mysql_away_the_last_plan_is_told_with_its_age_and_then_none(stack_
     stack.event(pace="0")
     client = stack.client()
     take(stack, "A-3")
-    wait_until(lambda: rows(get(client))["A"].get("taken") == "3", "the taken seat", 10)
+    wait_until(lambda: rows(get(client))["A"].get("taken") == "3", "the taken seat", 20)
     stack.mysql_proxy.cut()
     begin = time.monotonic()
-    wait_until(lambda: int(get(client).headers.get("age", 0)) >= 2, "an age", 10)
+    wait_until(lambda: int(get(client).headers.get("age", 0)) >= 2, "an age", 20)
     old = get(client)
     assert old.status_code == 200 and rows(old)["A"]["taken"] == "3"
     wait_until(lambda: get(client).status_code == 503, "a refusal", 20)

@@ -7,6 +7,7 @@ import pika
 import pytest
 from harness.bare import bare_client
 from harness.stack import PATIENCE
+from harness.streams import assert_at_most_four_a_second
 from processes import wait_until
 
 
@@ -19,7 +20,7 @@ def ready_event(stack, slug, **changes):
     for room in stack.rooms:
         client = bare_client(stack, room)
         wait_until(lambda: client.get(f"/v1/events/{slug}").json().get("state") == changes.get("state", "open"),
-                   f"{room.name} to know {slug}", 5 * PATIENCE)
+                   f"{room.name} to know {slug}", 20 * PATIENCE)
 
 
 def assert_order(stream, place):
@@ -66,6 +67,7 @@ def test_the_line_moves_in_order_in_both_rooms(stack_factory):
     streams = [stack.pool(number % 2).event_stream("moves", visitor) for number, visitor in enumerate(visitors)]
     for stream in streams:
         stream.wait("served")
+    since = time.monotonic()
     stack.onsale("rate", "moves", "10/s", expect=0)
     for stream, visitor in zip(streams, visitors):
         turn = stream.wait("line", lambda data: data["line"] == "turn" and "until" in data, 20 * PATIENCE)
@@ -74,9 +76,7 @@ def test_the_line_moves_in_order_in_both_rooms(stack_factory):
         assert_order(stream, visitor.place)
         lines = [frame.data["line"] for frame in stream.frames("line")]
         assert lines == ["waiting", "turn"]  # a personal frame for each own change, and no more
-        served = stream.frames("served")
-        for before, after in zip(served[1:], served[5:]):  # four a second at most: five take a second and more
-            assert after.at - before.at > 0.75
+        assert_at_most_four_a_second([frame for frame in stream.frames("served") if frame.at > since], since)
     assert stack.sql("SELECT COUNT(*), MIN(came_back), MAX(came_back) FROM turns")[0] == (30, 0, 0)
 
 
@@ -86,16 +86,16 @@ def test_state_and_stock_come_as_they_change(stack):
     stream = stack.pool().event_stream("changes", visitor)
     stream.wait("served")
     stack.onsale("pause", "changes", expect=0)
-    stream.wait("event", lambda data: data["state"] == "paused", 5 * PATIENCE)
+    stream.wait("event", lambda data: data["state"] == "paused", 20 * PATIENCE)
     document["tiers"][0]["capacity"] = 2500
     stack.apply(document)
-    stream.wait("stock", lambda data: data["tiers"]["floor"]["left"] == 2500, 5 * PATIENCE)
+    stream.wait("stock", lambda data: data["tiers"]["floor"]["left"] == 2500, 20 * PATIENCE)
     stack.onsale("say", "changes", "one", expect=0)
     stream.wait("notice", lambda data: data["text"] == "one")
     stack.onsale("say", "changes", "", expect=0)
     stream.wait("notice", lambda data: data["text"] is None)
     stack.onsale("close", "changes", expect=0)
-    stream.wait("event", lambda data: data["state"] == "closed", 5 * PATIENCE)
+    stream.wait("event", lambda data: data["state"] == "closed", 20 * PATIENCE)
     stream.wait("line", lambda data: data["line"] == "over")
 
 
@@ -121,9 +121,9 @@ def test_presence_is_reported(stack):
     def present():
         return stack.sql("SELECT SUM(present), MAX(reported_at) >= UTC_TIMESTAMP(6) - INTERVAL 5 SECOND FROM presence")[0]
 
-    wait_until(lambda: present() == (3, 1), "three visitors present", 5 * PATIENCE)
+    wait_until(lambda: present() == (3, 1), "three visitors present", 20 * PATIENCE)
     pool.drop()
-    wait_until(lambda: present()[0] == 0, "nobody present", 5 * PATIENCE)
+    wait_until(lambda: present()[0] == 0, "nobody present", 20 * PATIENCE)
 
 
 def test_rabbitmq_away(stack_factory):
@@ -145,11 +145,12 @@ def test_rabbitmq_away(stack_factory):
         stack.amqp_proxy.mend()
         for room in stack.rooms:
             wait_until(lambda: "rabbitmq" not in room.ops("/readyz")[1], "the feed to be back", 20 * PATIENCE)
-    reads = [room.metrics()["onsale_line_reads_total"] for room in stack.rooms]
     before = time.monotonic()
+    reads = [room.metrics()["onsale_line_reads_total"] for room in stack.rooms]
     wait_until(lambda: streams[0].frames("served")[-1].at > before + 3, "news by the feed", 20 * PATIENCE)
     for room, read in zip(stack.rooms, reads):
-        assert room.metrics()["onsale_line_reads_total"] - read <= 4  # once a second at most, and not when the feed speaks
+        more = room.metrics()["onsale_line_reads_total"] - read
+        assert more <= time.monotonic() - before + 2  # once a second at most, and one may have been on its way
     for stream, visitor in zip(streams, visitors[-4:]):
         assert_order(stream, visitor.place)
 
@@ -164,7 +165,7 @@ def test_mysql_away(stack_factory):
     for stream in streams:
         stream.wait("served")
     stack.onsale("rate", "nodb", "5/s", expect=0)
-    streams[-1].wait("served", lambda data: data["served"] >= 3, 10 * PATIENCE)
+    streams[-1].wait("served", lambda data: data["served"] >= 3, 20 * PATIENCE)
     stack.mysql_proxy.cut()
     stack.rooms[0].wait_not_ready()
     late = stack.pool().event_stream("nodb", visitors[-1])  # the token and the view are enough for who waits
@@ -191,7 +192,7 @@ def test_nonsense_on_the_feed(module_stack, body):
     stack = module_stack
     before = stack.rooms[0].metrics()["onsale_feed_malformed_total"]
     publish(stack, body)
-    wait_until(lambda: stack.rooms[0].metrics()["onsale_feed_malformed_total"] == before + 1, "the message to be counted", 5)
+    wait_until(lambda: stack.rooms[0].metrics()["onsale_feed_malformed_total"] == before + 1, "the message to be counted", 20)
     assert stack.rooms[0].ready()
 
 
@@ -230,7 +231,7 @@ def test_silence_is_bridged(stack_factory):
     stream = stack.pool().event_stream("silent", stack.join("silent"))
     stream.wait("served")
     stack.sql("UPDATE line_served SET served = 1")
-    stream.wait("served", lambda data: data["served"] == 1, 5 * PATIENCE)
+    stream.wait("served", lambda data: data["served"] == 1, 20 * PATIENCE)
 
 
 def test_a_comment_now_and_then(stack):
@@ -266,5 +267,5 @@ def test_a_thousand_streams(stack):
     for stream in streams:
         stream.wait("served", lambda data: data["served"] == 301, 30 * PATIENCE)
     for stream, other in zip(streams, visitors):
-        stream.wait("line", lambda data: data["line"] == "turn", 10 * PATIENCE)
+        stream.wait("line", lambda data: data["line"] == "turn", 20 * PATIENCE)
         assert_order(stream, other.place)

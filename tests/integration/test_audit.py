@@ -149,27 +149,28 @@ def test_many_violations_are_counted(prepared, line):
 
 def test_a_real_line_holds(stack):
     """Real programs, and an operator who tries everything: whatever was done, all of it holds."""
-    stack.event("real", state="lobby", pace="5/s")
+    # Slow enough that somebody still waits at the end, however long the commands take.
+    stack.event("real", state="lobby", pace="1/s")
     first = stack.join("real")
     for _ in range(39):
         stack.join("real")
     stream = stack.pool().event_stream("real", first)
-    stream.wait("line", lambda line: line["line"] == "lobby", seconds=10)
+    stream.wait("line", lambda line: line["line"] == "lobby", seconds=20)
     stack.onsale("open", "real", expect=0)
 
     def served():
         return stack.onsale_json("status", "real")["served"]
 
     def moves(after):
-        wait_until(lambda reached=served() + 1: served() >= reached, f"somebody to be let in after {after}", 10)
+        wait_until(lambda reached=served() + 1: served() >= reached, f"somebody to be let in after {after}", 20)
 
-    stream.wait("line", lambda line: line["line"] == "turn", seconds=10)
+    stream.wait("line", lambda line: line["line"] == "turn", seconds=20)
     for halt, go_on in ((["pause"], "resume"), (["stop", "--reason", "x"], "start"), (["close"], "open")):
         moves(halt)
         stack.onsale(halt[0], "real", *halt[1:], expect=0)
         before = served()
         stack.onsale("rate", "real", "1000/s", expect=0)  # waits for admission: it had every chance to let somebody in
-        stack.onsale("rate", "real", "5/s", expect=0)
+        stack.onsale("rate", "real", "1/s", expect=0)
         assert served() == before
         stack.onsale(go_on, "real", expect=0)
     moves("open")

@@ -258,7 +258,7 @@ def test_the_other_window_hears_of_the_order(module_stack, browser, event):
 
 
 def test_after_the_turn_an_order_comes_too_late(module_stack, browser, event):
-    slug = event(pace="50/s", turn_seconds=5)
+    slug = event(pace="50/s", turn_seconds=15)  # long enough to load the page once more, on a busy machine too
     join(module_stack, browser, slug)
     browser.wait_for("section[data-panel=turn]")
     # From here on this page hears nothing, so not that its turn ends either.

@@ -63,5 +63,5 @@ class Bell:
             rings.append(json.loads(body) if method else {"slug": None})
             return rings[-1]["slug"] in (slug, "")
 
-        wait_until(hear, "the bell to ring", 5 * PATIENCE)
+        wait_until(hear, "the bell to ring", 20 * PATIENCE)
         return rings[-1]

@@ -412,7 +412,7 @@ def test_status_and_log_of_a_line_that_moved(running):
     assert (before["line"], before["served"], before["waiting"], before["present"]) == (30, 0, 30, 25)
     assert before["seconds_per_place"] is None and before["broker"] == "reachable"
     running.onsale("rate", "moved", "100/s", expect=0)
-    wait_until(lambda: running.onsale_json("status", "moved")["served"] == 30, "all to be let in", 10)
+    wait_until(lambda: running.onsale_json("status", "moved")["served"] == 30, "all to be let in", 20)
     after = running.onsale_json("status", "moved")
     assert after["waiting"] == 0 and after["pace"]["asked"] == "100/s" and after["state"] == "open"
     assert after["pace"]["had_per_second_10s"] == pytest.approx(3.0)

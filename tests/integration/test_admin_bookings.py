@@ -541,21 +541,21 @@ def test_cancel_and_retry_reach_the_visitor(stack_factory):
     stack.expect_errors("condemned", "dead_letter")
     stack.onsale("rate", "gala", "100/s", expect=0)
 
-    stream.wait("order", lambda news: news["state"] == "confirmed", seconds=10)
-    bens.wait("order", lambda news: news["state"] == "failed", seconds=10)
-    letters = wait_until(lambda: stack.onsale_json("dead", "list")["items"], "the dead letter is recorded", 10)
+    stream.wait("order", lambda news: news["state"] == "confirmed", seconds=20)
+    bens.wait("order", lambda news: news["state"] == "failed", seconds=20)
+    letters = wait_until(lambda: stack.onsale_json("dead", "list")["items"], "the dead letter is recorded", 20)
     assert [(letter["event"], letter["place"], letter["reason"]) for letter in letters] == [("gala", ben.place, "broken_order")]
     assert stack.onsale_json("audit", "gala", "--settled")["ok"]
 
     stack.sql("UPDATE orders SET choices = %s WHERE place = %s", good[0], ben.place)
     stack.onsale("dead", "retry", "--all", expect=0)
-    confirmed = bens.wait("order", lambda news: news["state"] == "confirmed", seconds=10)
+    confirmed = bens.wait("order", lambda news: news["state"] == "confirmed", seconds=20)
     assert confirmed.data["attempt"] == 1 and state_of(stack, "gala", ben.place) == "confirmed"
 
     stack.onsale("booking", "cancel", "gala", str(ada.place), expect=0)
-    cancelled = stream.wait("order", lambda news: news["state"] == "cancelled", seconds=5)
+    cancelled = stream.wait("order", lambda news: news["state"] == "cancelled", seconds=20)
     assert cancelled.data["revision"] > 3
-    wait_until(lambda: stack.sql("SELECT held, sold FROM tiers") == ((0, 2),), "a booking worker has freed the places", 5)
+    wait_until(lambda: stack.sql("SELECT held, sold FROM tiers") == ((0, 2),), "a booking worker has freed the places", 20)
     status = stack.onsale_json("status", "gala")
     assert [queue["consumers"] for queue in status["queues"]] == [1, 1, 1]
     wait_until(lambda: stack.sql("SELECT COUNT(*) FROM outbox") == ((0,),), "the outbox is empty", 15)

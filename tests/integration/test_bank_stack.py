@@ -45,7 +45,7 @@ def test_paid_and_told(paying_stack):
     wait_state(client, asked, "confirmed")
     wait_ledger_agrees(stack, "gala")
     assert bank.ledger()["totals"]["captured"] == 3 * 4500
-    wait_until(lambda: all(event["state"] == "delivered" for event in bank.events()["events"]), "the webhooks to be taken", 10 * PATIENCE)
+    wait_until(lambda: all(event["state"] == "delivered" for event in bank.events()["events"]), "the webhooks to be taken", 20 * PATIENCE)
     told = stack.sql("SELECT COUNT(*) FROM provider_events")[0][0]
     assert told == len(bank.events()["events"]) >= 5
     # The same port after a fall, so that the bank finds it.

@@ -235,7 +235,7 @@ def test_confirming_and_running_out_at_the_same_moment(stack_factory):
     for first in range(last - 19, 0, -20):
         answer = stack.onsale("booking", "confirm", "gala", "-", as_json=True, stdin="\n".join(map(str, range(first, first + 20)))).json
         told |= {item["place"]: item["confirmed"] for item in answer["items"]}
-    wait_until(lambda: stack.sql("SELECT COUNT(*) FROM bookings WHERE state = 'held'") == ((0,),), "every hold has ended", 10)
+    wait_until(lambda: stack.sql("SELECT COUNT(*) FROM bookings WHERE state = 'held'") == ((0,),), "every hold has ended", 20)
     states = dict(stack.sql("SELECT place, state FROM bookings"))
     assert {place: state == "confirmed" for place, state in states.items()} == told
     assert set(states.values()) <= {"confirmed", "expired"} and states[last] == "confirmed"

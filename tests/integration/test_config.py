@@ -341,7 +341,7 @@ def test_sighup_takes_over_what_is_reloadable_and_refuses_nonsense(stack_factory
         def refused():
             client.cookies.clear()  # or it would be the same visitor again
             return client.post("/v1/events/gala/line").status_code == 429
-        wait_until(refused, "the new limit to act", 10)
+        wait_until(refused, "the new limit to act", 20)
 
 
 def test_a_user_that_mysql_refuses_is_said(stack_factory):
@@ -353,7 +353,7 @@ def test_a_user_that_mysql_refuses_is_said(stack_factory):
     for kind in SERVERS:
         program = stack.start_program(kind, wait=False)
         program.killed = True  # whether it waits or ends is its own affair; that it says why is not
-        wait_until(lambda program=program, kind=kind: stack.users[kind] in program.log_text(), f"{kind} to say who is refused", 10)
+        wait_until(lambda program=program, kind=kind: stack.users[kind] in program.log_text(), f"{kind} to say who is refused", 20)
         try:
             assert "mysql" in program.wait_not_ready().lower()
             program.kill()

@@ -106,8 +106,8 @@ class Sale:
         """An operator cancels what was sold first: the event is on sale again, with just these seats."""
         for place in self.desk.confirmed[:CANCELLED]:
             self.stack.onsale("booking", "cancel", "hall", place, expect=0)
-        wait_until(lambda: self.stack.onsale_json("event", "show", "hall")["state"] == "open", "the hall to be on sale again", 10 * PATIENCE)
-        wait_until(lambda: not self.stack.sql("SELECT * FROM freeings"), "the seats to be free", 10 * PATIENCE)
+        wait_until(lambda: self.stack.onsale_json("event", "show", "hall")["state"] == "open", "the hall to be on sale again", 20 * PATIENCE)
+        wait_until(lambda: not self.stack.sql("SELECT * FROM freeings"), "the seats to be free", 20 * PATIENCE)
         given_back = sum(sum(order["tickets"].values()) for order in told.values()
                          if order["state"] == "confirmed" and order["place"] in self.desk.confirmed[:CANCELLED])
         assert self.stack.sql("SELECT held, sold FROM tiers")[0] == (0, self.seats - given_back)

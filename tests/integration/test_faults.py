@@ -72,7 +72,7 @@ def wait_for_the_moment(stack, moment):
 def leader(stack):
     def leads(program):
         return program.alive() and program.metrics()["onsale_admission_leads"] == 1
-    return wait_until(lambda: next(filter(leads, stack.admissions), None), "an admission to lead", 10 * PATIENCE)
+    return wait_until(lambda: next(filter(leads, stack.admissions), None), "an admission to lead", 20 * PATIENCE)
 
 
 def active(programs, metric):

@@ -15,7 +15,7 @@ LINE = "/v1/events/problems/line"
 def stack(module_stack):
     module_stack.event("problems", pace="0")
     client = bare_client(module_stack)
-    wait_until(lambda: client.get("/v1/events/problems").json().get("state") == "open", "the event", 5)
+    wait_until(lambda: client.get("/v1/events/problems").json().get("state") == "open", "the event", 20)
     return module_stack
 
 
@@ -224,7 +224,7 @@ def test_the_form_says_why_nobody_can_join(stack):
     stack.event("form-stopped", pace="0")
     stack.onsale("stop", "form-stopped", "--reason", "x", expect=0)
     client = bare_client(stack)
-    wait_until(lambda: client.get("/v1/events/form-stopped").json().get("state") == "stopped", "the stop", 5)
+    wait_until(lambda: client.get("/v1/events/form-stopped").json().get("state") == "stopped", "the stop", 20)
     refused = client.post("/e/form-stopped/join")
     assert (refused.status_code, refused.headers["location"]) == (303, "/e/form-stopped?problem=stopped")
     assert "is stopped" in client.get(refused.headers["location"]).text

@@ -21,7 +21,7 @@ def ready_event(stack, slug, **changes):
     for room in stack.rooms:
         client = bare_client(stack, room)
         wait_until(lambda: client.get(f"/v1/events/{slug}").json().get("state") == changes.get("state", "open"),
-                   f"{room.name} to know {slug}", 5 * PATIENCE)
+                   f"{room.name} to know {slug}", 20 * PATIENCE)
 
 
 def test_leaving(stack):
@@ -63,7 +63,7 @@ def test_all_streams_of_the_visitor_hear_of_it(stack):
         stream.wait("served")
     assert bare_client(stack).delete(line("hear"), headers=visitor.headers).status_code == 204
     for stream in streams:
-        left = stream.wait("line", lambda data: data["line"] == "left", 5 * PATIENCE).data
+        left = stream.wait("line", lambda data: data["line"] == "left", 20 * PATIENCE).data
         assert left["place"] == visitor.place and left["ahead"] is None
     for stream in others:
         assert [frame.data["line"] for frame in stream.frames("line")] == ["waiting"]
@@ -78,7 +78,7 @@ def test_a_connection_that_remembers_learns_it(stack):
     assert here.get(line("learn"), headers=visitor.headers).json()["line"] == "waiting"
     assert there.get(line("learn"), headers=visitor.headers).json()["line"] == "waiting"
     assert there.delete(line("learn"), headers=visitor.headers).status_code == 204
-    wait_until(lambda: here.get(line("learn"), headers=visitor.headers).json()["line"] == "left", "the news", 5 * PATIENCE)
+    wait_until(lambda: here.get(line("learn"), headers=visitor.headers).json()["line"] == "left", "the news", 20 * PATIENCE)
 
 
 def test_leaving_the_lobby(stack):
@@ -101,7 +101,7 @@ def test_mysql_away(stack_factory):
     assert refused.status_code == 503 and int(refused.headers["retry-after"]) >= 1
     assert "set-cookie" not in refused.headers
     stack.mysql_proxy.mend()
-    stack.rooms[0].wait_ready(10)
+    stack.rooms[0].wait_ready(30)
     assert client.get(line("away"), headers=visitor.headers).json()["line"] == "waiting"
     assert client.delete(line("away"), headers=visitor.headers).status_code == 204
 
@@ -115,7 +115,7 @@ def test_the_feed_was_away_meanwhile(stack_factory):
     stream.wait("served")
     stack.amqp_proxy.cut()
     for room in stack.rooms:
-        wait_until(lambda: "rabbitmq" in room.ops("/readyz")[1], "the feed to be away", 10 * PATIENCE)
+        wait_until(lambda: "rabbitmq" in room.ops("/readyz")[1], "the feed to be away", 20 * PATIENCE)
     assert bare_client(stack).delete(line("lost"), headers=visitor.headers).status_code == 204
     stack.amqp_proxy.mend()
     stream.wait("line", lambda data: data["line"] == "left", 20 * PATIENCE)
@@ -132,7 +132,7 @@ def test_one_room_s_feed_was_away(stack_factory):
     stream = stack.pool(other).event_stream("one", visitor)
     stream.wait("served")
     stack.amqp_proxy.cut()
-    wait_until(lambda: "rabbitmq" in stack.rooms[0].ops("/readyz")[1], "the feed to be away", 10 * PATIENCE)
+    wait_until(lambda: "rabbitmq" in stack.rooms[0].ops("/readyz")[1], "the feed to be away", 20 * PATIENCE)
     assert bare_client(stack).delete(line("one"), headers=visitor.headers).status_code == 204
     stack.amqp_proxy.mend()
     stream.wait("line", lambda data: data["line"] == "left", 20 * PATIENCE)

@@ -322,7 +322,7 @@ def test_the_turn_s_end(stack):
                5 * PATIENCE)
     assert client.put(url("turn"), headers=visitor.headers, json=GOOD).status_code == 202  # in the turn one may
     late = stack.join("turn")
-    wait_until(lambda: in_event(stack, "line_served", "turn", "served") == ((2,),), "the second to be let in", 5 * PATIENCE)
+    wait_until(lambda: in_event(stack, "line_served", "turn", "served") == ((2,),), "the second to be let in", 20 * PATIENCE)
     stack.sql("INSERT INTO turns (event_id, place, began_at, stopped_us, came_back) SELECT id, 2,"
               " UTC_TIMESTAMP(6) - INTERVAL 1 HOUR, 0, 0 FROM events WHERE slug = 'turn'")
     problem(client.put(url("turn"), headers=late.headers, json=GOOD), 410, "turn-over")
@@ -379,7 +379,7 @@ def test_prices_are_fixed_when_ordered(stack):
     dearer[0]["prices"][0]["amount"] = 5000
     stack.event("price", pace="0", tiers=dearer)
     other = stack.join("price")
-    wait_until(lambda: client.get("/v1/events/price").json()["tiers"][0]["prices"][0]["amount"] == 5000, "the price", 5 * PATIENCE)
+    wait_until(lambda: client.get("/v1/events/price").json()["tiers"][0]["prices"][0]["amount"] == 5000, "the price", 20 * PATIENCE)
     assert client.get(url("price"), headers=visitor.headers).json()["amount"] == 9000
     assert client.put(url("price"), headers=other.headers, json=GOOD).json()["amount"] == 10_000
 

@@ -393,7 +393,7 @@ def test_mysql_goes_away_just_after_an_authorisation(stack_factory):
     wait_until(lambda: bank.intents(place=1, status="requires_capture"), "the authorisation", 20 * PATIENCE)
     booth.stack.mysql_proxy.cut()
     booth.stack.expect_errors("mysql_away")
-    wait_until(lambda: not bank.calls()["in_flight"], "the answer", 10 * PATIENCE)
+    wait_until(lambda: not bank.calls()["in_flight"], "the answer", 20 * PATIENCE)
     wait_until(lambda: booth.stack.workers[0].log_lines("mysql_away"), "the worker to notice", 20 * PATIENCE)
     assert booth.states() == {1: "paying"}
     booth.stack.mysql_proxy.mend()
@@ -489,7 +489,7 @@ def test_many_at_once_at_a_slow_bank(stack_factory):
     wait_until(lambda: bank.calls()["in_flight_max"] >= 300, "300 calls at once", 30 * PATIENCE)
     # Bookings go on meanwhile.
     booth.book(*range(301, 401))
-    booth.wait_states({place: "held" for place in range(301, 401)}, 5)
+    booth.wait_states({place: "held" for place in range(301, 401)}, 20)
     booth.wait_states({place: "confirmed" for place in range(1, 301)}, 60)
     agree(booth)
 

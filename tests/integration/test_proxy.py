@@ -309,7 +309,7 @@ def test_a_thousand_polls_reach_a_room_a_few_times(front):
     # It is fresh again soon.
     front.stack.onsale("rate", "polls", "60/min", expect=0)
     client = front.client()
-    wait_until(lambda: client.get("/v1/events/polls").json()["pace"] == "60/min", "the new pace", 10 * PATIENCE)
+    wait_until(lambda: client.get("/v1/events/polls").json()["pace"] == "60/min", "the new pace", 20 * PATIENCE)
 
 
 def test_without_the_cache_the_rooms_answer(front):

@@ -390,7 +390,7 @@ def test_leaders_killed_again_and_again(stack_factory):
         epoch = stack.sql("SELECT epoch FROM leaders")[0][0]
         leading = next(each for each in stack.admissions if each.metrics()["onsale_admission_leads"] == 1)
         leading.kill()
-        wait_until(lambda old=epoch: stack.sql("SELECT epoch FROM leaders")[0][0] > old, "another epoch", 10 * PATIENCE)
+        wait_until(lambda old=epoch: stack.sql("SELECT epoch FROM leaders")[0][0] > old, "another epoch", 20 * PATIENCE)
         leading.start().wait_ready()
     books = take_books(stack, 2400, seconds=60)
     assert first_time(books) == [(place, 1) for place in range(1, 2401)]
@@ -483,7 +483,7 @@ def test_all_open_orders_end_with_the_event(alone, how):
     assert states(alone) == {("released", 1): 2, (end["state"], 0): 2500}
     assert set(alone.sql("SELECT reason, ended_at IS NOT NULL, revision FROM orders WHERE place > 500")) == {
         (end.get("reason"), 1, 2)}
-    wait_until(lambda: alone.sql("SELECT COUNT(*) FROM outbox") == ((0,),), "the outbox to be empty", 10 * PATIENCE)
+    wait_until(lambda: alone.sql("SELECT COUNT(*) FROM outbox") == ((0,),), "the outbox to be empty", 20 * PATIENCE)
     # An order that slipped in ends too; one that was released before is published as ever.
     alone.sql("UPDATE orders SET published = 0 WHERE place = 2")
     order(alone, [400])
@@ -503,7 +503,7 @@ def test_the_end_does_not_wait_for_rabbitmq(proxied):
     assert proxied.sql("SELECT COUNT(*) FROM outbox")[0][0] >= 2000 / 128
     proxied.amqp_proxy.mend()
     assert sorted(outcome["place"] for outcome in take_outcomes(proxied, 2000)) == list(range(1, 2001))
-    wait_until(lambda: proxied.sql("SELECT COUNT(*) FROM outbox") == ((0,),), "the outbox to be empty", 10 * PATIENCE)
+    wait_until(lambda: proxied.sql("SELECT COUNT(*) FROM outbox") == ((0,),), "the outbox to be empty", 20 * PATIENCE)
 
 
 # RabbitMQ away
@@ -547,7 +547,7 @@ def test_a_broker_that_takes_no_messages(proxied):
     wait_served(proxied, 100)
     proxied.amqp_proxy.hold()
     order(proxied, [5])
-    proxied.admissions[0].wait_log("lines_held", seconds=5 * PATIENCE)
+    proxied.admissions[0].wait_log("lines_held", seconds=20 * PATIENCE)
     proxied.amqp_proxy.mend()
     assert take_books(proxied, 1, seconds=30)[0]["place"] == 5
     proxied.admissions[0].wait_log("lines_go_on", seconds=20)

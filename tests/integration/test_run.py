@@ -161,7 +161,7 @@ def test_ready_then_joining_dialling_and_ctrl_c_leaves_nothing(run):
         assert joined.status_code == 201
         token = {"Authorization": f"Bearer {joined.json()['token']}"}
         wait_until(lambda: client.get(f"{base}/v1/events/spring-gala/line", headers=token).json()["line"] == "turn",
-                   "being let in", 10)
+                   "being let in", 20)
 
         # The first tour pays, with a test card.
         order = f"{base}/v1/events/spring-gala/order"
@@ -169,7 +169,7 @@ def test_ready_then_joining_dialling_and_ctrl_c_leaves_nothing(run):
                                                         "payment_method": "pm_card_visa"})
         assert placed.status_code == 202, placed.text
         wait_until(lambda: client.get(order, headers=token).json()["state"] == "confirmed", "the booking", 20)
-        wait_until(lambda: first.ledger()["totals"]["captured"] == 9000, "the money", 10)
+        wait_until(lambda: first.ledger()["totals"]["captured"] == 9000, "the money", 20)
     ledger, bank_url = first.ledger(), first.bank_url
     assert [intent["status"] for intent in ledger["intents"]] == ["succeeded"]
 

@@ -50,7 +50,7 @@ def test_a_newcomer_finds_all_that_came_back(booth_factory):
     booth = booth_factory(tiers=[FLOOR[0] | {"capacity": count}], provider="none", line=count, max_per_order=1, max_per_customer=1)
     booth.book(*range(1, count + 1))
     booth.wait_booked(count)
-    wait_until(lambda: booth.stack.sql("SELECT state FROM events") == (("sold_out",),), "the event to be sold out", 10 * PATIENCE)
+    wait_until(lambda: booth.stack.sql("SELECT state FROM events") == (("sold_out",),), "the event to be sold out", 20 * PATIENCE)
     with booth.stack.db() as connection, connection.cursor() as cursor:  # the batch waits for the event, the sweep sees nothing yet
         cursor.execute("BEGIN")
         cursor.execute("SELECT id FROM events FOR UPDATE")
@@ -109,7 +109,7 @@ def test_not_sold_out_while_something_comes_back(booth_factory):
         line.execute("COMMIT")
         version, = booth.stack.sql("SELECT version FROM events WHERE id = %s", booth.event_id)
         until = rounds(booth) + 3
-        wait_until(lambda: rounds(booth) >= until, "three rounds", 10 * PATIENCE)
+        wait_until(lambda: rounds(booth) >= until, "three rounds", 20 * PATIENCE)
         assert booth.stack.sql("SELECT state FROM events WHERE id = %s", booth.event_id) == (("open",),)
         assert booth.stack.sql("SELECT version FROM events WHERE id = %s", booth.event_id) == (version,)
         freeing.execute("COMMIT")

@@ -13,5 +13,5 @@ def test_join_wait_be_let_in(stack):
     assert stream.wait("line").data["line"] == "waiting"
     answer = stack.onsale_json("rate", "gala", "20/s")
     assert (answer["new"], answer["admission"]) == ("20/s", "acted")
-    assert stream.wait("line", lambda line: line["line"] == "turn", seconds=10).data["place"] == 2
+    assert stream.wait("line", lambda line: line["line"] == "turn", seconds=20).data["place"] == 2
     assert stack.onsale_json("audit", "gala")["ok"]

@@ -20,7 +20,7 @@ def stack(module_stack_factory):
     stack.event("tokens", pace="0")
     stack.event("other", pace="0")
     client = bare_client(stack)
-    wait_until(lambda: client.get("/v1/events/other").json().get("state") == "open", "the events", 5)
+    wait_until(lambda: client.get("/v1/events/other").json().get("state") == "open", "the events", 20)
     return stack
 
 

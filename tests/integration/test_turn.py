@@ -37,7 +37,7 @@ def test_who_is_there_has_the_turn_from_being_let_in(stack):
     stream = stack.pool().event_stream("there", visitor)
     stream.wait("served")
     stack.onsale("rate", "there", "10/s", expect=0)
-    turn = stream.wait("line", lambda data: data["line"] == "turn", 10 * PATIENCE).data
+    turn = stream.wait("line", lambda data: data["line"] == "turn", 20 * PATIENCE).data
     let_in = stack.sql("SELECT MIN(at) FROM served_log WHERE served >= 1")[0][0].replace(tzinfo=datetime.timezone.utc)
     assert abs((at(turn["until"]) - let_in).total_seconds() - 600) < 0.01
     assert turns(stack) == ((1, 0),)
@@ -75,8 +75,8 @@ def test_a_turn_ends(stack):
     stack.event("ends", pace="10/s", turn_seconds=2)
     visitor = stack.join("ends")
     stream = stack.pool().event_stream("ends", visitor)
-    turn = stream.wait("line", lambda data: "until" in data, 10 * PATIENCE)
-    over = stream.wait("line", lambda data: data["line"] == "over", 10 * PATIENCE)
+    turn = stream.wait("line", lambda data: "until" in data, 20 * PATIENCE)
+    over = stream.wait("line", lambda data: data["line"] == "over", 20 * PATIENCE)
     assert (at(over.data["now"]) - at(turn.data["until"])).total_seconds() < 1 * PATIENCE
     assert at(over.data["now"]) >= at(turn.data["until"])
     assert get(stack, "ends", visitor)["line"] == "over"
@@ -89,11 +89,11 @@ def test_stop_and_start_move_the_end(stack):
     stack.event("still", pace="10/s", turn_seconds=600)
     visitor = stack.join("still")
     stream = stack.pool().event_stream("still", visitor)
-    first = at(stream.wait("line", lambda data: "until" in data, 10 * PATIENCE).data["until"])
+    first = at(stream.wait("line", lambda data: "until" in data, 20 * PATIENCE).data["until"])
     stack.onsale("stop", "still", "--reason", "storm", expect=0)
     stream.wait("event", lambda data: data["state"] == "stopped")
     stack.sql("UPDATE events SET stopped_at = stopped_at - INTERVAL 100 SECOND, version = version + 1")
-    wait_until(lambda: (at(get(stack, "still", visitor)["until"]) - first).total_seconds() >= 100, "the end to move on", 5 * PATIENCE)
+    wait_until(lambda: (at(get(stack, "still", visitor)["until"]) - first).total_seconds() >= 100, "the end to move on", 20 * PATIENCE)
     stack.onsale("start", "still", expect=0)
     moved = stream.wait("line", lambda data: "until" in data and (at(data["until"]) - first).total_seconds() >= 100).data
     stood_still = stack.sql("SELECT stopped_us FROM events WHERE slug = 'still'")[0][0]
@@ -109,7 +109,7 @@ def test_two_rooms_agree(stack_factory):
     for stream in streams:
         stream.wait("served")
     stack.onsale("rate", "agree", "10/s", expect=0)
-    ends = {stream.wait("line", lambda data: "until" in data, 10 * PATIENCE).data["until"] for stream in streams}
+    ends = {stream.wait("line", lambda data: "until" in data, 20 * PATIENCE).data["until"] for stream in streams}
     assert len(ends) == 1 and turns(stack) == ((1, 0),)
 
 

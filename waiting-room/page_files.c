@@ -27,6 +27,9 @@
 BUILT_IN(html, "waiting-room/page/page.html");
 BUILT_IN(css, "waiting-room/page/onsale.css");
 BUILT_IN(js, "waiting-room/page/onsale.js");
+BUILT_IN(dom_js, "waiting-room/page/dom.js");
+BUILT_IN(network_js, "waiting-room/page/network.js");
+BUILT_IN(walk_js, "waiting-room/page/walk.js");
 BUILT_IN(order_js, "waiting-room/page/order.js");
 BUILT_IN(seats_js, "waiting-room/page/seats.js");
 BUILT_IN(hold_js, "waiting-room/page/hold.js");
@@ -41,6 +44,9 @@ static const struct {
     [PAGE_HTML] = {"page.html", "text/html; charset=utf-8", page_html, page_html_end},
     [PAGE_CSS] = {"onsale.css", "text/css; charset=utf-8", page_css, page_css_end},
     [PAGE_JS] = {"onsale.js", "text/javascript; charset=utf-8", page_js, page_js_end},
+    [PAGE_DOM_JS] = {"dom.js", "text/javascript; charset=utf-8", page_dom_js, page_dom_js_end},
+    [PAGE_NETWORK_JS] = {"network.js", "text/javascript; charset=utf-8", page_network_js, page_network_js_end},
+    [PAGE_WALK_JS] = {"walk.js", "text/javascript; charset=utf-8", page_walk_js, page_walk_js_end},
     [PAGE_ORDER_JS] = {"order.js", "text/javascript; charset=utf-8", page_order_js, page_order_js_end},
     [PAGE_SEATS_JS] = {"seats.js", "text/javascript; charset=utf-8", page_seats_js, page_seats_js_end},
     [PAGE_HOLD_JS] = {"hold.js", "text/javascript; charset=utf-8", page_hold_js, page_hold_js_end},

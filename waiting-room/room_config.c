@@ -61,7 +61,7 @@ const struct config_key room_config_keys[] = {
      .offset = FIELD(page_directory),
      .default_text = "",
      .help =
-         "Folder with page.html, onsale.css and the scripts onsale.js, order.js, seats.js, hold.js and pay.js to use instead of the built-in ones; read again on SIGHUP."},
+         "Folder with page.html, onsale.css and the scripts onsale.js, dom.js, network.js, walk.js, order.js, seats.js, hold.js and pay.js to use instead of the built-in ones; read again on SIGHUP."},
     {.section = SECTION,
      .name = "trusted_proxies",
      .type = CONFIG_STRING,

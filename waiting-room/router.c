@@ -41,16 +41,17 @@ static const struct {
     {"/v1/events/*/order/card", ROUTE_CARD, CAN_GET | CAN_POST, "GET, HEAD, POST"},
     {"/v1/events/*/payment", ROUTE_PAYMENT, CAN_POST, "POST"},
     {"/v1/payments/webhook", ROUTE_WEBHOOK, CAN_POST, "POST"},
-    {"/assets/onsale.css", ROUTE_CSS, CAN_GET, "GET, HEAD"},
-    {"/assets/order.js", ROUTE_ORDER_JS, CAN_GET, "GET, HEAD"},
-    {"/assets/seats.js", ROUTE_SEATS_JS, CAN_GET, "GET, HEAD"},
-    {"/assets/hold.js", ROUTE_HOLD_JS, CAN_GET, "GET, HEAD"},
-    {"/assets/pay.js", ROUTE_PAY_JS, CAN_GET, "GET, HEAD"},
-    {"/assets/receipt.js", ROUTE_RECEIPT_JS, CAN_GET, "GET, HEAD"},
-    {"/assets/onsale.js", ROUTE_JS, CAN_GET, "GET, HEAD"},
-    {"/assets/icon.svg", ROUTE_ICON, CAN_GET, "GET, HEAD"},
     {"/.well-known/jwks.json", ROUTE_JWKS, CAN_GET, "GET, HEAD"},
-    {"/favicon.ico", ROUTE_ICON, CAN_GET, "GET, HEAD"},
+};
+
+static const struct {
+    const char *path;
+    enum page_file_name name;
+} files[] = {
+    {"/assets/onsale.css", PAGE_CSS},        {"/assets/onsale.js", PAGE_JS},    {"/assets/dom.js", PAGE_DOM_JS},
+    {"/assets/network.js", PAGE_NETWORK_JS}, {"/assets/walk.js", PAGE_WALK_JS}, {"/assets/order.js", PAGE_ORDER_JS},
+    {"/assets/seats.js", PAGE_SEATS_JS},     {"/assets/hold.js", PAGE_HOLD_JS}, {"/assets/pay.js", PAGE_PAY_JS},
+    {"/assets/receipt.js", PAGE_RECEIPT_JS}, {"/assets/icon.svg", PAGE_ICON},   {"/favicon.ico", PAGE_ICON},
 };
 
 static bool matches(const char *pattern, const char *path, char slug[static SLUG_BYTES])
@@ -94,6 +95,12 @@ int route_find(enum http_method method, const char *path, struct route_match *re
             continue;
         *ret = match;
         return routes[i].methods & method_bit(method) ? 0 : ERROR_CONFLICT;
+    }
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        if (strcmp(files[i].path, path) != 0)
+            continue;
+        *ret = (struct route_match){.route = ROUTE_FILE, .file = files[i].name, .allow = "GET, HEAD"};
+        return method_bit(method) == CAN_GET ? 0 : ERROR_CONFLICT;
     }
     return ERROR_NOT_FOUND;
 }
@@ -233,24 +240,10 @@ void router_request(struct http_exchange *exchange, const struct http_request *r
     else if (request->method != HTTP_GET && request->method != HTTP_HEAD &&
              route_is_foreign(request, loop->room->config->public_url))
         problem_respond(exchange, &PROBLEM_FOREIGN_ORIGIN, NULL);
-    else if (match.route == ROUTE_CSS)
-        handle_page_file(exchange, request, PAGE_CSS);
-    else if (match.route == ROUTE_JS)
-        handle_page_file(exchange, request, PAGE_JS);
-    else if (match.route == ROUTE_ORDER_JS)
-        handle_page_file(exchange, request, PAGE_ORDER_JS);
-    else if (match.route == ROUTE_SEATS_JS)
-        handle_page_file(exchange, request, PAGE_SEATS_JS);
-    else if (match.route == ROUTE_HOLD_JS)
-        handle_page_file(exchange, request, PAGE_HOLD_JS);
-    else if (match.route == ROUTE_PAY_JS)
-        handle_page_file(exchange, request, PAGE_PAY_JS);
-    else if (match.route == ROUTE_RECEIPT_JS)
-        handle_page_file(exchange, request, PAGE_RECEIPT_JS);
+    else if (match.route == ROUTE_FILE)
+        handle_page_file(exchange, request, match.file);
     else if (match.route == ROUTE_JWKS)
         handle_jwks(exchange);
-    else if (match.route == ROUTE_ICON)
-        handle_page_file(exchange, request, PAGE_ICON);
     else
         handle_event_route(exchange, request, &match);
 }

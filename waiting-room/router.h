@@ -7,6 +7,7 @@
 
 #include "common/slug.h"
 #include "waiting-room/http.h"
+#include "waiting-room/page_files.h"
 
 enum route {
     ROUTE_PAGE,
@@ -25,19 +26,13 @@ enum route {
     ROUTE_PAYMENT,
     ROUTE_CARD,
     ROUTE_WEBHOOK,
-    ROUTE_CSS,
-    ROUTE_JS,
-    ROUTE_ORDER_JS,
-    ROUTE_SEATS_JS,
-    ROUTE_HOLD_JS,
-    ROUTE_PAY_JS,
-    ROUTE_RECEIPT_JS,
+    ROUTE_FILE,
     ROUTE_JWKS,
-    ROUTE_ICON,
 };
 
 struct route_match {
     enum route route;
+    enum page_file_name file; // of ROUTE_FILE: which one
     char slug[SLUG_BYTES]; // "" where the route has none
     const char *allow; // its methods, for the field Allow
 };

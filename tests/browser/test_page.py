@@ -519,11 +519,11 @@ def test_who_wants_calm_gets_no_motion(module_stack, browser, event):
 
 # The script's own rules
 
-def rules(browser, code):
-    """Runs code with the script's module as `page`."""
+def rules(browser, code, module="onsale.js"):
+    """Runs code with a module of the page's script as `page`."""
     result = browser.execute_async_script(
         "const done = arguments[arguments.length - 1];"
-        f"import('/assets/onsale.js').then(page => {{ {code} }})"
+        f"import('/assets/{module}').then(page => {{ {code} }})"
         ".then(value => done({value}), error => done({error: String(error)}))")
     assert "error" not in result, result
     return result["value"]
@@ -568,9 +568,9 @@ def test_the_script_reads_streams_and_waits_with_growing_delays(module_stack, br
             for (let i = 0; i < text.length; i += size) read(text.slice(i, i + size));
             return JSON.stringify(frames);
         });
-        return [...new Set(results)];""") == ['[1500,["served",{"served":5}],["line",{"line":"turn"}],["message",1]]']
+        return [...new Set(results)];""", "network.js") == ['[1500,["served",{"served":5}],["line",{"line":"turn"}],["message",1]]']
     assert rules(browser, "return [page.retryDelay(1, 0, 0), page.retryDelay(1, 0, 1), page.retryDelay(3, 0, .5),"
-                          "page.retryDelay(99, 0, .5), page.retryDelay(1, 20, 0), page.retryDelay(1, 20, 1)]") \
+                          "page.retryDelay(99, 0, .5), page.retryDelay(1, 20, 0), page.retryDelay(1, 20, 1)]", "network.js") \
         == [750, 2250, 6000, 30000, 20000, 25000]
     # The truest time is that which was told least late; a clock that was set back is believed.
     assert rules(browser, """

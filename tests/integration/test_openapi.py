@@ -21,6 +21,9 @@ def test_the_document_has_every_address_and_no_other():
     table = {(re.sub(r"\*", "x", path), METHODS[method])
              for path, methods in re.findall(r'\{"(/[^"]*)", ROUTE_\w+, ([A-Z_ |]+), "', source) for method in methods.split(" | ")}
     assert len(table) > 20
+    files = re.findall(r'\{"(/[^"]*)", PAGE_\w+\}', source)
+    assert len(files) > 5
+    table |= {(path, "get") for path in files}
     known = {(path, method) for path, method in table if path_of(path) and method in DOCUMENT["paths"][path_of(path)]}
     assert table == known
     described = {(pattern, method) for pattern, operations in DOCUMENT["paths"].items() for method in operations if method in METHODS.values()}

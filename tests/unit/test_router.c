@@ -20,6 +20,14 @@ static void assert_route(enum http_method method, const char *path, enum route r
     assert_string_equal(match.slug, slug);
 }
 
+static void assert_file(const char *path, enum page_file_name file)
+{
+    struct route_match match;
+    assert_int_equal(route_find(HTTP_GET, path, &match), 0);
+    assert_int_equal(match.route, ROUTE_FILE);
+    assert_int_equal(match.file, file);
+}
+
 static void test_routes(void **unused)
 {
     (void)unused;
@@ -32,11 +40,6 @@ static void test_routes(void **unused)
     assert_route(HTTP_GET, "/v1/events/a/line", ROUTE_LINE, "a");
     assert_route(HTTP_POST, "/v1/events/a/line", ROUTE_LINE, "a");
     assert_route(HTTP_DELETE, "/v1/events/a/line", ROUTE_LINE, "a");
-    assert_route(HTTP_GET, "/assets/onsale.css", ROUTE_CSS, "");
-    assert_route(HTTP_GET, "/assets/order.js", ROUTE_ORDER_JS, "");
-    assert_route(HTTP_GET, "/assets/seats.js", ROUTE_SEATS_JS, "");
-    assert_route(HTTP_GET, "/assets/hold.js", ROUTE_HOLD_JS, "");
-    assert_route(HTTP_GET, "/assets/pay.js", ROUTE_PAY_JS, "");
     assert_route(HTTP_POST, "/e/gala/order", ROUTE_PAGE_ORDER, "gala");
     assert_route(HTTP_POST, "/e/gala/more-time", ROUTE_PAGE_MORE_TIME, "gala");
     assert_route(HTTP_DELETE, "/v1/events/a/order", ROUTE_ORDER, "a");
@@ -45,7 +48,23 @@ static void test_routes(void **unused)
     assert_route(HTTP_POST, "/v1/events/a/order/card", ROUTE_CARD, "a");
     assert_route(HTTP_GET, "/v1/events/a/order/card", ROUTE_CARD, "a");
     assert_route(HTTP_POST, "/v1/payments/webhook", ROUTE_WEBHOOK, "");
-    assert_route(HTTP_GET, "/favicon.ico", ROUTE_ICON, "");
+}
+
+static void test_files(void **unused)
+{
+    (void)unused;
+    assert_file("/assets/onsale.css", PAGE_CSS);
+    assert_file("/assets/onsale.js", PAGE_JS);
+    assert_file("/assets/dom.js", PAGE_DOM_JS);
+    assert_file("/assets/network.js", PAGE_NETWORK_JS);
+    assert_file("/assets/walk.js", PAGE_WALK_JS);
+    assert_file("/assets/order.js", PAGE_ORDER_JS);
+    assert_file("/assets/seats.js", PAGE_SEATS_JS);
+    assert_file("/assets/hold.js", PAGE_HOLD_JS);
+    assert_file("/assets/pay.js", PAGE_PAY_JS);
+    assert_file("/assets/receipt.js", PAGE_RECEIPT_JS);
+    assert_file("/assets/icon.svg", PAGE_ICON);
+    assert_file("/favicon.ico", PAGE_ICON);
 }
 
 static void test_no_such_address(void **unused)
@@ -155,10 +174,10 @@ static void test_problems(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_routes),       cmocka_unit_test(test_no_such_address),
-        cmocka_unit_test(test_wrong_method), cmocka_unit_test(test_foreign_sites),
-        cmocka_unit_test(test_public_url),   cmocka_unit_test(test_what_may_be_long),
-        cmocka_unit_test(test_problems),
+        cmocka_unit_test(test_routes),           cmocka_unit_test(test_files),
+        cmocka_unit_test(test_no_such_address),  cmocka_unit_test(test_wrong_method),
+        cmocka_unit_test(test_foreign_sites),    cmocka_unit_test(test_public_url),
+        cmocka_unit_test(test_what_may_be_long), cmocka_unit_test(test_problems),
     };
     return cmocka_run_group_tests_name("router", tests, NULL, NULL);
 }

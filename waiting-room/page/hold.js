@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is kept for a visitor who has to pay: how long, more time, and the plan with one's own seats. order.js makes one Hold.
 
+import {$, setText, show} from './dom.js';
 import {drawMine, fetchHall} from './seats.js';
 
 const words = {
@@ -21,16 +22,6 @@ export function minutesToSay(secondsLeft, said) {
 }
 
 export const aheadText = words.ahead;
-
-const $ = id => document.getElementById(id);
-
-function setText(element, text) {
-    if (element.textContent !== text) element.textContent = text;
-}
-
-function show(element, isShown) {
-    if (element.hidden === isShown) element.hidden = !isShown;
-}
 
 // What is shown alike wherever something is kept: in the hold, and while the bank asks.
 const alike = (name, act) => document.querySelectorAll(`.${name}`).forEach(act);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keeps the event's page up to date. The page is whole without this script; it fills the same elements. Parts, in this
-// order: words, pure rules, the server's clock, what is known, what is shown, the line seen from above, the network,
-// joining and leaving. What concerns the order is in order.js. A module, so that the pure rules can be imported and tested;
-// nothing is global.
+// order: words, pure rules, the server's clock, what is known, what is shown, joining and leaving. The order is in order.js, the stream
+// in network.js, the picture of the line in walk.js. A module, so that the pure rules can be imported and tested; nothing is global.
 
+import {$, all, setText, show} from './dom.js';
+import {lookDelay, Network, retryDelay} from './network.js';
 import {Ordering, outcomeOf, standsAlone} from './order.js';
+import {Walk} from './walk.js';
 
 // Everything that is said and is not in the template, in one place.
 const words = {
@@ -38,8 +40,6 @@ const words = {
     left: n => `${n} left`,
     noneLeft: 'None free',
     asked: n => `, ${n} asked for in the line`,
-    dotIsOne: 'Each dot is one person.',
-    dotIsMany: n => `Each dot stands for about ${n} people.`,
     anyMoment: 'Any moment now',
     days: n => `${n} ${n === 1 ? 'day' : 'days'}`,
     inTime: time => `in ${time}`,
@@ -119,45 +119,6 @@ export function clockText(seconds) {
     return hours > 0 ? `${hours}:${two(minutes)}:${two(s % 60)}` : `${minutes}:${two(s % 60)}`;
 }
 
-// How long to wait before the next try: doubling from 1.5 s to 30 s, spread over half to one and a half of that, so
-// that a crowd that was cut off together does not come back together; never sooner than the server asked for.
-export function retryDelay(attempt, retryAfterSeconds, random) {
-    const own = Math.min(30000, 1500 * 2 ** Math.min(10, Math.max(0, attempt - 1))) * (0.5 + random);
-    const asked = (retryAfterSeconds || 0) * 1000;
-    return asked > 0 ? Math.max(own, asked * (1 + 0.25 * random)) : own;
-}
-
-// Reads server-sent events out of chunks of text. `onFrame(event, data)` gets the parsed JSON; a frame that is none
-// is skipped.
-export function frameReader(onFrame, onRetry) {
-    let rest = '', event = '', data = [];
-    const endFrame = () => {
-        let value;
-        try {
-            value = data.length > 0 ? JSON.parse(data.join('\n')) : undefined;
-        } catch {
-            value = undefined;
-        }
-        if (value !== undefined) onFrame(event || 'message', value);
-        event = '';
-        data = [];
-    };
-    return chunk => {
-        const lines = (rest + chunk).split('\n');
-        rest = lines.pop();
-        for (let line of lines) {
-            if (line.endsWith('\r')) line = line.slice(0, -1);
-            if (line === '') endFrame();
-            const colon = line.indexOf(':');
-            const field = colon < 0 ? line : line.slice(0, colon);
-            const value = colon < 0 ? '' : line.slice(colon + 1).replace(/^ /, '');
-            if (field === 'event') event = value;
-            else if (field === 'data') data.push(value);
-            else if (field === 'retry' && /^\d+$/.test(value)) onRetry(Number(value));
-        }
-    };
-}
-
 const counts = new Intl.NumberFormat(words.locale);
 const number = n => counts.format(n);
 
@@ -182,8 +143,6 @@ export class ServerClock {
 
 // ---- What is known --------------------------------------------------------------------------------------------------
 
-const $ = id => document.getElementById(id);
-const all = selector => [...document.querySelectorAll(selector)];
 const embedded = id => JSON.parse($(id).textContent);
 
 const clock = new ServerClock();
@@ -198,7 +157,8 @@ const known = {
     joining: false,
     goesOn: false,                     // the event goes on after its end, and where that leaves this visitor is not known yet
 };
-const lineUrl = `/v1/events/${known.event.slug}/line`;
+const eventUrl = `/v1/events/${known.event.slug}`;
+const lineUrl = `${eventUrl}/line`;
 const isGate = known.event.tiers.length === 0;
 const isFollowing = () => Boolean(known.mine) &&
     (['lobby', 'waiting', 'turn'].includes(known.mine.line) || !ordering.isOver || known.goesOn);
@@ -210,6 +170,13 @@ function hearDocument(event) {
     known.goesOn = Boolean(known.mine) && isEnd(known.event.state) && !isEnd(event.state);
     if (known.goesOn) event.state = known.event.state;
     known.event = event;
+}
+
+// Returns after how many ms to look again.
+function hearLook(event) {
+    hearDocument(event);
+    render();
+    return known.goesOn ? 3000 * Math.random() : lookDelay(known.event, clock.now(), document.hidden, Math.random());
 }
 
 function hearMine(mine) {
@@ -252,6 +219,20 @@ const frames = {
     order: order => ordering.hear(order),
 };
 
+// False: of no kind that is known.
+function hearFrame(event, data) {
+    if (!Object.hasOwn(frames, event)) return false;
+    frames[event](data);
+    render();
+    return true;
+}
+
+function setLost(isLost) {
+    if (known.lost === isLost) return;
+    known.lost = isLost;
+    render();
+}
+
 // Where the way to the front began, for the picture only: a reload must not start it anew. Storage may be refused.
 function rememberFirst(place, ahead) {
     const key = `onsale:${known.event.slug}`;
@@ -266,14 +247,6 @@ function rememberFirst(place, ahead) {
 }
 
 // ---- What is shown --------------------------------------------------------------------------------------------------
-
-function setText(element, text) {
-    if (element.textContent !== text) element.textContent = text;
-}
-
-function show(element, isShown) {
-    if (element.hidden === isShown) element.hidden = !isShown;
-}
 
 // A time in the event's own time zone. null when the browser does not know the zone: then what the server wrote stays.
 function timeText(text, withDate) {
@@ -458,281 +431,6 @@ export function countdownText(seconds) {
     return words.inTime(seconds >= 48 * 3600 ? words.days(Math.floor(seconds / 86400)) : clockText(seconds));
 }
 
-// ---- The line, seen from above --------------------------------------------------------------------------------------
-
-// A rope maze with the door at its front: one dot for so many people, this visitor's own among them. A dot moves
-// exactly as far as the line does; the way from the first sight of this place to the door is the whole maze or, in a
-// short line, less.
-const SPACING = 14; // pixels from dot to dot
-class Walk {
-    #canvas = $('walk');
-    #context = this.#canvas.getContext('2d');
-    #calm = matchMedia('(prefers-reduced-motion: reduce)');
-    #dark = matchMedia('(prefers-color-scheme: dark)');
-    #size = {width: 0, height: 0};
-    #target = null;
-    #shown = null;
-    #first = 0;
-    #behind = 0;
-    #frame = null;
-    #last = 0;
-
-    constructor() {
-        new ResizeObserver(() => this.#draw()).observe(this.#canvas);
-        this.#dark.addEventListener('change', () => this.#draw());
-    }
-
-    update(ahead, first, behind) {
-        show(this.#canvas.parentElement, first > 0);
-        if (this.#first !== first || this.#shown === null) this.#shown = ahead;
-        this.#first = Math.max(1, first);
-        this.#target = ahead;
-        this.#behind = behind;
-        if (this.#calm.matches) this.#shown = ahead;
-        if (this.#shown === ahead) this.#draw();
-        else if (this.#frame === null) {
-            this.#last = performance.now();
-            this.#frame = requestAnimationFrame(time => this.#step(time));
-        }
-    }
-
-    #step(time) {
-        const seconds = Math.min(0.1, Math.max(0, (time - this.#last) / 1000));
-        this.#last = time;
-        this.#shown += (this.#target - this.#shown) * (1 - Math.exp(-seconds / 0.5));
-        if (Math.abs(this.#target - this.#shown) < 0.01) this.#shown = this.#target;
-        this.#draw();
-        this.#frame = this.#shown === this.#target ? null : requestAnimationFrame(next => this.#step(next));
-    }
-
-    // A point of the path, `way` pixels from the door: lanes run to and fro, joined by half circles.
-    #point(way) {
-        const {left, right, top, lane} = this.#size;
-        const straight = right - left, bend = Math.PI * lane / 2;
-        const index = Math.floor(way / (straight + bend));
-        const along = way - index * (straight + bend);
-        const isLeftward = index % 2 === 0;
-        const y = top + index * lane;
-        if (along <= straight) return [isLeftward ? right - along : left + along, y];
-        const angle = (along - straight) / bend * Math.PI;
-        const x = Math.sin(angle) * lane / 2;
-        return [isLeftward ? left - x : right + x, y + lane / 2 - Math.cos(angle) * lane / 2];
-    }
-
-    #measure() {
-        // As many lanes as the line needs, and three at most.
-        const lanes = Math.min(3, Math.ceil((this.#first + 4) * SPACING / Math.max(1, this.#canvas.clientWidth - 60)));
-        this.#canvas.dataset.lanes = lanes;
-        const {clientWidth: width, clientHeight: height} = this.#canvas;
-        const ratio = Math.min(3, devicePixelRatio || 1);
-        if (this.#canvas.width !== Math.round(width * ratio) || this.#canvas.height !== Math.round(height * ratio)) {
-            this.#canvas.width = Math.round(width * ratio);
-            this.#canvas.height = Math.round(height * ratio);
-        }
-        this.#context.setTransform(ratio, 0, 0, ratio, 0, 0);
-        const lane = height / lanes, left = lane / 2 + 4, right = width - 34;
-        const length = lanes * (right - left) + (lanes - 1) * Math.PI * lane / 2;
-        this.#size = {width, height, lanes, lane, left, right, top: lane / 2, length, gap: 12, spacing: SPACING};
-    }
-
-    #draw() {
-        this.#measure();
-        const {width, height, length, gap, spacing} = this.#size;
-        if (this.#target === null || width === 0) return;
-        const style = getComputedStyle(this.#canvas);
-        const colour = name => style.getPropertyValue(name).trim();
-        const context = this.#context;
-        context.clearRect(0, 0, width, height);
-        this.#drawRopes(context, colour('--rope'), colour('--post'), colour('--accent'));
-
-        const slots = Math.floor((length - gap) / spacing) - 3;
-        const people = Math.max(1, this.#first / slots); // in one dot
-        const scale = people < 1.5 ? words.dotIsOne : words.dotIsMany(number(Math.round(people)));
-        setText($('walk-scale'), scale);
-        const mine = gap + this.#shown / people * spacing;
-        const dot = (way, index, fill, radius) => { // people do not stand on a ruler's edge
-            const [x, y] = this.#point(way);
-            const sway = index === 0 ? 0 : (Math.abs(Math.sin(index * 127.1) * 43758.5) % 1 - 0.5) * 4.4;
-            context.globalAlpha = Math.min(1, Math.max(0, way / gap));
-            context.fillStyle = fill;
-            context.beginPath();
-            context.arc(x, y + sway, radius, 0, 2 * Math.PI);
-            context.fill();
-        };
-        for (let i = 1; mine - i * spacing > 0; i++) dot(mine - i * spacing, i, colour('--dot'), 4);
-        const behind = Math.min(Math.ceil(this.#behind / people), Math.floor((length - mine) / spacing));
-        for (let i = 1; i <= behind; i++) dot(mine + i * spacing, -i, colour('--dot-behind'), 4);
-        dot(mine, 0, colour('--ticket'), 9.5);
-        dot(mine, 0, colour('--accent'), 7);
-        context.globalAlpha = 1;
-    }
-
-    #drawRopes(context, rope, post, door) {
-        const {lanes, lane, left, right, top, width} = this.#size;
-        context.lineWidth = 1.5;
-        context.strokeStyle = rope;
-        context.fillStyle = post;
-        for (let i = 1; i < lanes; i++) {
-            const y = top + (i - 0.5) * lane;
-            const [from, to] = i % 2 === 1 ? [left + 2, width - 4] : [left - lane / 2, right - 2];
-            const posts = Math.max(2, Math.round((to - from) / 120) + 1);
-            context.beginPath();
-            for (let j = 0; j < posts; j++) {
-                const x = from + (to - from) * j / (posts - 1);
-                // A rope hangs a little between its posts.
-                if (j === 0) context.moveTo(x, y);
-                else context.quadraticCurveTo(x - (to - from) / (posts - 1) / 2, y + 5, x, y);
-            }
-            context.stroke();
-            for (let j = 0; j < posts; j++) {
-                context.beginPath();
-                context.arc(from + (to - from) * j / (posts - 1), y, 2.5, 0, 2 * Math.PI);
-                context.fill();
-            }
-        }
-        context.fillStyle = door;
-        context.beginPath();
-        context.roundRect(right + 10, top - 13, 18, 26, [9, 9, 2, 2]);
-        context.fill();
-    }
-}
-
-// ---- The network ----------------------------------------------------------------------------------------------------
-
-const SILENCE_MS = 40000; // the stream has a comment every 15 s: this is two of them lost
-
-class Failure extends Error {
-    constructor(answer) {
-        super(`status ${answer.status}`);
-        this.status = answer.status;
-        this.retryAfterSeconds = Number(answer.headers.get('Retry-After')) || 0;
-    }
-}
-
-// One thing at a time: the stream of one's own line, or, without a place, a look at the event every few seconds. The
-// stream is read by fetch and not by EventSource, which gives up for good on a 503, hides Retry-After, and hides the
-// comments by which silence is told from a line that stands still.
-class Network {
-    #current = null;
-    #timer = null;
-    #attempt = 0;
-    #heardAt = 0;
-    #retryMs = 2000;
-    #hiddenAt = null;
-
-    start() {
-        addEventListener('online', () => this.restart(1000 * Math.random()));
-        addEventListener('offline', () => this.#setLost(true));
-        addEventListener('pageshow', event => event.persisted && this.restart());
-        addEventListener('pagehide', () => this.#stop());
-        document.addEventListener('resume', () => this.restart());
-        document.addEventListener('visibilitychange', () => this.#onVisibility());
-        setInterval(() => this.#watch(), 5000);
-        this.restart();
-    }
-
-    restart(delay = 0) {
-        this.#stop();
-        this.#timer = setTimeout(() => this.#run(), delay);
-    }
-
-    #stop() {
-        clearTimeout(this.#timer);
-        this.#timer = null;
-        this.#current?.abort();
-        this.#current = null;
-    }
-
-    // A phone that slept has a stream that is dead and does not know it, and a clock that stood still: ask anew.
-    #onVisibility() {
-        if (document.hidden) {
-            this.#hiddenAt = performance.now();
-            return;
-        }
-        const isLong = this.#hiddenAt !== null && performance.now() - this.#hiddenAt > 5000;
-        if (isLong || performance.now() - this.#heardAt > 20000) this.restart();
-    }
-
-    #watch() {
-        if (this.#current !== null && performance.now() - this.#heardAt > SILENCE_MS) {
-            this.#setLost(true);
-            this.restart();
-        }
-    }
-
-    async #run() {
-        const controller = this.#current = new AbortController();
-        this.#heardAt = performance.now();
-        let delay;
-        try {
-            delay = isFollowing() ? await this.#follow(controller.signal) : await this.#look(controller.signal);
-        } catch (error) {
-            if (controller !== this.#current) return;
-            delay = retryDelay(++this.#attempt, error.retryAfterSeconds, Math.random());
-            this.#setLost(true);
-        }
-        if (controller !== this.#current) return;
-        this.#current = null;
-        this.#timer = setTimeout(() => this.#run(), delay);
-    }
-
-    // Reads the stream to its end. Returns after how long to come back.
-    async #follow(signal) {
-        const answer = await fetch(lineUrl, {headers: {Accept: 'text/event-stream'}, cache: 'no-store', signal});
-        if (answer.status === 401) {
-            forgetPlace();
-            return 0;
-        }
-        if (!answer.ok) throw new Failure(answer);
-        const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-        const onRetry = ms => { this.#retryMs = Math.min(ms, 30000); };
-        const read = frameReader((event, data) => this.#onFrame(event, data), onRetry);
-        for (;;) {
-            const {done, value} = await reader.read();
-            if (signal.aborted) return 0;
-            if (done) return this.#retryMs * (0.5 + Math.random());
-            this.#heardAt = performance.now();
-            read(value);
-            if (known.lost) this.#setLost(false);
-            if (!isFollowing()) {
-                reader.cancel().catch(() => {});
-                return 1000;
-            }
-        }
-    }
-
-    #onFrame(event, data) {
-        if (!Object.hasOwn(frames, event)) return;
-        frames[event](data);
-        this.#attempt = 0;
-        render();
-    }
-
-    async #look(signal) {
-        const answer = await fetch(`/v1/events/${known.event.slug}`, {signal});
-        if (!answer.ok) throw new Failure(answer);
-        hearDocument(await answer.json());
-        this.#heardAt = performance.now();
-        this.#attempt = 0;
-        this.#setLost(false);
-        return known.goesOn ? 3000 * Math.random() : lookDelay(known.event, clock.now(), document.hidden, Math.random());
-    }
-
-    #setLost(isLost) {
-        known.lost = isLost;
-        render();
-    }
-}
-
-// How long until the next look at the event: seconds while something may happen, longer when it will not for a while.
-export function lookDelay(event, now, isHidden, random) {
-    const opensIn = Date.parse(event.opens_at) - now;
-    const isFar = event.state === 'draft' ? !(opensIn < 120000) : ['closed', 'sold_out'].includes(event.state);
-    const delay = (isFar || isHidden ? 15000 : 4000) * (0.75 + 0.5 * random);
-    // At the opening time everybody looks within three seconds, but not in the same one.
-    return opensIn > 0 && opensIn < delay ? opensIn + 3000 * random : delay;
-}
-
 // ---- Joining and leaving --------------------------------------------------------------------------------------------
 
 let joinAttempt = 0;
@@ -818,9 +516,9 @@ function forgetPlace() {
 // ---- Start ----------------------------------------------------------------------------------------------------------
 
 const walk = new Walk();
-const network = new Network();
+const network = new Network({eventUrl, isFollowing, hear: hearFrame, hearDocument: hearLook, forgetPlace, setLost});
 const ordering = new Ordering({
-    known, clock, say, render, retryDelay, forgetPlace, clockText, showTime,
+    known, clock, say, render, forgetPlace, clockText, showTime,
     restart: () => network.restart(),
     tell: problem => { known.problem = problem; },
 }, embedded('order-document'));

@@ -3,7 +3,9 @@
 // script (page_order.c); it fills the same elements. Parts, in this order: words, pure rules, the form's fields, sending,
 // what is shown. onsale.js makes one Ordering and tells it what it hears.
 
+import {$, all, setText, show} from './dom.js';
 import {Hold} from './hold.js';
+import {retryDelay} from './network.js';
 import {Pay} from './pay.js';
 import {namesIn, SeatChoice, seatsText} from './seats.js';
 
@@ -165,17 +167,6 @@ export function placeOf(field) {
 }
 
 // ---- The form's fields ----------------------------------------------------------------------------------------------
-
-const $ = id => document.getElementById(id);
-const all = selector => [...document.querySelectorAll(selector)];
-
-function setText(element, text) {
-    if (element.textContent !== text) element.textContent = text;
-}
-
-function show(element, isShown) {
-    if (element.hidden === isShown) element.hidden = !isShown;
-}
 
 // Only whole numbers; what is none counts as too many rather than as something else than was typed.
 function countIn(input) {
@@ -389,8 +380,7 @@ class Fields {
 
 // ---- Sending, and what is shown -------------------------------------------------------------------------------------
 
-// `page` is what onsale.js lends: known, clock, say(text, isUrgent), tell(problem or null), render(), retryDelay(), forgetPlace(),
-// restart().
+// `page` is what onsale.js lends: known, clock, say(text, isUrgent), tell(problem or null), render(), forgetPlace(), restart().
 export class Ordering {
     #page;
     #url;
@@ -700,7 +690,7 @@ export class Ordering {
         this.#problem = this.#page.known.event.state === 'stopped' ? words.stopped : words.busy;
         this.#page.render();
         const retryAfter = Number(answer?.headers.get('Retry-After')) || 0;
-        const delay = this.#page.retryDelay(++sending.attempt, retryAfter, Math.random());
+        const delay = retryDelay(++sending.attempt, retryAfter, Math.random());
         sending.timer = setTimeout(() => this.#send(sending), delay);
     }
 

@@ -2,6 +2,8 @@
 // Paying with a card: leaving one on the provider's page for one's turn, paying in the hold, answering the bank. Nothing is charged without
 // a click in the hold or an order that was given with a card. page_pay.c says the same words; order.js makes one Pay.
 
+import {$, all, setText, show} from './dom.js';
+
 const words = {
     titleNone: 'Pay with a card at your turn',
     titleKept: label => `Your card: ${label}`,
@@ -52,17 +54,6 @@ export function withoutReturn(address) {
 export const isAddress = url => /^https?:\/\//.test(url ?? '');
 
 // ---- The card and the button ----------------------------------------------------------------------------------------
-
-const $ = id => document.getElementById(id);
-const all = selector => [...document.querySelectorAll(selector)];
-
-function setText(element, text) {
-    if (element.textContent !== text) element.textContent = text;
-}
-
-function show(element, isShown) {
-    if (element.hidden === isShown) element.hidden = !isShown;
-}
 
 const declineOf = order => order?.state === 'declined' ? `${order.attempt} ${order.revision}` : null;
 

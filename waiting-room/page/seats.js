@@ -2,6 +2,8 @@
 // The plan of the hall: seats in words, the plan to choose on, and the small one that shows one's own seats. Parts, in this order:
 // words, pure rules, drawing, the server's document, choosing. order.js makes a SeatChoice for each seated tier of its form.
 
+import {setText} from './dom.js';
+
 const words = {
     row: name => `Row ${name}`,
     anotherRow: name => `row ${name}`,
@@ -145,10 +147,6 @@ function draw(name, attributes, ...children) {
     for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
     element.append(...children);
     return element;
-}
-
-function setText(element, text) {
-    if (element.textContent !== text) element.textContent = text;
 }
 
 // What is said by a shape is written on it as well: colours alone tell nothing to some.

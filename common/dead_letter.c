@@ -55,15 +55,6 @@ void dead_letter_write(const struct dead_letter *letter, struct buffer *text)
 
 // ---------------------------------------------------------------- reading
 
-static int read_text(const json_t *object, const char *key, size_t bytes, char *ret)
-{
-    const char *text;
-    if (json_read_string(object, key, bytes, &text) || strlen(text) >= bytes)
-        return ERROR_INVALID;
-    memcpy(ret, text, strlen(text) + 1);
-    return 0;
-}
-
 static int read_keys(const json_t *object, struct dead_letter *ret)
 {
     int64_t event_id, place, attempt;
@@ -113,9 +104,9 @@ int dead_letter_read(const char *body, size_t body_bytes, struct dead_letter *re
     if (result)
         return result == ERROR_LIMIT ? ERROR_INVALID : result;
     if (json_read_integer(object, "v", 1, 1, &version) || json_read_string(object, "type", 32, &type) ||
-        strcmp(type, DEAD_LETTER_TYPE) != 0 || read_text(object, "queue", sizeof(letter.queue), letter.queue) ||
-        read_text(object, "reason", sizeof(letter.reason), letter.reason) ||
-        read_text(object, "detail", sizeof(letter.detail), letter.detail))
+        strcmp(type, DEAD_LETTER_TYPE) != 0 || json_read_text(object, "queue", sizeof(letter.queue), letter.queue) ||
+        json_read_text(object, "reason", sizeof(letter.reason), letter.reason) ||
+        json_read_text(object, "detail", sizeof(letter.detail), letter.detail))
         result = ERROR_INVALID;
     if (result == 0)
         result = read_keys(object, &letter);

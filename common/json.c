@@ -86,6 +86,15 @@ int json_read_string(const json_t *object, const char *key, size_t bytes_max, co
     return 0;
 }
 
+int json_read_text(const json_t *object, const char *key, size_t bytes, char *ret)
+{
+    const char *text;
+    int result = json_read_string(object, key, bytes - 1, &text);
+    if (result == 0)
+        memcpy(ret, text, strlen(text) + 1);
+    return result;
+}
+
 int json_read_integer(const json_t *object, const char *key, int64_t min, int64_t max, int64_t *ret)
 {
     const json_t *member = json_object_get(object, key);

@@ -17,7 +17,10 @@ int json_read_object(const char *text, size_t bytes, size_t bytes_max, char *pro
                      json_t **ret) MUST_USE;
 
 // Members by name. 0 when it is there and fits; ERROR_NOT_FOUND when it is absent (or null); ERROR_INVALID otherwise.
+// A string is the object's and lives as long; bytes_max does not count its NUL.
 int json_read_string(const json_t *object, const char *key, size_t bytes_max, const char **ret) MUST_USE;
+// The same, copied: `bytes` is what `ret` has room for, the NUL included. Only on 0 is ret touched.
+int json_read_text(const json_t *object, const char *key, size_t bytes, char *ret) MUST_USE;
 int json_read_integer(const json_t *object, const char *key, int64_t min, int64_t max, int64_t *ret) MUST_USE;
 int json_read_bool(const json_t *object, const char *key, bool *ret) MUST_USE;
 

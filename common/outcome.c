@@ -131,15 +131,10 @@ static int read_visitor(const json_t *object, uint8_t ret[static OUTCOME_VISITOR
 // A member that may be missing.
 static int read_text(const json_t *object, const char *key, size_t bytes, char *ret)
 {
-    const char *text;
-    int result = json_read_string(object, key, bytes, &text);
-    if (result == ERROR_NOT_FOUND) {
-        ret[0] = '\0';
-        return 0;
-    }
-    if (result || strlen(text) >= bytes)
-        return ERROR_INVALID;
-    memcpy(ret, text, strlen(text) + 1);
+    int result = json_read_text(object, key, bytes, ret);
+    if (result != ERROR_NOT_FOUND)
+        return result;
+    ret[0] = '\0';
     return 0;
 }
 

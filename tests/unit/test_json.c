@@ -123,6 +123,23 @@ static void test_strings(void **state)
     assert_string_equal(text, "");
 }
 
+static void test_texts(void **state)
+{
+    (void)state;
+    json_t *json = read_object("{\"a\":\"abc\",\"empty\":\"\",\"null\":null,\"number\":1}");
+    char text[4] = "old";
+    assert_int_equal(json_read_text(json, "missing", sizeof text, text), ERROR_NOT_FOUND);
+    assert_int_equal(json_read_text(json, "null", sizeof text, text), ERROR_NOT_FOUND);
+    assert_int_equal(json_read_text(json, "number", sizeof text, text), ERROR_INVALID);
+    assert_int_equal(json_read_text(json, "a", sizeof text - 1, text), ERROR_INVALID);
+    assert_string_equal(text, "old");
+    assert_int_equal(json_read_text(json, "a", sizeof text, text), 0);
+    assert_string_equal(text, "abc");
+    assert_int_equal(json_read_text(json, "empty", 1, text), 0);
+    assert_string_equal(text, "");
+    json_decref(json);
+}
+
 static void test_integers(void **state)
 {
     (void)state;
@@ -174,10 +191,11 @@ static void test_unknown_keys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refused),  cmocka_unit_test(test_problems_quote_nothing),
-        cmocka_unit_test(test_length),   cmocka_unit_test(test_depth),
-        cmocka_unit_test(test_strings),  cmocka_unit_test(test_integers),
-        cmocka_unit_test(test_booleans), cmocka_unit_test(test_unknown_keys),
+        cmocka_unit_test(test_refused),      cmocka_unit_test(test_problems_quote_nothing),
+        cmocka_unit_test(test_length),       cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_strings),      cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_integers),     cmocka_unit_test(test_booleans),
+        cmocka_unit_test(test_unknown_keys),
     };
     return cmocka_run_group_tests_name("json", tests, NULL, NULL);
 }

@@ -139,3 +139,11 @@ int program_wait_signal(void)
         ; // it only fails when interrupted
     return signal_number;
 }
+
+void program_serve(const struct config_table *table, const char *path)
+{
+    log_info("started", LOG_S("version", ONSALE_VERSION));
+    while (program_wait_signal() == SIGHUP)
+        program_reload(table, path);
+    log_info("stopping", LOG_S("reason", "signal"));
+}

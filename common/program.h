@@ -17,7 +17,11 @@ int program_start(const struct config_table *table, const char *summary, int arg
 // level first, and says how it went.
 void program_reload(const struct config_table *table, const char *path);
 
-// Waits for one of the blocked signals and returns it (SIGTERM, SIGINT, SIGHUP). For main threads without a loop.
+// What a main thread without a loop does while the parts work: says that the program has started, reloads on SIGHUP, and returns
+// when it is to stop.
+void program_serve(const struct config_table *table, const char *path);
+
+// Waits for one of the blocked signals and returns it (SIGTERM, SIGINT, SIGHUP). For main threads that reload in a way of their own.
 int program_wait_signal(void);
 
 #endif

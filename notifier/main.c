@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // notifier: passes outcomes on to the waiting rooms, tells them what is left, records what died. Several stand in for each other. Here
 // the parts are wired and the signals waited for.
-#include <signal.h>
-#include <stdio.h>
-
 #include "common/log.h"
 #include "common/ops.h"
 #include "common/program.h"
@@ -95,17 +92,10 @@ int main(int argc, char **argv)
         return status;
     struct parts parts = {.stop.fd = -1};
     meters_register();
-    int result = start(&parts);
-    if (result) {
-        status = 1;
-    } else {
-        log_info("started", LOG_S("version", ONSALE_VERSION));
-        status = 0;
-        while (program_wait_signal() == SIGHUP)
-            program_reload(&table, path);
-        log_info("stopping", LOG_S("reason", "signal"));
-    }
+    bool is_started = start(&parts) == 0;
+    if (is_started)
+        program_serve(&table, path);
     stop(&parts);
     config_done(&table);
-    return status;
+    return is_started ? 0 : 1;
 }

@@ -150,12 +150,8 @@ static json_t *found_json(const struct db_rows *rows, size_t row)
 static int print_found(const struct context *context, const struct db_rows *rows)
 {
     const size_t count = db_rows_count(rows);
-    if (context->json) {
-        json_t *items = json_array();
-        for (size_t i = 0; i < count; i++)
-            json_array_append_new(items, found_json(rows, i));
-        return context_print_json(context, json_pack("{s:o, s:n}", "items", items, "next"));
-    }
+    if (context->json)
+        return context_print_items(context, rows, count, found_json, NULL);
     struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
     char(*amounts)[CURRENCY_AMOUNT_BYTES] = calloc(count + 1, sizeof(*amounts));
     char(*numbers)[3][TABLE_NUMBER_BYTES] = calloc(count + 1, sizeof(*numbers));

@@ -170,12 +170,8 @@ static int print_page(struct context *context, uint64_t event_id, uint64_t after
     char next[TABLE_NUMBER_BYTES] = "";
     if (more)
         table_number(db_u64(rows, count - 1, B_PLACE), next);
-    if (context->json) {
-        json_t *items = json_array();
-        for (size_t i = 0; i < count; i++)
-            json_array_append_new(items, row_json(rows, i));
-        return context_print_json(context, json_pack("{s:o, s:s?}", "items", items, "next", more ? next : NULL));
-    }
+    if (context->json)
+        return context_print_items(context, rows, count, row_json, more ? next : NULL);
     struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
     write_table(rows, count, &text);
     if (more)

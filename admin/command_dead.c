@@ -144,12 +144,8 @@ int command_dead_list(struct context *context)
     char next[TABLE_NUMBER_BYTES] = "";
     if (more)
         table_number(db_u64(rows, count - 1, D_ID), next);
-    if (context->json) {
-        json_t *items = json_array();
-        for (size_t i = 0; i < count; i++)
-            json_array_append_new(items, letter_json(rows, i));
-        return context_print_json(context, json_pack("{s:o, s:s?}", "items", items, "next", more ? next : NULL));
-    }
+    if (context->json)
+        return context_print_items(context, rows, count, letter_json, more ? next : NULL);
     struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
     if (count == 0)
         buffer_text(&text, "no open dead letters\n");

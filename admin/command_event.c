@@ -180,19 +180,18 @@ static const char *time_text(const struct db_rows *rows, size_t row, size_t colu
     return db_is_null(rows, row, column) ? "–" : clock_format(db_time_us(rows, row, column), text);
 }
 
+static json_t *event_json(const struct db_rows *rows, size_t row)
+{
+    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:s}", "slug", db_string(rows, row, 0), "name", db_string(rows, row, 1),
+                     "state", db_string(rows, row, 2), "opens_at", json_time(rows, row, 3), "starts_at",
+                     json_time(rows, row, 4), "pace", db_string(rows, row, 5));
+}
+
 static int print_events(const struct context *context, const struct db_rows *rows, size_t count)
 {
     bool more = db_rows_count(rows) > count;
-    if (context->json) {
-        json_t *items = json_array();
-        for (size_t i = 0; i < count; i++)
-            json_array_append_new(items, json_pack("{s:s, s:s, s:s, s:o, s:o, s:s}", "slug", db_string(rows, i, 0),
-                                                   "name", db_string(rows, i, 1), "state", db_string(rows, i, 2),
-                                                   "opens_at", json_time(rows, i, 3), "starts_at",
-                                                   json_time(rows, i, 4), "pace", db_string(rows, i, 5)));
-        return context_print_json(
-            context, json_pack("{s:o, s:s?}", "items", items, "next", more ? db_string(rows, count - 1, 0) : NULL));
-    }
+    if (context->json)
+        return context_print_items(context, rows, count, event_json, more ? db_string(rows, count - 1, 0) : NULL);
     struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
     const char **cells = calloc((count + 1) * 5, sizeof(*cells));
     char(*times)[CLOCK_TEXT_BYTES] = calloc(count + 1, sizeof(*times));

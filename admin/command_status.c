@@ -292,13 +292,9 @@ static int show_one(struct context *context, const char *slug)
 static int print_all(const struct context *context, const struct db_rows *rows, size_t count)
 {
     bool more = db_rows_count(rows) > count;
-    if (context->json) {
-        json_t *items = json_array();
-        for (size_t i = 0; i < count; i++)
-            json_array_append_new(items, line_json(rows, i));
-        return context_print_json(context, json_pack("{s:o, s:s?}", "items", items, "next",
-                                                     more ? db_string(rows, count - 1, STATUS_SLUG) : NULL));
-    }
+    if (context->json)
+        return context_print_items(context, rows, count, line_json,
+                                   more ? db_string(rows, count - 1, STATUS_SLUG) : NULL);
     char(*numbers)[4][24] = calloc(count + 1, sizeof(*numbers));
     const char **cells = calloc((count + 1) * 8, sizeof(*cells));
     struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;

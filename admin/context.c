@@ -206,6 +206,15 @@ int context_print_json(const struct context *context, json_t *json)
     return EXIT_DONE;
 }
 
+int context_print_items(const struct context *context, const struct db_rows *rows, size_t count,
+                        json_t *item(const struct db_rows *rows, size_t row), const char *next)
+{
+    json_t *items = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(items, item(rows, i));
+    return context_print_json(context, json_pack("{s:o, s:s?}", "items", items, "next", next));
+}
+
 int context_print_text(const struct context *context, struct buffer *text)
 {
     if (text->failed)

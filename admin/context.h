@@ -68,6 +68,9 @@ void context_note(const struct context *context, const char *format, ...) PRINTF
 // Writes one JSON object as a line to standard output and frees it. Returns EXIT_DONE, or EXIT_FAILED when it could not
 // be written or `json` is NULL (out of memory).
 int context_print_json(const struct context *context, json_t *json);
+// The same for a list: {"items": […], "next": what --after takes for the rest, or null}, of the first `count` rows.
+int context_print_items(const struct context *context, const struct db_rows *rows, size_t count,
+                        json_t *item(const struct db_rows *rows, size_t row), const char *next);
 // Writes text that people read; the same.
 int context_print_text(const struct context *context, struct buffer *text);
 

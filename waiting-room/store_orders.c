@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Orders: the rows of all places in a batch are locked (event shared, arrivals by number, orders by place, bookings where they are to change),
-// everything is decided in memory by order_decide.c, written with few statements, committed, and each request answered for itself. The
-// arrival's lock is what keeps two tabs on two waiting rooms apart; an order's lock what keeps a change and its release apart.
+// Orders: the rows of all places in a batch are locked (store_order_locks.c), everything is decided in memory by order_decide.c, written
+// with few statements, committed, and each request answered for itself.
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,128 +35,6 @@ void store_register_order_metrics(void)
     metrics_register(&too_late);
     metrics_register(&batches);
     metrics_register(&duration);
-}
-
-// ---------------------------------------------------------------- locking
-
-struct order_place *store_find_place(struct order_batch *batch, uint64_t number)
-{
-    size_t low = 0, high = batch->place_count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (batch->places[middle].number < number)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < batch->place_count && batch->places[low].number == number ? &batch->places[low] : NULL;
-}
-
-static int lock_event(struct order_batch *batch)
-{
-    struct db_rows *event CLEANUP(db_rows_cleanup) = NULL, *line CLEANUP(db_rows_cleanup) = NULL;
-    struct db_value id = DB_U(batch->event_id);
-    int error =
-        db_read(batch->store->db,
-                "SELECT state, stopped_us, stopped_at, hold_seconds FROM events WHERE id = ? LOCK IN SHARE MODE", &id,
-                1, 1, &event);
-    if (error == 0)
-        error = db_read(batch->store->db,
-                        "SELECT s.served, c.last FROM line_served s JOIN line_counters c ON c.event_id = s.event_id"
-                        " WHERE s.event_id = ?",
-                        &id, 1, 1, &line);
-    if (error < 0)
-        return error;
-    if (db_rows_count(event) == 0)
-        return ERROR_NOT_FOUND;
-    // Before the first step of the line there is no row: nobody has been let in.
-    batch->served = db_rows_count(line) > 0 ? db_u64(line, 0, 0) : 0;
-    batch->last = db_rows_count(line) > 0 ? db_u64(line, 0, 1) : 0;
-    batch->event.stopped_us = db_i64(event, 0, 1);
-    batch->event.stopped_at_us = db_is_null(event, 0, 2) ? SNAPSHOT_NO_TIME : db_time_us(event, 0, 2);
-    batch->hold_us = db_i64(event, 0, 3) * 1000000;
-    return lifecycle_state_parse(db_string(event, 0, 0), &batch->event.state);
-}
-
-static int lock_arrivals(struct order_batch *batch, const char *numbers)
-{
-    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
-    int error = db_read(batch->store->db,
-                        "SELECT a.number, a.visitor, a.left_at IS NOT NULL"
-                        " FROM JSON_TABLE(?, '$[*]' COLUMNS (number BIGINT UNSIGNED PATH '$')) AS asked"
-                        " STRAIGHT_JOIN arrivals a ON a.event_id = ? AND a.number = asked.number FOR UPDATE",
-                        (struct db_value[]){db_text(numbers), DB_U(batch->event_id)}, 2, batch->place_count, &rows);
-    for (size_t i = 0; error == 0 && i < db_rows_count(rows); i++) {
-        struct order_place *place = store_find_place(batch, db_u64(rows, i, 0));
-        size_t bytes = 0;
-        const void *visitor = db_bytes(rows, i, 1, &bytes);
-        if (!place || !visitor || bytes != sizeof place->visitor)
-            return ERROR_BUG;
-        place->exists = true;
-        memcpy(place->visitor, visitor, bytes);
-        place->rows.left = db_i64(rows, i, 2) != 0;
-    }
-    return error;
-}
-
-static int lock_newest_orders(struct order_batch *batch, const char *numbers)
-{
-    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
-    int error = db_read(batch->store->db, "SELECT " STORE_ORDER_COLUMNS STORE_NEWEST_ORDERS " FOR UPDATE",
-                        (struct db_value[]){db_text(numbers), DB_U(batch->event_id)}, 2, batch->place_count, &rows);
-    for (size_t i = 0; error == 0 && i < db_rows_count(rows); i++) {
-        struct order_place *place = store_find_place(batch, db_u64(rows, i, 0));
-        if (!place)
-            return ERROR_BUG;
-        error = store_order_facts(rows, i, false, &place->facts);
-        if (error < 0)
-            return error;
-        place->rows.attempt = place->facts->attempt;
-        place->rows.revision = place->facts->revision;
-        place->rows.order_state = place->facts->state;
-    }
-    return error;
-}
-
-// What became of released orders. Read without a lock, as far as orders go: an end stays an end, unless an operator retries it, and
-// that takes the arrival's lock, which is ours.
-static int read_bookings(struct order_batch *batch, const char *numbers)
-{
-    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
-    int error = db_read(batch->store->db,
-                        "SELECT b.place, b.attempt, b.state"
-                        " FROM JSON_TABLE(?, '$[*]' COLUMNS (number BIGINT UNSIGNED PATH '$')) AS asked"
-                        " STRAIGHT_JOIN bookings b ON b.event_id = ? AND b.place = asked.number",
-                        (struct db_value[]){db_text(numbers), DB_U(batch->event_id)}, 2,
-                        batch->place_count * ORDER_ATTEMPTS_MAX, &rows);
-    for (size_t i = 0; error == 0 && i < db_rows_count(rows); i++) {
-        struct order_place *place = store_find_place(batch, db_u64(rows, i, 0));
-        if (!place || db_u64(rows, i, 1) != place->rows.attempt)
-            continue;
-        place->rows.booked = true;
-        error = order_state_parse(db_string(rows, i, 2), &place->rows.booking_state);
-    }
-    return error;
-}
-
-static int lock_all(struct order_batch *batch)
-{
-    struct buffer numbers CLEANUP(buffer_done) = BUFFER_INIT;
-    store_numbers(batch->requests, batch->count, &numbers);
-    if (numbers.failed)
-        return ERROR_MEMORY;
-    int error = lock_event(batch);
-    if (error == 0)
-        error = lock_arrivals(batch, numbers.data);
-    if (error == 0)
-        error = lock_newest_orders(batch, numbers.data);
-    if (error == 0)
-        error = read_bookings(batch, numbers.data);
-    if (error == 0)
-        error = store_lock_bookings(batch);
-    if (error == 0)
-        error = store_read_means(batch, numbers.data);
-    return error;
 }
 
 // ---------------------------------------------------------------- deciding and writing
@@ -433,7 +310,7 @@ static int try_once(struct order_batch *batch)
     begin_places(batch);
     int error = db_write(batch->store->db, "START TRANSACTION", NULL, 0, NULL);
     if (error == 0)
-        error = lock_all(batch);
+        error = store_lock_places(batch);
     if (error == 0)
         error = work_in_waves(batch);
     if (error == 0)

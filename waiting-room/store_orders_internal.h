@@ -56,8 +56,14 @@ struct order_batch {
     size_t count;
 };
 
-struct order_place *store_find_place(struct order_batch *batch, uint64_t number);
+struct order_place *store_find_place(struct order_batch *batch, uint64_t number); // NULL: nobody asked about it
 
+// Locks and reads everything that the requests are decided by, in the order in which everybody locks. In a transaction.
+int store_lock_places(struct order_batch *batch) MUST_USE;
+// Hands each row of a question about the places to `take`, until it fails. The question's parameters are `numbers` (as JSON) and the event's
+// id; a row begins with the place's number.
+int store_each_place(struct order_batch *batch, const char *sql, const char *numbers, size_t rows_max,
+                     int take(struct order_place *place, const struct db_rows *rows, size_t row)) MUST_USE;
 // Locks the bookings of the places where is_booking_wanted, with their orders, and completes what is known of them.
 int store_lock_bookings(struct order_batch *batch) MUST_USE;
 // Reads what the places may pay with, and if somebody wants to pay what payments there are. Once the bookings are locked: who adds a payment

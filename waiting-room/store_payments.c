@@ -35,24 +35,13 @@ void store_take_card(struct order_facts *facts, const struct db_rows *cards, siz
     snprintf(facts->card_label, sizeof facts->card_label, "%s", label ? label : "");
 }
 
-static int read_payments(struct order_batch *batch, const char *numbers)
+static int take_payments(struct order_place *place, const struct db_rows *rows, size_t row)
 {
-    struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
-    int error = db_read(batch->store->db,
-                        "SELECT p.place, p.attempt, SUM(p.payment_method <> ''), MAX(p.open IS NOT NULL)"
-                        " FROM JSON_TABLE(?, '$[*]' COLUMNS (number BIGINT UNSIGNED PATH '$')) AS asked"
-                        " STRAIGHT_JOIN payments p FORCE INDEX (PRIMARY) ON p.event_id = ? AND p.place = asked.number"
-                        " GROUP BY p.place, p.attempt",
-                        (struct db_value[]){db_text(numbers), DB_U(batch->event_id)}, 2,
-                        batch->place_count * ORDER_ATTEMPTS_MAX, &rows);
-    for (size_t i = 0; error == 0 && i < db_rows_count(rows); i++) {
-        struct order_place *place = store_find_place(batch, db_u64(rows, i, 0));
-        if (!place || db_u64(rows, i, 1) != place->rows.attempt)
-            continue;
-        place->rows.payment_count = (uint32_t)db_u64(rows, i, 2);
-        place->rows.is_payment_open = db_u64(rows, i, 3) != 0;
-    }
-    return error;
+    if (db_u64(rows, row, 1) != place->rows.attempt)
+        return 0;
+    place->rows.payment_count = (uint32_t)db_u64(rows, row, 2);
+    place->rows.is_payment_open = db_u64(rows, row, 3) != 0;
+    return 0;
 }
 
 int store_read_means(struct order_batch *batch, const char *numbers)
@@ -69,7 +58,15 @@ int store_read_means(struct order_batch *batch, const char *numbers)
         if (place->facts)
             store_take_card(place->facts, batch->cards, i);
     }
-    return error == 0 && batch->is_paid ? read_payments(batch, numbers) : error;
+    if (error < 0 || !batch->is_paid)
+        return error;
+    return store_each_place(
+        batch,
+        "SELECT p.place, p.attempt, SUM(p.payment_method <> ''), MAX(p.open IS NOT NULL)"
+        " FROM JSON_TABLE(?, '$[*]' COLUMNS (number BIGINT UNSIGNED PATH '$')) AS asked"
+        " STRAIGHT_JOIN payments p FORCE INDEX (PRIMARY) ON p.event_id = ? AND p.place = asked.number"
+        " GROUP BY p.place, p.attempt",
+        numbers, batch->place_count * ORDER_ATTEMPTS_MAX, take_payments);
 }
 
 static int insert_payment(struct order_batch *batch, const struct line_store_request *request,

@@ -8,25 +8,18 @@ keeps the raw runs as CSV.
 """
 
 import argparse
-import csv
 import json
 import random
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 import pika
+from bench_stack import bench_stack, cpu_seconds, mysql_pid, results, write_csv
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tools"), str(ROOT / "bench"), str(ROOT / "bench" / "bookings")]
-
-import hall  # noqa: E402
-from harness.broker import Backends  # noqa: E402
-from harness.stack import BIN, Stack  # noqa: E402
-from joins import cpu_seconds, mysql_pid  # noqa: E402
+import hall
+from harness.stack import BIN
 
 TIER, AMOUNT = "floor", 4500
 COLUMNS = ("pair", "side", "connections", "orders", "per_second", "own_cpu_us", "mysql_cpu_us", "split", "split_in_vain", "stranded",
@@ -204,27 +197,16 @@ def main():
     arguments.add_argument("--sides", nargs="+", default=["standing", "seated", "single"], choices=["standing", "seated", "single"])
     arguments.add_argument("--connections", type=int, nargs="+", default=[1, 8, 32], help="of those one by one")
     arguments.add_argument("--seconds", type=int, default=5, help="of each run one by one")
-    arguments.add_argument("--csv", default=str(ROOT / "bench" / "results" / "bookings.csv"))
+    arguments.add_argument("--csv", default=results("bookings.csv"))
     options = arguments.parse_args()
     if not 1 <= options.orders <= 1_000_000:
         arguments.error("--orders is 1 to 1000000")
-    with tempfile.TemporaryDirectory(prefix="onsale-bench-") as name:
-        folder = Path(name)
-        backends = Backends(folder / "servers")
-        stack = Stack(backends, folder, folder)
-        try:
-            stack.prepare()
-            # Once, so that the queues are there.
-            stack.start_program("booking-worker").end()
-            rows = measure_all(stack, options, mysql_pid(backends.mysql["port"]))
-        finally:
-            stack.close()
-            backends.close()
-    Path(options.csv).parent.mkdir(parents=True, exist_ok=True)
-    with open(options.csv, "w", newline="", encoding="ascii") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
+    with bench_stack() as stack:
+        stack.prepare()
+        # Once, so that the queues are there.
+        stack.start_program("booking-worker").end()
+        rows = measure_all(stack, options, mysql_pid(stack))
+    write_csv(options.csv, rows, COLUMNS)
     show(rows)
 
 

@@ -7,43 +7,13 @@ and the worst, and keeps the raw runs as CSV. bench/README.md says how to repeat
 """
 
 import argparse
-import csv
-import os
 import re
 import socket
 import statistics
 import subprocess
-import sys
-import tempfile
 import time
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tools")]
-
-from harness.broker import Backends  # noqa: E402
-from harness.certificate import make_certificate  # noqa: E402
-from harness.stack import Stack  # noqa: E402
-
-TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def cpu_seconds(pid):
-    """Processor time of a process so far, with its children that it has waited for left out."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def mysql_pid(port):
-    """The private MariaDB's process: the one whose command line names the port."""
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (folder / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if command[0].endswith(b"mariadbd") and f"--port={port}".encode() in command:
-            return int(folder.name)
-    return None
+from bench_stack import bench_stack, cpu_seconds, mysql_pid, results, write_csv
 
 
 def h2load(url, requests, post, clients=50, streams=100):
@@ -107,19 +77,15 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--pairs", type=int, default=7)
     arguments.add_argument("--requests", type=int, default=100_000)
-    arguments.add_argument("--csv", default=str(ROOT / "bench" / "results" / "joins.csv"))
+    arguments.add_argument("--csv", default=results("joins.csv"))
     options = arguments.parse_args()
-    with tempfile.TemporaryDirectory(prefix="onsale-bench-") as name:
-        folder = Path(name)
-        make_certificate(folder)
-        backends = Backends(folder / "servers")
-        stack = Stack(backends, folder, folder, config={"waiting-room": {"threads": 1}})
-        peer = Peer(folder, folder, threads=1)
+    with bench_stack(config={"waiting-room": {"threads": 1}}) as stack:
+        peer = Peer(stack.folder, stack.certificate, threads=1)
         try:
             stack.start(rooms=1, admissions=1)
             stack.event("bench", pace="0")
             room = stack.rooms[0]
-            database = mysql_pid(backends.mysql["port"])
+            database = mysql_pid(stack)
             sides = {"onsale": (room.pid, f"https://127.0.0.1:{room.port}/v1/events/bench/line", True),
                      "nghttpd": (peer.process.pid, f"https://127.0.0.1:{peer.port}/file", False)}
             for side in sides.values():
@@ -131,13 +97,7 @@ def main():
                     rows.append({"pair": pair} | measure(server, pid, url, options.requests, post, database))
         finally:
             peer.close()
-            stack.close()
-            backends.close()
-    Path(options.csv).parent.mkdir(parents=True, exist_ok=True)
-    with open(options.csv, "w", newline="", encoding="ascii") as file:
-        writer = csv.DictWriter(file, rows[0].keys())
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(options.csv, rows)
     show(rows)
 
 

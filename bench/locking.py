@@ -16,14 +16,11 @@ import tempfile
 from pathlib import Path
 
 import pymysql
+from bench_stack import cpu_seconds, results, write_csv
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tools"), str(ROOT / "bench")]
-
-from harness.stack import BIN  # noqa: E402
-from joins import cpu_seconds  # noqa: E402
-from private_servers import MariaDB  # noqa: E402
-from processes import free_ports  # noqa: E402
+from harness.stack import BIN
+from private_servers import MariaDB
+from processes import free_ports
 
 WAYS = ("pessimistic", "optimistic", "conditional", "conditional-last", "parts", "batch")
 PARTS = 64
@@ -96,7 +93,7 @@ def main():
     arguments.add_argument("--ways", nargs="+", default=WAYS, choices=WAYS)
     arguments.add_argument("--rows", type=int, nargs="+", default=[1, 64])
     arguments.add_argument("--connections", type=int, nargs="+", default=[1, 8, 32])
-    arguments.add_argument("--csv", default=str(ROOT / "bench" / "results" / "locking.csv"))
+    arguments.add_argument("--csv", default=results("locking.csv"))
     arguments.add_argument("--add", action="store_true", help="to the rounds that the file has already")
     options = arguments.parse_args()
     path = Path(options.csv)
@@ -125,11 +122,7 @@ def main():
                         print(rows[-1], file=sys.stderr)
         finally:
             server.stop(now=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", newline="", encoding="ascii") as file:
-        writer = csv.DictWriter(file, rows[0].keys())
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(path, rows)
     show(sorted(rows, key=lambda row: (row["rows"], WAYS.index(row["way"]), row["connections"])))
 
 

@@ -8,20 +8,11 @@ keeps the raw times as CSV.
 """
 
 import argparse
-import csv
 import socket
 import statistics
-import sys
-import tempfile
 import time
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tools")]
-
-from harness.broker import Backends  # noqa: E402
-from harness.certificate import make_certificate  # noqa: E402
-from harness.stack import Stack  # noqa: E402
+from bench_stack import bench_stack, results, write_csv
 
 
 def without_nagle():
@@ -74,25 +65,14 @@ def show(rows):
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--orders", type=int, default=500)
-    arguments.add_argument("--csv", default=str(ROOT / "bench" / "results" / "outcomes.csv"))
+    arguments.add_argument("--csv", default=results("outcomes.csv"))
     options = arguments.parse_args()
     if not 10 <= options.orders <= 5000:
         arguments.error("--orders is 10 to 5000")
     without_nagle()
-    with tempfile.TemporaryDirectory(prefix="onsale-bench-") as name:
-        folder = Path(name)
-        backends = Backends(folder / "servers")
-        stack = Stack(backends, folder, make_certificate(folder))
-        try:
-            rows = measure(stack.start(rooms=1, admissions=1, workers=1, notifiers=1), options.orders)
-        finally:
-            stack.close()
-            backends.close()
-    Path(options.csv).parent.mkdir(parents=True, exist_ok=True)
-    with open(options.csv, "w", newline="", encoding="ascii") as file:
-        writer = csv.DictWriter(file, rows[0].keys())
-        writer.writeheader()
-        writer.writerows(rows)
+    with bench_stack() as stack:
+        rows = measure(stack.start(rooms=1, admissions=1, workers=1, notifiers=1), options.orders)
+    write_csv(options.csv, rows)
     show(rows)
 
 

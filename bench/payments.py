@@ -14,28 +14,19 @@ authorised, and the audit holds.
 """
 
 import argparse
-import csv
 import json
 import os
 import statistics
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 import pika
+from bench_stack import bench_stack, cpu_seconds, mysql_pid, results, write_csv
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tools"), str(ROOT / "bench"), str(ROOT / "bench" / "bookings")]
-
-from bookings import event, fill, release, standing_tier  # noqa: E402
-from harness.bank import wait_ledger_agrees  # noqa: E402
-from harness.broker import Backends  # noqa: E402
-from harness.card_sale import CardSale, Killer, busiest_worker, the_bank  # noqa: E402
-from harness.certificate import make_certificate  # noqa: E402
-from harness.stack import Stack  # noqa: E402
-from joins import cpu_seconds, mysql_pid  # noqa: E402
-from processes import wait_until  # noqa: E402
+from bookings import event, fill, release, standing_tier
+from harness.bank import wait_ledger_agrees
+from harness.card_sale import CardSale, Killer, busiest_worker, the_bank
+from processes import wait_until
 
 BANK_SECONDS = 5
 SIDES = ("none", "waiting", "flowing")
@@ -177,29 +168,20 @@ def measure_all(stack, options, database):
     return rows
 
 
-def bench(options, backends, folder):
-    stack = Stack(backends, folder, make_certificate(folder), bank={"webhook_url": None},
-                  config={"booking-worker": {"payments_at_once": options.payments, "payment_calls_per_second": 0},
-                          "payment": {"timeout_seconds": TIMEOUT_SECONDS}})
-    try:
+def bench(options):
+    with bench_stack(bank={"webhook_url": None},
+                     config={"booking-worker": {"payments_at_once": options.payments, "payment_calls_per_second": 0},
+                             "payment": {"timeout_seconds": TIMEOUT_SECONDS}}) as stack:
         stack.prepare()
         # Once, so that the queues are there.
         stack.start_program("booking-worker").end()
-        rows = measure_all(stack, options, mysql_pid(backends.mysql["port"]))
-    finally:
-        stack.close()
-    Path(options.csv).parent.mkdir(parents=True, exist_ok=True)
-    with open(options.csv, "w", newline="", encoding="ascii") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
+        rows = measure_all(stack, options, mysql_pid(stack))
+    write_csv(options.csv, rows, COLUMNS)
     show(rows)
 
 
-def sell(options, backends, folder):
-    stack = Stack(backends, folder, make_certificate(folder), bank={"slow_seconds": 2.5, "settle_seconds": 1},
-                  config={"payment": {"timeout_seconds": 2}})
-    try:
+def sell(options):
+    with bench_stack(bank={"slow_seconds": 2.5, "settle_seconds": 1}, config={"payment": {"timeout_seconds": 2}}) as stack:
         stack.start(rooms=2, admissions=2, workers=3, notifiers=2)
         sale = CardSale(stack, SALE_ROWS, SALE_PACE, SALE_HOLD_SECONDS)
         kill = Killer(options.kill_seconds, lambda: busiest_worker(stack), lambda: the_bank(stack))
@@ -213,8 +195,6 @@ def sell(options, backends, folder):
         assert sums["captured"] == sums["bookings"] and sums["still authorised"] == 0
         for what, number in sums.items():
             print(f"{what:20} {number}")
-    finally:
-        stack.close()
 
 
 def main():
@@ -222,19 +202,13 @@ def main():
     arguments.add_argument("--pairs", type=int, default=7)
     arguments.add_argument("--orders", type=int, default=50_000, help="that are booked in a run")
     arguments.add_argument("--payments", type=int, default=500, help="under way at once")
-    arguments.add_argument("--csv", default=str(ROOT / "bench" / "results" / "payments.csv"))
+    arguments.add_argument("--csv", default=results("payments.csv"))
     arguments.add_argument("--sale", action="store_true", help="sell a hall instead")
     arguments.add_argument("--kill-seconds", type=float, default=4, help="between two kills of --sale")
     options = arguments.parse_args()
     if not 1000 <= options.orders <= 1_000_000 or not 1 <= options.payments <= 5000:
         arguments.error("--orders is 1000 to 1000000, --payments 1 to 5000")
-    with tempfile.TemporaryDirectory(prefix="onsale-bench-") as name:
-        folder = Path(name)
-        backends = Backends(folder / "servers")
-        try:
-            (sell if options.sale else bench)(options, backends, folder)
-        finally:
-            backends.close()
+    (sell if options.sale else bench)(options)
 
 
 if __name__ == "__main__":

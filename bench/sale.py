@@ -6,17 +6,9 @@ Fails unless everybody heard exactly one outcome, all tickets are sold, and the 
 """
 
 import argparse
-import sys
-import tempfile
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tools")]
-
-from harness.broker import Backends  # noqa: E402
-from harness.certificate import make_certificate  # noqa: E402
-from harness.crowd import Crowd, assert_sold_as_told  # noqa: E402
-from harness.stack import Stack  # noqa: E402
+from bench_stack import bench_stack
+from harness.crowd import Crowd, assert_sold_as_told
 
 MIXED = ("--tickets", 2, "--change", "10%", "--take-back", "5%", "--in-turn", "10%", "--again", "20%", "--same-customer", "5%",
          "--leave", "3%", "--slow", "1%")
@@ -44,15 +36,8 @@ def main():
     options = arguments.parse_args()
     if not 1 <= options.visitors <= 15000:
         arguments.error("--visitors is 1 to 15000")
-    with tempfile.TemporaryDirectory(prefix="onsale-bench-") as name:
-        folder = Path(name)
-        backends = Backends(folder / "servers")
-        stack = Stack(backends, folder, make_certificate(folder))
-        try:
-            sell(stack.start(rooms=2, admissions=2, workers=2, notifiers=2), options)
-        finally:
-            stack.close()
-            backends.close()
+    with bench_stack() as stack:
+        sell(stack.start(rooms=2, admissions=2, workers=2, notifiers=2), options)
 
 
 if __name__ == "__main__":

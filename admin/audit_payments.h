@@ -18,11 +18,11 @@ struct audit_payments {
 
 void audit_payments_init(struct audit_payments *payments);
 // Gathers the payments of a booking into payments->items. To be called for every order and booking in the order of places and
-// attempts; those that belong to none are noted.
+// attempts; those that belong to none are noted. Errors, here and below, are db.h's.
 int audit_payments_find(struct audit_payments *payments, struct audit *audit, uint64_t place,
                         uint64_t attempt) MUST_USE;
-// Judges them: fills in the payments, and who confirmed a booking that none of them pays for. `order_revision` is that of its order's
-// release.
+// Judges them: fills in the payments, and who confirmed a booking that none of them pays for. `revision` is the booking's,
+// `order_revision` that of its order's release.
 int audit_payments_check(struct audit_payments *payments, struct audit *audit, struct audit_paid *paid,
                          uint64_t revision, uint64_t order_revision) MUST_USE;
 // After the last one.

@@ -81,11 +81,6 @@ size_t changes_begun_count(const struct changes *changes)
     return changes->begun_count;
 }
 
-bool changes_is_empty(const struct changes *changes)
-{
-    return changes->booking_count == 0;
-}
-
 // ---------------------------------------------------------------- gathering
 
 // Room for one more; the old items stay where that fails.

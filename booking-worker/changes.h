@@ -44,7 +44,6 @@ int changes_write(struct changes *changes, struct db *db, struct outbox *outbox,
 void changes_say(const struct changes *changes, const struct store_event *event);
 // How many payments were begun.
 size_t changes_begun_count(const struct changes *changes);
-bool changes_is_empty(const struct changes *changes);
 // Whether something else than the booking of an order becomes of the place.
 bool changes_return_of(const struct changes *changes, uint64_t place);
 

@@ -117,7 +117,7 @@ int program_start(const struct config_table *table, const char *summary, int arg
     return -1;
 }
 
-void program_reload(const struct config_table *table, const char *path)
+static void reload(const struct config_table *table, const char *path)
 {
     const struct common_config *config = table->config;
     struct buffer problems CLEANUP(buffer_done) = BUFFER_INIT;
@@ -144,6 +144,6 @@ void program_serve(const struct config_table *table, const char *path)
 {
     log_info("started", LOG_S("version", ONSALE_VERSION));
     while (program_wait_signal() == SIGHUP)
-        program_reload(table, path);
+        reload(table, path);
     log_info("stopping", LOG_S("reason", "signal"));
 }

@@ -13,12 +13,8 @@
 // Blocks SIGTERM, SIGINT and SIGHUP and ignores SIGPIPE in the calling thread, so in all threads started after it.
 int program_start(const struct config_table *table, const char *summary, int argc, char **argv, const char **ret_path);
 
-// What SIGHUP asks for, for programs whose settings need nothing but to be read again: takes over what may change, the log's
-// level first, and says how it went.
-void program_reload(const struct config_table *table, const char *path);
-
-// What a main thread without a loop does while the parts work: says that the program has started, reloads on SIGHUP, and returns
-// when it is to stop.
+// What a main thread without a loop does while the parts work: says that the program has started, on SIGHUP takes over the settings that
+// may change and says how it went, and returns when it is to stop. For programs whose settings need nothing but to be read again.
 void program_serve(const struct config_table *table, const char *path);
 
 // Waits for one of the blocked signals and returns it (SIGTERM, SIGINT, SIGHUP). For main threads that reload in a way of their own.

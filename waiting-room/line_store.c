@@ -66,7 +66,7 @@ static void drop_chain(struct line_store_request *request)
 }
 
 // All answers for one loop travel as one chain, so that a batch wakes each loop once.
-void store_answer(struct line_store *store, struct line_store_request **requests, size_t count)
+static void answer(struct line_store *store, struct line_store_request **requests, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (!requests[i])
@@ -212,7 +212,7 @@ static void work_on_group(struct line_store *store, struct line_store_request **
     }
     if (!db_is_connected(store->db) && atomic_load(&store->ready))
         note_away(store, ERROR_TRANSIENT);
-    store_answer(store, requests, count);
+    answer(store, requests, count);
 }
 
 // Takes the batch apart by kind and event, keeping the order of arrival within each.

@@ -58,8 +58,6 @@ struct line_store {
 
 #define STORE_VALUES_PER_ROW_MAX 16
 
-// Answers requests, each on its loop.
-void store_answer(struct line_store *store, struct line_store_request **requests, size_t count);
 // Ends a transaction that failed, if there still is a connection.
 void store_roll_back(struct line_store *store);
 

@@ -93,6 +93,16 @@ def intents(stack, slug, **fields):
     return [intent for intent in stack.bank.intents(**fields) if intent["metadata"]["onsale_event"] == slug]
 
 
+@pytest.fixture
+def held(stack, browser, event):
+    """The slug of an event of which two tickets are kept for the browser's visitor, who is to pay."""
+    slug = event()
+    join(stack, browser, slug)
+    order(browser)
+    outcome(browser, "held")
+    return slug
+
+
 # A card that is left while waiting
 
 def test_a_card_that_is_left_while_waiting_is_charged_at_the_turn(stack, browser, event):
@@ -161,11 +171,7 @@ def test_paying_in_the_hold_takes_a_click_of_its_own(stack, browser, event):
     quiet(browser)
 
 
-def test_a_decline_says_why_and_another_card_pays(stack, browser, event):
-    slug = event()
-    join(stack, browser, slug)
-    order(browser)
-    outcome(browser, "held")
+def test_a_decline_says_why_and_another_card_pays(stack, browser, held):
     pay_with(browser, "declined")
     settle(browser, "#declined-why", "Your bank said no to this card, and not why.")
     told = outcome(browser, "held")
@@ -176,7 +182,7 @@ def test_a_decline_says_why_and_another_card_pays(stack, browser, event):
     settle(browser, "#tries", "You can try 4 more times.")
     browser.find("#pay-now").click()  # the same one again: it may work this time
     browser.wait(lambda b: stack.sql("SELECT COUNT(*) FROM payments p JOIN events e ON e.id = p.event_id WHERE slug = %s"
-                                     " AND p.state = 'declined'", slug)[0][0] == 2, "the second decline")
+                                     " AND p.state = 'declined'", held)[0][0] == 2, "the second decline")
     settle(browser, "#tries", "You can try 3 more times.")
     assert shown(browser, "#pay-card button") == "Use another card"
     browser.find("#pay-card button").click()
@@ -184,16 +190,12 @@ def test_a_decline_says_why_and_another_card_pays(stack, browser, event):
     settle(browser, "#pay-now", "Pay €90.00 with visa 4242")
     browser.find("#pay-now").click()
     assert "Booked." in outcome(browser, "confirmed")
-    wait_ledger_agrees(stack, slug)
+    wait_ledger_agrees(stack, held)
     quiet(browser)
 
 
 @pytest.mark.parametrize("yes", [True, False])
-def test_the_bank_s_question(stack, browser, event, yes):
-    slug = event()
-    join(stack, browser, slug)
-    order(browser)
-    outcome(browser, "held")
+def test_the_bank_s_question(stack, browser, held, yes):
     pay_with(browser, "challenge")
     told = outcome(browser, "action_required")
     assert "Your bank wants to ask you something" in told and "left to pay" in told and "€90.00" in told
@@ -205,27 +207,23 @@ def test_the_bank_s_question(stack, browser, event, yes):
     else:
         settle(browser, "#declined-why", "Your bank’s question was not answered, or not as it had to be.")
         outcome(browser, "held")
-    assert is_plain_address(stack, browser, slug)  # the provider adds secrets of the payment to it
+    assert is_plain_address(stack, browser, held)  # the provider adds secrets of the payment to it
     assert "payment_intent" not in json.dumps(run(browser, "return [history.state, location.href]"))
     if not yes:
         browser.find(".outcome[data-outcome=held] .give-back summary").click()
         browser.wait_for(".outcome[data-outcome=held] .give-back button").click()
         outcome(browser, "cancelled")
-    wait_ledger_agrees(stack, slug)
+    wait_ledger_agrees(stack, held)
     quiet(browser)
 
 
-def test_two_clicks_and_two_tabs_pay_once(stack, browser, event):
-    slug = event()
-    join(stack, browser, slug)
-    order(browser)
-    outcome(browser, "held")
+def test_two_clicks_and_two_tabs_pay_once(stack, browser, held):
     browser.find("#pay-card button").click()
     on_card_page(browser)
     settle(browser, "#pay-now", "visa 4242")
     first = browser.current_window_handle
     browser.switch_to.new_window("tab")
-    browser.get(address(stack, slug))
+    browser.get(address(stack, held))
     settle(browser, "#pay-now", "visa 4242")
     stack.bank.behave(call="confirm", do="slow", seconds=2)
     run(browser, "const now = document.querySelector('#pay-now'); now.click(); now.click();")
@@ -233,16 +231,12 @@ def test_two_clicks_and_two_tabs_pay_once(stack, browser, event):
     browser.switch_to.window(first)
     outcome(browser, "paying")  # by the stream: nothing is left to click
     outcome(browser, "confirmed")
-    wait_ledger_agrees(stack, slug)
-    assert len(intents(stack, slug)) == 1
+    wait_ledger_agrees(stack, held)
+    assert len(intents(stack, held)) == 1
     quiet(browser)
 
 
-def test_a_bank_without_a_card_page_is_said_beside_the_button(stack, browser, event):
-    slug = event()
-    join(stack, browser, slug)
-    order(browser)
-    outcome(browser, "held")
+def test_a_bank_without_a_card_page_is_said_beside_the_button(stack, browser, held):
     stack.bank.behave(call="card_page", do="error_500", times=20)
     browser.find("#pay-card button").click()
     browser.wait(lambda b: shown(b, "#pay-problem"), "what went wrong")

@@ -134,18 +134,6 @@ static void take_confirms(struct payer *payer)
     payer->has_unconfirmed = false;
 }
 
-static int remove_confirmed(struct payer *payer)
-{
-    if (outbox_confirmed_count(payer->outbox) == 0)
-        return 0;
-    int result = outbox_remove(payer->outbox, payer->link.db);
-    if (result)
-        outbox_rolled_back(payer->outbox);
-    else
-        outbox_committed(payer->outbox);
-    return result;
-}
-
 // ---------------------------------------------------------------- calling
 
 // Payments that have begun go on; new ones are taken only as fast as the provider lets be called.
@@ -537,7 +525,7 @@ static int work_on_db(struct payer *payer, bool takes_new)
     if (result == 0 && takes_new)
         result = go_round(payer);
     if (result == 0)
-        result = remove_confirmed(payer);
+        result = outbox_tidy(payer->outbox, payer->link.db);
     return result ? result : failed;
 }
 

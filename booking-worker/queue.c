@@ -321,13 +321,8 @@ static void tidy(struct queue *queue)
     publish(queue);
     take_confirms(queue);
     int result = link_use_db(&queue->link);
-    if (result == 0 && outbox_confirmed_count(queue->outbox) > 0) {
-        result = outbox_remove(queue->outbox, queue->link.db);
-        if (result)
-            outbox_rolled_back(queue->outbox);
-        else
-            outbox_committed(queue->outbox);
-    }
+    if (result == 0)
+        result = outbox_tidy(queue->outbox, queue->link.db);
     if (result == 0)
         link_db_works(&queue->link);
     else if (clock_monotonic_ns() >= queue->link.db_at_ns)

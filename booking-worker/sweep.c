@@ -170,19 +170,6 @@ static int sweep_page(struct sweep *sweep, uint64_t *after, bool *ret_more)
     return result;
 }
 
-// Rows of the outbox that were confirmed and that no transaction took along.
-static int remove_confirmed(struct sweep *sweep)
-{
-    if (outbox_confirmed_count(sweep->outbox) == 0)
-        return 0;
-    int result = outbox_remove(sweep->outbox, sweep->link.db);
-    if (result)
-        outbox_rolled_back(sweep->outbox);
-    else
-        outbox_committed(sweep->outbox);
-    return result;
-}
-
 static void go_round(struct sweep *sweep)
 {
     int64_t began_ns = clock_monotonic_ns();
@@ -193,7 +180,7 @@ static void go_round(struct sweep *sweep)
     while (result == 0 && has_more && !stop_was_asked(sweep->stop))
         result = sweep_page(sweep, &after, &has_more);
     if (result == 0)
-        result = remove_confirmed(sweep);
+        result = outbox_tidy(sweep->outbox, sweep->link.db); // what no transaction took along
     if (result == 0)
         result = sweep->failed;
     if (result == 0) {
@@ -214,8 +201,11 @@ static void *run(void *context)
         go_round(sweep);
         stop_wait(sweep->stop, -1, ROUND_MS);
     }
-    if (link_use_db(&sweep->link) == 0)
-        (void)remove_confirmed(sweep); // what is left over goes out a second time, and that is all
+    int result = link_use_db(&sweep->link);
+    if (result == 0)
+        result = outbox_tidy(sweep->outbox, sweep->link.db);
+    if (result) // what is left over goes out a second time, and that is all
+        log_debug("outbox_left", LOG_S("class", error_str(result)));
     return NULL;
 }
 

@@ -183,6 +183,18 @@ int outbox_remove(struct outbox *outbox, struct db *db)
     return count ? remove_ids(db, &ids) : 0;
 }
 
+int outbox_tidy(struct outbox *outbox, struct db *db)
+{
+    if (outbox_confirmed_count(outbox) == 0)
+        return 0;
+    int result = outbox_remove(outbox, db);
+    if (result)
+        outbox_rolled_back(outbox);
+    else
+        outbox_committed(outbox);
+    return result;
+}
+
 size_t outbox_pending(const struct outbox *outbox)
 {
     return outbox->count - count_of(outbox, STAGE_WRITTEN) - count_of(outbox, STAGE_REMOVED);

@@ -39,6 +39,8 @@ void outbox_lost_bus(struct outbox *outbox);
 // Removes rows that were confirmed. Best inside the caller's next transaction, where it costs no commit of its own; call
 // outbox_committed() or outbox_rolled_back() after it as well. Errors are db.h's.
 int outbox_remove(struct outbox *outbox, struct db *db) MUST_USE;
+// The same outside any transaction, for when there is no next one; nothing is done where nothing is confirmed.
+int outbox_tidy(struct outbox *outbox, struct db *db) MUST_USE;
 size_t outbox_pending(const struct outbox *outbox); // committed, not yet removed
 size_t outbox_confirmed_count(const struct outbox *outbox); // of them: confirmed, waiting to be removed
 

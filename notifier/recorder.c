@@ -203,13 +203,8 @@ static void tidy(struct recorder *recorder)
     int64_t now_ns = clock_monotonic_ns();
     publish(recorder);
     int result = link_use_db(&recorder->link);
-    if (result == 0 && outbox_confirmed_count(recorder->outbox) > 0) {
-        result = outbox_remove(recorder->outbox, recorder->link.db);
-        if (result)
-            outbox_rolled_back(recorder->outbox);
-        else
-            outbox_committed(recorder->outbox);
-    }
+    if (result == 0)
+        result = outbox_tidy(recorder->outbox, recorder->link.db);
     if (result == 0)
         link_db_works(&recorder->link);
     else if (now_ns >= recorder->link.db_at_ns)

@@ -296,6 +296,30 @@ static void two_sweepers_take_different_rows(void **state)
     assert_counts(0, 0, 0);
 }
 
+static void what_is_confirmed_is_tidied_away(void **state)
+{
+    (void)state;
+    commit_text("\"first\"");
+    assert_int_equal(outbox_tidy(at.outbox, at.db), 0);
+    assert_counts(1, 0, 1); // not confirmed yet
+    publish_and_confirm();
+    assert_counts(1, 1, 1);
+    assert_int_equal(outbox_tidy(at.outbox, at.db), 0);
+    assert_counts(0, 0, 0);
+    assert_int_equal(outbox_tidy(at.outbox, at.db), 0);
+    commit_text("\"second\"");
+    publish_and_confirm();
+    assert_int_equal(db_write(at.db, "SET SESSION TRANSACTION READ ONLY", NULL, 0, NULL), 0);
+    assert_int_not_equal(outbox_tidy(at.outbox, at.db), 0);
+    assert_counts(1, 1, 1); // kept for another time
+    assert_int_equal(db_write(at.db, "SET SESSION TRANSACTION READ WRITE", NULL, 0, NULL), 0);
+    assert_int_equal(outbox_tidy(at.outbox, at.db), 0);
+    assert_counts(0, 0, 0);
+    expect("\"first\"", "outcomes");
+    expect("\"second\"", "outcomes");
+    expect_no_more();
+}
+
 static void a_sweep_without_rabbitmq_removes_nothing(void **state)
 {
     (void)state;
@@ -325,6 +349,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_does_not_fit_is_left_to_the_sweep, begin, end),
         cmocka_unit_test_setup_teardown(the_sweep_takes_what_is_old, begin, end),
         cmocka_unit_test_setup_teardown(two_sweepers_take_different_rows, begin, end),
+        cmocka_unit_test_setup_teardown(what_is_confirmed_is_tidied_away, begin, end),
         cmocka_unit_test_setup_teardown(a_sweep_without_rabbitmq_removes_nothing, begin, end),
     };
     return cmocka_run_group_tests(tests, backends_begin, backends_end);

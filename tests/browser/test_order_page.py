@@ -571,7 +571,7 @@ def test_amounts_are_written_as_the_server_writes_them(module_stack, browser, ev
 
 
 def test_the_outcome_s_rule_is_the_server_s(module_stack, browser, event):
-    """The same cases as in tests/unit/test_page_render.c."""
+    """The same cases as in tests/unit/test_page_order.c."""
     slug = event()
     browser.get(address(module_stack, slug))
     cases = {"placed": None, "released": "released", "held": "held", "declined": "held", "paying": "paying",

@@ -65,10 +65,9 @@ void provider_watch_hear_probe(struct provider_probe *probe, enum provider_resul
 static void on_answer(void *context, const struct provider_answer *answer)
 {
     struct provider_probe *probe = context;
-    struct provider_watch *watch = probe->watch;
-    bool was_away = watch->is_away;
+    bool was_away = probe->watch->is_away;
     provider_watch_hear_probe(probe, answer->result, clock_monotonic_ns());
-    if (watch->is_away && !was_away)
+    if (probe->watch->is_away && !was_away)
         log_warn("provider_away", LOG_S("result", provider_result_name(answer->result)),
                   LOG_I("status", answer->http_status), LOG_S("detail", answer->detail));
 }

@@ -69,7 +69,7 @@ static void on_answer(void *context, const struct provider_answer *answer)
     provider_watch_hear_probe(probe, answer->result, clock_monotonic_ns());
     if (probe->watch->is_away && !was_away)
         log_warn("provider_away", LOG_S("result", provider_result_name(answer->result)),
-                  LOG_I("status", answer->http_status), LOG_S("detail", answer->detail));
+                 LOG_I("status", answer->http_status), LOG_S("detail", answer->detail));
 }
 
 static int begin_probe(struct provider_watch *watch, struct provider *provider, int64_t *ret_begun)

@@ -16,7 +16,8 @@
 #include "common/provider.h"
 
 #define PROVIDER_WATCH_NS (2 * INT64_C(1000000000)) // between two probes
-#define PROVIDER_WATCH_PROBES_MAX 64 // unanswered at once: one every two seconds, for the longest time-out of two minutes
+// Unanswered at once: one every two seconds, for the longest time-out of two minutes.
+#define PROVIDER_WATCH_PROBES_MAX 64
 
 struct provider_watch;
 

@@ -49,8 +49,9 @@ const struct config_key config_common_keys[] = {
      .min = 3600, .max = 31536000, .unit = "seconds", .help = "How long a queue token is good for; renewed on use."},
     {"payment", "provider", CONFIG_CHOICE, FIELD(payment_provider), .default_text = "none",
      .choices = payment_providers,
-     .help = "Who takes the money. none: it is due at the door, and bookings confirm at once. manual: the seller takes it elsewhere,"
-             " and bookings are held until `onsale booking confirm`. stripe: cards, through Stripe's API."},
+     .help =
+         "Who takes the money. none: it is due at the door, and bookings confirm at once. manual: the seller takes it elsewhere,"
+         " and bookings are held until `onsale booking confirm`. stripe: cards, through Stripe's API."},
     {"payment", "base_url", CONFIG_STRING, FIELD(payment_base_url), .default_text = "https://api.stripe.com",
      .unit = "URL",
      .help = "Where the provider's API is: https, or http on this machine itself. Without a slash at the end."},
@@ -58,14 +59,17 @@ const struct config_key config_common_keys[] = {
      .help = "The file with the provider's secret key, readable by nobody else. Needed with stripe."},
     {"payment", "webhook_secret_file", CONFIG_STRING, FIELD(payment_webhook_secret_file), .default_text = "",
      .unit = "path",
-     .help = "The file with the secrets that the provider's webhooks are signed with, one a line. Empty: webhooks are refused."},
+     .help =
+         "The file with the secrets that the provider's webhooks are signed with, one a line. Empty: webhooks are refused."},
     {"payment", "tls_ca", CONFIG_STRING, FIELD(payment_tls_ca), .default_text = "", .unit = "path of a PEM file",
      .help = "Who must have signed the provider's certificate; empty: the system's authorities."},
     {"payment", "return_url", CONFIG_STRING, FIELD(payment_return_url), .default_text = "", .unit = "URL",
-     .help = "Where visitors come back to from the provider's and their bank's pages: the address they know this site by,"
-             " without a slash at the end. /e/SLUG is added. Needed with stripe."},
+     .help =
+         "Where visitors come back to from the provider's and their bank's pages: the address they know this site by,"
+         " without a slash at the end. /e/SLUG is added. Needed with stripe."},
     {"payment", "timeout_seconds", CONFIG_INT, FIELD(payment_timeout_seconds), .default_text = "20", .min = 1,
-     .max = 120, .unit = "seconds", .help = "How long one call to the provider may take. What comes later is asked about."},
+     .max = 120, .unit = "seconds",
+     .help = "How long one call to the provider may take. What comes later is asked about."},
     {"ops", "waiting_room_listen", CONFIG_ADDRESS, FIELD(ops_listen[CONFIG_WAITING_ROOM]),
      .default_text = "127.0.0.1:9101", .help = "The operators' port of the waiting room; empty: none."},
     {"ops", "admission_listen", CONFIG_ADDRESS, FIELD(ops_listen[CONFIG_ADMISSION]), .default_text = "127.0.0.1:9102",

@@ -7,9 +7,9 @@
 #include <stdbool.h>
 
 #include "common/error.h"
+#include "common/stop.h"
 #include "notifier/settings.h"
 #include "notifier/stock.h"
-#include "common/stop.h"
 
 struct relay;
 

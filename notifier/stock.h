@@ -7,8 +7,8 @@
 #include <stdbool.h>
 
 #include "common/error.h"
-#include "notifier/settings.h"
 #include "common/stop.h"
+#include "notifier/settings.h"
 
 struct stock;
 

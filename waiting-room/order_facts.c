@@ -312,9 +312,8 @@ static void write_means(struct buffer *text, const struct order_facts *facts)
 // Else it is the reason of an earlier state: a visitor who gave back what was declined was not declined.
 static bool has_reason(const struct order_facts *facts)
 {
-    return facts->reason != ORDER_NO_REASON &&
-           (facts->state == ORDER_REFUSED || facts->state == ORDER_FAILED || facts->state == ORDER_DECLINED ||
-            facts->state == ORDER_PAYING);
+    return facts->reason != ORDER_NO_REASON && (facts->state == ORDER_REFUSED || facts->state == ORDER_FAILED ||
+                                                facts->state == ORDER_DECLINED || facts->state == ORDER_PAYING);
 }
 
 void order_facts_write(struct buffer *text, const struct order_facts *facts, int64_t stopped_us, int64_t now_us)

@@ -32,9 +32,8 @@ const struct problem
     PROBLEM_NO_RECEIPT =
         {404, "no-receipt", "There is no ticket here",
          "This browser has nothing booked for this event. The event’s page says what became of an order."},
-    PROBLEM_RELEASED =
-        {409, "released", "It is too late to change the order",
-         "It was handed over to be booked. What becomes of it is told as soon as it is known."},
+    PROBLEM_RELEASED = {409, "released", "It is too late to change the order",
+                        "It was handed over to be booked. What becomes of it is told as soon as it is known."},
     PROBLEM_CONFIRMED = {409, "confirmed", "The tickets are booked",
                          "There is nothing left to order with this place. Only the seller can cancel a booking."},
     PROBLEM_ENDED = {409, "ended", "The order has ended", "It brought no tickets, so there is nothing to take back."},
@@ -46,7 +45,8 @@ const struct problem
     PROBLEM_TURN_OVER = {410, "turn-over", "The turn is over", "The time to order with this place has passed."},
     PROBLEM_TOO_OFTEN = {429, "too-many-changes", "The order was changed too often",
                          "It stays as it is now. It can still be taken back."},
-    PROBLEM_NO_PAYMENT = {409, "no-payment", "Nothing is paid here", "The seller takes the money elsewhere, or sells nothing here."},
+    PROBLEM_NO_PAYMENT = {409, "no-payment", "Nothing is paid here",
+                          "The seller takes the money elsewhere, or sells nothing here."},
     PROBLEM_PAYING = {409, "paying", "A payment is under way",
                       "What becomes of it is told as soon as it is known. Until then nothing else can be paid."},
     PROBLEM_TOO_MANY_TRIES = {409, "too-many-tries", "It was tried too often",

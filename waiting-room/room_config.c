@@ -129,9 +129,10 @@ static int check_visitors(const struct room_config *room, struct buffer *problem
     char problem[256] = "";
     int error = 0;
     if (peer_networks_parse(room->trusted_proxies, &networks) < 0) {
-        buffer_format(problems,
-                      "[waiting-room] trusted_proxies: not a list of at most %d addresses and networks (10.0.0.0/8, ::1)\n",
-                      PEER_NETWORKS_MAX);
+        buffer_format(
+            problems,
+            "[waiting-room] trusted_proxies: not a list of at most %d addresses and networks (10.0.0.0/8, ::1)\n",
+            PEER_NETWORKS_MAX);
         error = ERROR_INVALID;
     }
     if (room->public_url[0] && !is_origin(room->public_url)) {
@@ -168,7 +169,8 @@ static int check_certificate(const struct room_config *room, struct buffer *prob
     if (!room->listen[0])
         return 0;
     if (!room->certificate[0] || !room->private_key[0]) {
-        buffer_format(problems, "[waiting-room] certificate, private_key: both are needed to listen by TLS (listen = %s)\n",
+        buffer_format(problems,
+                      "[waiting-room] certificate, private_key: both are needed to listen by TLS (listen = %s)\n",
                       room->listen);
         return ERROR_INVALID;
     }

@@ -95,18 +95,10 @@ static int teardown(void **state)
     (void)unlink(path);
     (void)unlink(secret_path);
     const char *const variables[] = {
-        "ONSALE_MYSQL_HOST",
-        "ONSALE_MYSQL_PASSWORD",
-        "ONSALE_MYSQL_PASSWORD_FILE",
-        "ONSALE_WAITING_ROOM_LISTEN",
-        "ONSALE_WAITING_ROOM_THREADS",
-        "ONSALE_WAITING_ROOM_MYSQL_USER",
-        "ONSALE_WAITING_ROOM_SECRET",
-        "ONSALE_WAITING_ROOM_THREAD",
-        "ONSALE_CONFIG",
-        "ONSALE_SOMETHING",
-        "ONSALE_NOTIFIER_SOMETHING",
-        "ONSALE_MYSQL_",
+        "ONSALE_MYSQL_HOST",          "ONSALE_MYSQL_PASSWORD",       "ONSALE_MYSQL_PASSWORD_FILE",
+        "ONSALE_WAITING_ROOM_LISTEN", "ONSALE_WAITING_ROOM_THREADS", "ONSALE_WAITING_ROOM_MYSQL_USER",
+        "ONSALE_WAITING_ROOM_SECRET", "ONSALE_WAITING_ROOM_THREAD",  "ONSALE_CONFIG",
+        "ONSALE_SOMETHING",           "ONSALE_NOTIFIER_SOMETHING",   "ONSALE_MYSQL_",
     };
     for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
         (void)unsetenv(variables[i]);

@@ -215,11 +215,12 @@ static int hasten(struct db *db, size_t max, size_t *ret_count)
 {
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
     struct buffer keys CLEANUP(buffer_done) = BUFFER_INIT;
-    int result = db_read(db,
-                         "SELECT event_id, place, attempt, number FROM payments FORCE INDEX (payments_due)"
-                         " WHERE next_attempt_at > UTC_TIMESTAMP(6) + INTERVAL 1 SECOND AND tries > 0 AND is_claimed = 0"
-                         " ORDER BY next_attempt_at LIMIT ? FOR UPDATE SKIP LOCKED",
-                         (struct db_value[]){DB_U(max)}, 1, max, &rows);
+    int result =
+        db_read(db,
+                "SELECT event_id, place, attempt, number FROM payments FORCE INDEX (payments_due)"
+                " WHERE next_attempt_at > UTC_TIMESTAMP(6) + INTERVAL 1 SECOND AND tries > 0 AND is_claimed = 0"
+                " ORDER BY next_attempt_at LIMIT ? FOR UPDATE SKIP LOCKED",
+                (struct db_value[]){DB_U(max)}, 1, max, &rows);
     size_t count = db_rows_count(rows);
     for (size_t i = 0; i < count && result == 0; i++)
         buffer_format(&keys, "%s[%zu,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "]", i ? "," : "[", i,

@@ -556,7 +556,7 @@ def test_several_share_the_queues(booth_factory):
 
 
 @pytest.mark.parametrize("section, key, value, words", [
-    ("payment", "provider", "stripe", ["[payment] secret_key_file: missing", "[payment] return_url: missing"]),
+    ("payment", "provider", "stripe", ["[payment] secret_key_file: not given", "[payment] return_url: not given"]),
     ("payment", "provider", "gold", ["[payment] provider", "none, manual or stripe"]),
     ("booking-worker", "batch_max", "0", ["[booking-worker] batch_max", "1"]),
     ("booking-worker", "batch_max", "5000", ["[booking-worker] batch_max", "2048"])])

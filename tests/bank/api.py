@@ -71,7 +71,10 @@ class Api:
         return CARDS[method["card"]]
 
     def _show(self, intent, version, params=None):
-        return intent_json(intent, self.base_url, version, params.items("expand") if params is not None else ())
+        return intent_json(intent, self.base_url, version, params.items("expand") if params is not None else (), self._refunds_of(intent))
+
+    def _refunds_of(self, intent):
+        return [self.ledger.of["refund"][each] for each in intent["refunds"]]
 
     def _unexpected(self, intent, version, message):
         return Refused(400, "invalid_request_error", message, "payment_intent_unexpected_state",
@@ -136,7 +139,7 @@ class Api:
             "client_secret": f"{intent_id}_secret_{secrets.token_hex(12)}", "created": int(time.time()), "canceled_at": None,
             "cancellation_reason": None, "return_url": None, "last_payment_error": None, "charge": None, "challenge": None,
             # What only the bank knows.
-            "confirms": 0, "authorised": 0, "captured": 0, "refunded": 0, "voided": 0, "has_stumbled": False, "settles": None,
+            "confirms": 0, "authorised": 0, "captured": 0, "refunded": 0, "refunding": 0, "refunds": [], "voided": 0, "has_stumbled": False, "settles": None,
         })
         return Answer(200, encode(self._show(intent, version, params)))
 
@@ -324,7 +327,7 @@ class Api:
                 found.append(intent)
                 if len(found) > limit:
                     break
-        data = [intent_json(intent, self.base_url, version, expand) for intent in found[:limit]]
+        data = [intent_json(intent, self.base_url, version, expand, self._refunds_of(intent)) for intent in found[:limit]]
         return Answer(200, encode(list_json("/v1/payment_intents", data, len(found) > limit)))
 
     # What is decided later: by the visitor on the bank's page, or by time
@@ -355,13 +358,8 @@ class Api:
         if record["settles"] is None:
             return
         how, record["settles"] = record["settles"]["how"], None
-        if kind == "refund" and how == "fails":
-            record["status"] = "failed"
-            intent = change.get("intent", record["intent"])
-            intent["refunded"] = 0
-            self._tell(change, "refund.failed", refund_json(record))
-        elif kind == "refund":
-            record["status"] = "succeeded"
+        if kind == "refund":
+            self.decide_refund(change, record_id, how)
         elif how == "later_yes":
             self._authorise(change, record)
         else:
@@ -391,7 +389,7 @@ class Api:
             raise Refused(400, "invalid_request_error", f"This PaymentIntent ({intent['id']}) does not have a successful charge to refund.",
                           "payment_intent_unexpected_state", param="payment_intent", payment_intent=self._show(intent, version))
         charge = intent["charge"]["id"]
-        if intent["refunded"]:
+        if intent["refunded"] or intent["refunding"]:
             raise Refused(400, "invalid_request_error", f"Charge {charge} has already been refunded.", "charge_already_refunded",
                           charge=charge)
         wanted = params.text("amount")
@@ -401,17 +399,41 @@ class Api:
         if card.refund == "refused":
             raise Refused(400, "invalid_request_error", f"Charge {charge} has been charged back; cannot issue a refund.",
                           "charge_disputed", charge=charge)
-        is_pending = card.refund == "pending"
-        fails = card.refund == "fails" and not any(other["intent"] == intent["id"] for other in self.ledger.of["refund"].values())
+        is_pending = card.refund in ("pending", "held")
+        # Some seconds later.
+        decided = "succeeded" if card.refund == "pending" else "failed" if card.refund == "fails" and not intent["refunds"] else None
         refund = change.add("refund", {
             "id": new_id("re"), "intent": intent["id"], "charge": charge, "amount": intent["amount"], "currency": intent["currency"],
             "status": "pending" if is_pending else "succeeded", "created": int(time.time()), "metadata": params.metadata(),
-            "reason": params.text("reason"),
-            "settles": {"at": time.time() + self.settle_seconds, "how": "fails" if fails else "succeeds"} if is_pending or fails else None,
+            "reason": params.text("reason"), "failure_reason": None,
+            "settles": {"at": time.time() + self.settle_seconds, "how": decided} if decided else None,
         })
-        intent["refunded"] = intent["amount"]
+        intent["refunding" if is_pending else "refunded"] = intent["amount"]
+        intent["refunds"].append(refund["id"])
         self._tell(change, "charge.refunded", charge_json(intent, EVENT_VERSION))
         return Answer(200, encode(refund_json(refund)))
+
+    def decide_refund(self, change, refund_id, status):
+        """The customer's bank takes a refund, or sends it back, which it may even do after it was taken: then the money is the seller's again.
+
+        False: that cannot become of it.
+        """
+        refund = change.get("refund", refund_id)
+        waits = ("pending", "requires_action")
+        known = {"pending": waits, "requires_action": waits, "succeeded": waits, "failed": (*waits, "succeeded"), "canceled": waits}
+        if refund is None or refund["status"] not in known.get(status, ()):
+            return False
+        intent = change.get("intent", refund["intent"])
+        intent["refunding"] = intent["amount"] if status in waits else 0
+        intent["refunded"] = intent["amount"] if status == "succeeded" else 0
+        refund["settles"] = None
+        refund["status"] = status
+        if status == "failed":
+            refund["failure_reason"] = "expired_or_canceled_card"
+            self._tell(change, "refund.failed", refund_json(refund))
+        for kind in ("refund.updated", "charge.refund.updated"):
+            self._tell(change, kind, refund_json(refund))
+        return True
 
     def refund_ask(self, change, refund_id, params, version):
         params.allow()

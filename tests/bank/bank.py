@@ -64,7 +64,8 @@ class Bank:
         self.front = Front(self.ledger, self.api, self.rules, self.calls, lines(options.secret_key_file), self.committed,
                            options.slow_seconds)
         self.pages = Pages(self.ledger, self.api, self.committed)
-        self.controls = Controls(self.ledger, self.rules, self.calls, self.webhooks, self.lapse)
+        self.controls = Controls(self.ledger, self.rules, self.calls, self.webhooks, self.lapse,
+                                 self.decide_refund)
 
     def committed(self, change):
         """Every change comes by here once it is durable."""
@@ -89,6 +90,14 @@ class Bank:
         self.ledger.commit(change)
         self.committed(change)
         return is_lapsed
+
+    def decide_refund(self, refund_id, status):
+        """What the customer's bank does with a refund. False: that cannot become of it."""
+        change = self.ledger.change()
+        is_decided = self.api.decide_refund(change, refund_id, status)
+        self.ledger.commit(change)
+        self.committed(change)
+        return is_decided
 
     async def handle(self, request):
         path = request.path

@@ -21,7 +21,7 @@ class Card:
     decline_code: str = "generic_decline"
     message: str = "Your card was declined."
     capture: str = "works"  # or refused: the authorisation cannot be captured, now and later
-    refund: str = "succeeded"  # or pending (done some seconds later), refused, or fails (some seconds later, the first one of an intent)
+    refund: str = "succeeded"  # or pending (done some seconds later), held (pending until a test decides), refused, or fails (some seconds later, the first one of an intent)
 
 
 CARDS = {
@@ -50,6 +50,7 @@ CARDS = {
     "pm_sandbox_late_yes": Card("later_yes", last4="1004"),
     "pm_sandbox_late_no": Card("later_no", last4="1005"),
     "pm_sandbox_uncapturable": Card("pay", last4="1006", capture="refused"),
+    "pm_sandbox_heldRefund": Card("pay", last4="1008", refund="held"),
     "pm_sandbox_unrefundable": Card("pay", last4="1007", refund="refused"),
 }
 

@@ -13,8 +13,9 @@ def wrong(text, status=400):
 
 
 class Controls:
-    def __init__(self, ledger, rules, calls, webhooks, lapse):
-        self.ledger, self.rules, self.calls, self.webhooks, self.lapse = ledger, rules, calls, webhooks, lapse
+    def __init__(self, ledger, rules, calls, webhooks, lapse, decide_refund):
+        self.ledger, self.rules, self.calls, self.webhooks = ledger, rules, calls, webhooks
+        self.lapse, self.decide_refund = lapse, decide_refund
 
     async def handle(self, request):
         if not ipaddress.ip_address(request.remote or "0.0.0.0").is_loopback:
@@ -27,6 +28,8 @@ class Controls:
             return await self._resend(parts[1])
         if known is None and len(parts) == 3 and parts[0] == "intents" and parts[2] == "lapse" and request.method == "POST":
             return web.json_response({"id": parts[1]}) if self.lapse(parts[1]) else wrong("nothing is authorised there", 409)
+        if known is None and len(parts) == 3 and parts[0] == "refunds" and request.method == "POST":
+            return web.json_response({"id": parts[1]}) if self.decide_refund(parts[1], parts[2]) else wrong("not of that refund", 409)
         if known is None and path == "redirected":
             known = self._get_redirected
         if known is None:

@@ -44,8 +44,8 @@ ROUTES = [(method, re.compile(path + r"\Z"), call) for method, path, call in (
     ("GET", "/v1/setup_intents/([^/]+)", "setup_intent_ask"),
 )]
 EXPANDABLE = {
-    **dict.fromkeys(("create", "confirm", "ask", "capture", "cancel"), ("latest_charge",)),
-    "list": ("data.latest_charge",),
+    **dict.fromkeys(("create", "confirm", "ask", "capture", "cancel"), ("latest_charge", "latest_charge.refunds")),
+    "list": ("data.latest_charge", "data.latest_charge.refunds"),
     **dict.fromkeys(("card_page", "card_ask", "card_expire"), ("setup_intent", "setup_intent.payment_method")),
     "setup_intent_ask": ("payment_method",),
 }

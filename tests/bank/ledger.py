@@ -124,9 +124,10 @@ class Ledger:
             sums["authorised_open"] += intent["amount"] if intent["status"] == "requires_capture" else 0
             sums["captured"] += intent["captured"]
             sums["refunded"] += intent["refunded"]
-            intents.append({key: intent[key] for key in ("id", "status", "amount", "authorised", "captured", "refunded", "voided",
+            intents.append({key: intent[key] for key in ("id", "status", "amount", "authorised", "captured", "refunded", "refunding", "voided",
                                                          "metadata", "payment_method", "customer", "created", "confirms")}
                            | {"currency": currency})
         totals = {word: sum(sums[word] for sums in by_currency.values()) for word in ("authorised_open", "captured", "refunded")}
-        return {"intents": intents, "totals": totals | {"by_currency": by_currency},
+        refunds = [{name: refund[name] for name in ("id", "intent", "amount", "status")} for refund in self.of["refund"].values()]
+        return {"intents": intents, "refunds": refunds, "totals": totals | {"by_currency": by_currency},
                 "confirms": {intent["id"]: intent["confirms"] for intent in intents}}

@@ -10,6 +10,7 @@ import json
 from cards import CARDS
 
 CANCELLED_WITHOUT_REFUND = "2025-03-31"
+REFUNDS_SHOWN = 10  # with their charge
 
 
 class Refused(Exception):
@@ -48,9 +49,10 @@ def method_json(method):
     }
 
 
-def charge_json(intent, version):
+def charge_json(intent, version, refunds=None):
+    """`refunds`: those of it, oldest first, where they are asked for. Its sum has those that wait in it, and no more those that failed."""
     charge = intent["charge"]
-    refunded = intent["refunded"]
+    refunded = intent["refunded"] + intent["refunding"]
     if intent["voided"] and version < CANCELLED_WITHOUT_REFUND:
         refunded = intent["voided"]
     return {
@@ -62,7 +64,9 @@ def charge_json(intent, version):
                     "type": "authorized" if charge["paid"] else "issuer_declined"},
         "paid": charge["paid"], "payment_intent": intent["id"], "payment_method": charge["payment_method"],
         "refunded": refunded == intent["amount"], "status": "succeeded" if charge["paid"] else "failed",
-    }
+    } | ({} if refunds is None else {"refunds": list_json(f"/v1/charges/{charge['id']}/refunds",
+                                                          [refund_json(refund) for refund in reversed(refunds[-REFUNDS_SHOWN:])],
+                                                          len(refunds) > REFUNDS_SHOWN)})
 
 
 def next_action_json(intent, base_url):
@@ -74,10 +78,12 @@ def next_action_json(intent, base_url):
                                                            "url": f"{base_url}/challenge/{intent['challenge']}"}}
 
 
-def intent_json(intent, base_url, version, expand=()):
+def intent_json(intent, base_url, version, expand=(), refunds=()):
     charge = intent["charge"]
     latest = None
-    if charge is not None:
+    if charge is not None and "latest_charge.refunds" in expand:
+        latest = charge_json(intent, version, refunds)
+    elif charge is not None:
         latest = charge_json(intent, version) if "latest_charge" in expand else charge["id"]
     is_open = intent["status"] == "requires_capture"
     return {
@@ -97,7 +103,8 @@ def intent_json(intent, base_url, version, expand=()):
 
 
 def refund_json(refund):
-    return {
+    failed = {"failure_balance_transaction": None, "failure_reason": refund["failure_reason"]} if refund["failure_reason"] else {}
+    return failed | {
         "id": refund["id"], "object": "refund", "amount": refund["amount"], "charge": refund["charge"], "created": refund["created"],
         "currency": refund["currency"], "metadata": refund["metadata"], "payment_intent": refund["intent"], "reason": refund["reason"],
         "receipt_number": None, "status": refund["status"],

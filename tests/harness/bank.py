@@ -126,7 +126,7 @@ class Bank:
         return answer.json()
 
     def ledger(self):
-        """{"intents": [{id, status, amount, currency, authorised, captured, refunded, voided, metadata, …}], "totals": …, "confirms": …}"""
+        """{"intents": [{id, status, amount, currency, authorised, captured, refunded, refunding, voided, metadata, …}], "refunds": …, "totals": …}"""
         return self._control("GET", "ledger")
 
     def intents(self, **fields):
@@ -170,6 +170,16 @@ class Bank:
     def lapse(self, intent_id):
         """What is authorised there runs out, as after a week."""
         self._control("POST", f"intents/{intent_id}/lapse")
+
+    def refunds(self, place=None):
+        """[{id, intent, amount, status}, …], oldest first."""
+        ledger = self.ledger()
+        of_place = {intent["id"] for intent in ledger["intents"] if place is None or intent["metadata"].get("onsale_place") == str(place)}
+        return [refund for refund in ledger["refunds"] if refund["intent"] in of_place]
+
+    def decide_refund(self, refund_id, status):
+        """What the customer's bank does with a refund: succeeded, failed (even of one that succeeded), canceled, requires_action."""
+        self._control("POST", f"refunds/{refund_id}/{status}")
 
     def _page(self, kind, url_or_id):
         last = urlsplit(url_or_id).path.rstrip("/").rpartition("/")[2]
@@ -218,11 +228,11 @@ def payment_config(bank, return_url):
 
 
 def _has_money(intent):
-    return intent["status"] == "requires_capture" or intent["captured"] > intent["refunded"]
+    return intent["status"] == "requires_capture" or intent["captured"] > intent["refunded"]  # what waits for its bank may come back
 
 
 def _describe(intent):
-    return json.dumps({name: intent[name] for name in ("id", "status", "amount", "currency", "captured", "refunded", "confirms")}
+    return json.dumps({name: intent[name] for name in ("id", "status", "amount", "currency", "captured", "refunded", "refunding", "confirms")}
                       | {name.removeprefix("onsale_"): value for name, value in intent["metadata"].items()})
 
 
@@ -276,7 +286,7 @@ def ledger_disagreements(stack, slug, bank=None, settled=True):
                 continue
             intent = paid[0][2]
             taken = intent["captured"] if settled or intent["captured"] else intent["authorised"]
-            if (taken, intent["currency"], intent["refunded"]) != (amount, currency, 0):
+            if (taken, intent["currency"], intent["refunded"] + intent["refunding"]) != (amount, currency, 0):
                 wrong.append(f"{who}: not what the bank took: {_describe(intent)}")
             continue
         for number, payment, intent in paid:

@@ -332,6 +332,38 @@ def test_cards_that_fail_at_the_end(bank):
     wait_until(lambda: bank.call("GET", f"/v1/refunds/{refund['id']}").json()["status"] == "succeeded", "the refund", 20)
 
 
+def test_refunds_that_wait_for_the_customers_bank(bank):
+    """They succeed, fail, or fail although they succeeded; the money of one that failed may be refunded once more."""
+    def refund_of(intent):
+        return bank.call("POST", "/v1/refunds", payment_intent=intent["id"]).json()
+
+    def charge():
+        return bank.call("GET", f"{INTENTS}/{intent['id']}", expand=["latest_charge.refunds"]).json()["latest_charge"]
+    intent = make_intent(bank, "pm_sandbox_heldRefund")
+    confirm(bank, intent)
+    act(bank, "capture", intent)
+    assert charge()["refunds"] == {"object": "list", "data": [], "has_more": False, "url": f"/v1/charges/{charge()['id']}/refunds"}
+    first = refund_of(intent)
+    assert first["status"] == "pending" and charge()["amount_refunded"] == 4500
+    assert error_of(bank.call("POST", "/v1/refunds", payment_intent=intent["id"]), 400)["code"] == "charge_already_refunded"
+    bank.decide_refund(first["id"], "requires_action")
+    bank.decide_refund(first["id"], "succeeded")
+    bank.decide_refund(first["id"], "failed")
+    assert charge()["amount_refunded"] == 0 and charge()["refunds"]["data"][0]["failure_reason"] == "expired_or_canceled_card"
+    assert bank.client.post(f"/_sandbox/refunds/{first['id']}/succeeded").status_code == 409
+    second = refund_of(intent)
+    bank.restart()
+    bank.decide_refund(second["id"], "canceled")
+    assert [(each["id"], each["status"]) for each in charge()["refunds"]["data"]] == [(second["id"], "canceled"), (first["id"], "failed")]
+    told = [event["type"] for event in bank.events()["events"] if event["object"] in (first["id"], second["id"])]
+    assert told == 2 * ["refund.updated", "charge.refund.updated"] + ["refund.failed"] + 2 * ["refund.updated", "charge.refund.updated"]
+    intent = make_intent(bank, "pm_card_refundFail")
+    confirm(bank, intent)
+    act(bank, "capture", intent)
+    assert refund_of(intent)["status"] == "succeeded"
+    wait_until(lambda: charge()["refunds"]["data"][0]["status"] == "failed", "the refund to come back", 5)
+
+
 def test_lists_go_backwards_page_by_page(bank):
     made = [make_intent(bank)["id"] for _ in range(5)]
     now = int(time.time())

@@ -46,12 +46,13 @@ static int take_up(struct locked *locked)
     for (size_t i = 0; r == 0 && i < db_rows_count(rows); i++) {
         change->payment = (uint32_t)db_u64(rows, i, T_NUMBER);
         r = choose_state(locked, rows, i, &change->payment_state);
-        // The claim too: what a payer is just being told about it as it was does not count any more.
+        // The claim too: what a payer is just being told about it as it was does not count any more. And a refund that failed is history: with it the
+        // payer would find again that it did.
         if (r == 0)
             r = locked_write_one(
                 locked,
-                "UPDATE payments SET state = ?, tries = 0, is_dead = 0, claim = claim + 1, next_attempt_at = "
-                "UTC_TIMESTAMP(6), changed_at = UTC_TIMESTAMP(6) WHERE event_id = ? AND place = ? AND "
+                "UPDATE payments SET refund = IF(state = 'failed', NULL, refund), state = ?, tries = 0, is_dead = 0, "
+                "claim = claim + 1, next_attempt_at = UTC_TIMESTAMP(6), changed_at = UTC_TIMESTAMP(6) WHERE event_id = ? AND place = ? AND "
                 "attempt = ? AND number = ?",
                 (struct db_value[]){db_text(payment_state_name(change->payment_state)), event, place, attempt,
                                     DB_U(change->payment)},

@@ -81,7 +81,8 @@ static int settling_init(struct settling *settling)
 static bool may_sell(const struct payer_call *call)
 {
     const struct provider_intent *intent = &call->answer.intent;
-    bool is_known = call->payment.facts.state == PAYMENT_CAPTURING || call->payment.facts.state == PAYMENT_REFUNDING;
+    enum payment_state state = call->payment.facts.state;
+    bool is_known = state == PAYMENT_CAPTURING || state == PAYMENT_REFUNDING || state == PAYMENT_REFUNDED;
     return !is_known && intent->id[0] && (intent->status == PROVIDER_AUTHORISED || intent->status == PROVIDER_CAPTURED);
 }
 
@@ -179,21 +180,29 @@ static void change_booking(struct settling *settling, size_t i, const struct pay
         hold->pay_until_us = paid->pay_until_us;
 }
 
-// A booking that ended before, whose money is back, or cannot be given back. Of one booking there is one answer in a transaction.
+// Of one whose refund was done it may turn out later that it was not. NULL: nothing changes for whoever waits for the money.
+static const char *refund_of(const struct store_paid *paid, const struct payment_step *step)
+{
+    if (!paid->standing.is_there)
+        return NULL;
+    // Of several payments the last one is the end of it.
+    if (step->effect == PAYMENT_FREES && paid->is_refund_pending && !paid->has_other_under_way)
+        return "done";
+    return step->effect == PAYMENT_CANNOT_REFUND && (paid->is_refund_pending || paid->is_refund_done) ? "failed" : NULL;
+}
+
+// A booking that ended before, whose money is back or on its way there, or cannot be given back. Of one booking there is one answer in a transaction.
 static int free_booking(struct settling *settling, size_t i, const struct payment_step *step)
 {
     const struct store_paid *paid = &settling->paid[i];
+    const char *refund = refund_of(paid, step);
     int result = 0;
-    if (step->effect == PAYMENT_FREES && paid->has_other_under_way)
-        return 0; // the last one of them does it
     // What cannot go back will not go anywhere else by itself: its places are free, too.
-    if (!paid->has_other_under_way)
+    if (!paid->has_other_to_return)
         result =
             store_open_freeing(settling->db, settling->event.id, settling->keys[i].place, settling->keys[i].attempt);
-    // A refund that was done may have failed since.
-    bool is_news = paid->is_refund_pending || (paid->is_refund_done && step->effect == PAYMENT_CANNOT_REFUND);
-    if (paid->standing.is_there && is_news) {
-        struct store_booking *booking = add_booking(settling, i, step->effect == PAYMENT_FREES ? "done" : "failed");
+    if (refund) {
+        struct store_booking *booking = add_booking(settling, i, refund);
         booking->revision++;
         booking->step = step->effect == PAYMENT_FREES ? "refund done" : "refund failed";
     }
@@ -230,7 +239,10 @@ static void change_payment(struct settling *settling, size_t i, const struct pay
 {
     const struct provider_answer *answer = &settling->calls[i]->answer;
     const struct store_payment *payment = &settling->payments[i];
-    const char *code = answer->code[0] ? answer->code : answer->intent.code;
+    const char *code = answer->code[0]                                                     ? answer->code
+                       : step->state == PAYMENT_FAILED && answer->intent.has_failed_refund ? answer->intent.refund_code
+                                                                                           : answer->intent.code;
+    const char *refund = answer->call == PROVIDER_REFUND ? answer->refund : answer->intent.refund;
     settling->changes[settling->change_count++] = (struct store_payment_change){
         .place = payment->place,
         .attempt = payment->attempt,
@@ -249,7 +261,7 @@ static void change_payment(struct settling *settling, size_t i, const struct pay
         .is_returned = step->state == PAYMENT_VOIDED || step->state == PAYMENT_REFUNDED,
         .reason = step->reason,
         .intent = step->stores_intent && answer->intent.id[0] ? answer->intent.id : NULL,
-        .refund = answer->refund[0] ? answer->refund : NULL,
+        .refund = step->stores_refund && refund[0] ? refund : NULL,
         .provider_code = code[0] ? code : NULL,
     };
 }
@@ -269,7 +281,7 @@ static int decide(struct settling *settling, size_t i)
         return 0;
     }
     change_payment(settling, i, step);
-    if (step->effect == PAYMENT_FREES || step->effect == PAYMENT_CANNOT_REFUND)
+    if (step->effect == PAYMENT_FREES || step->effect == PAYMENT_RETURNS || step->effect == PAYMENT_CANNOT_REFUND)
         return free_booking(settling, i, step);
     if (step->effect != PAYMENT_NO_EFFECT)
         change_booking(settling, i, step);
@@ -309,9 +321,11 @@ static void describe_answer(const struct store_payment *payment, const struct pr
     const struct provider_intent *intent = &answer->intent;
     if (answer->result == PROVIDER_DONE && intent->id[0])
         snprintf(ret, ret_bytes,
-                 "%s, %" PRIu64 " %s, captured %" PRIu64 ", refunded %" PRIu64 "; asked for: %" PRIu64 " %s%s%s",
+                 "%s, %" PRIu64 " %s, captured %" PRIu64 ", refunded %" PRIu64 "; asked for: %" PRIu64 " %s%s%s%s%s",
                  provider_status_name(intent->status), intent->amount, intent->currency, intent->captured_amount,
                  intent->refunded_amount, payment->facts.amount, payment->facts.currency,
+                 intent->has_failed_refund ? "; the refund failed: " : "",
+                 intent->has_failed_refund ? intent->refund_code : "",
                  payment->provider_code[0] ? "; the last error: " : "", payment->provider_code);
     else
         snprintf(ret, ret_bytes, "%s, status %d%s%s%s%s", provider_result_name(answer->result), answer->http_status,

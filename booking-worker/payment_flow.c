@@ -11,6 +11,14 @@ int64_t payment_wait_seconds(uint32_t tries)
     return waits[tries < last ? tries : last];
 }
 
+int64_t payment_bank_seconds(int64_t waiting_seconds)
+{
+    const int64_t wait = waiting_seconds / 2;
+    if (wait < PAYMENT_BANK_SECONDS_MIN)
+        return PAYMENT_BANK_SECONDS_MIN;
+    return wait < PAYMENT_BANK_SECONDS_MAX ? wait : PAYMENT_BANK_SECONDS_MAX;
+}
+
 // ---------------------------------------------------------------- steps
 
 // The booking's visitor waits for what comes of this payment.
@@ -61,6 +69,7 @@ static const char *dead_word(enum payment_state state)
     case PAYMENT_VOIDING:
         return PAYMENT_DEAD_VOID;
     case PAYMENT_REFUNDING:
+    case PAYMENT_REFUNDED:
         return PAYMENT_DEAD_REFUND;
     default:
         return PAYMENT_DEAD_UNKNOWN;
@@ -105,22 +114,29 @@ static struct payment_step repeat_later(const struct payment_facts *facts, int64
 
 // ---------------------------------------------------------------- ends without money
 
+// Nothing comes of it for the visitor who waits.
+static void turn_away(const struct payment_facts *facts, struct payment_step *step)
+{
+    if (facts->aim == PAYMENT_TAKE) {
+        step->effect = PAYMENT_DECLINES;
+    } else if (facts->aim == PAYMENT_CLOSE) {
+        step->effect = PAYMENT_EXPIRES;
+    } else {
+        step->effect = PAYMENT_FAILS;
+        step->reason = ORDER_PAYMENT_FAILED;
+    }
+}
+
 // Certainly nothing is reserved: what the booking makes of that.
 static struct payment_step end_without_money(const struct payment_facts *facts, enum payment_state state,
                                              enum order_reason reason)
 {
     struct payment_step step = end(facts, state);
     step.reason = reason;
-    if (!is_waiting(facts)) {
+    if (is_waiting(facts))
+        turn_away(facts, &step);
+    else
         step.effect = PAYMENT_FREES;
-    } else if (facts->aim == PAYMENT_TAKE) {
-        step.effect = PAYMENT_DECLINES;
-    } else if (facts->aim == PAYMENT_CLOSE) {
-        step.effect = PAYMENT_EXPIRES;
-    } else {
-        step.effect = PAYMENT_FAILS;
-        step.reason = ORDER_PAYMENT_FAILED;
-    }
     // Money that nobody wanted any more went back, and no bank has said no.
     if (state != PAYMENT_DECLINED && (step.effect == PAYMENT_FREES || step.effect == PAYMENT_EXPIRES))
         step.reason = ORDER_NO_REASON;
@@ -150,8 +166,9 @@ static struct payment_step fail(const struct payment_facts *facts)
 {
     struct payment_step step = end(facts, PAYMENT_FAILED);
     step.dead = dead_word(facts->state);
-    if (facts->state != PAYMENT_REFUNDING)
+    if (facts->state != PAYMENT_REFUNDING && facts->state != PAYMENT_REFUNDED)
         return step;
+    step.takes_new_key = true; // with the old one the provider would name the refund that failed
     step.effect = PAYMENT_CANNOT_REFUND;
     if (is_waiting(facts)) { // what was taken was never the price of a ticket
         step.effect = PAYMENT_FAILS;
@@ -160,15 +177,67 @@ static struct payment_step fail(const struct payment_facts *facts)
     return step;
 }
 
-// It had gone back, and came again: a closed card, found out days later. The first refund's key names the one that failed.
-static struct payment_step fail_late(const struct payment_facts *facts)
+// ---------------------------------------------------------------- money on its way back
+
+static uint64_t sent_back(const struct provider_intent *intent)
 {
-    struct payment_step step = end(facts, PAYMENT_FAILED);
-    step.aim = PAYMENT_GIVE_BACK;
-    step.dead = PAYMENT_DEAD_REFUND;
-    step.effect = PAYMENT_CANNOT_REFUND;
-    step.takes_new_key = true;
+    return intent->refunded_amount + intent->refunding_amount;
+}
+
+// As give_up() for what was captured; what goes back already, by whoever's hand, is not asked for once more.
+static struct payment_step send_back(const struct payment_facts *facts, const struct provider_intent *intent)
+{
+    struct payment_step step = give_up(facts, PROVIDER_CAPTURED);
+    if (sent_back(intent) >= intent->captured_amount)
+        step.call = PROVIDER_ASK;
     return step;
+}
+
+// The provider has taken the refund, and its bank (or the seller's balance) takes its time: days are nothing unusual, and nobody need be called. That no
+// ticket comes of this money is certain, so nobody waits for the end of it.
+static struct payment_step wait_for_bank(const struct payment_facts *facts)
+{
+    struct payment_step step = wait_for(facts, payment_bank_seconds(facts->state_seconds));
+    step.tries = 0;
+    step.stores_refund = true;
+    if (is_waiting(facts)) {
+        step.reason = ORDER_CARD_DECLINED;
+        turn_away(facts, &step);
+        if (step.effect == PAYMENT_EXPIRES)
+            step.reason = ORDER_NO_REASON;
+    } else if (!facts->has_refund) {
+        step.effect = PAYMENT_RETURNS;
+    }
+    return step;
+}
+
+static struct payment_step refunded(const struct payment_facts *facts)
+{
+    struct payment_step step = end_without_money(facts, PAYMENT_REFUNDED, ORDER_CARD_DECLINED);
+    step.stores_refund = true;
+    return step;
+}
+
+// A refund is asked for where none is under way, and not where one of ours has failed: that would fail again, or go to a card that is closed. After an
+// operator's retry none is ours any more.
+static struct payment_step on_refunding(const struct payment_facts *facts, const struct provider_intent *intent)
+{
+    if (intent->refunded_amount >= intent->captured_amount)
+        return refunded(facts);
+    if (sent_back(intent) >= intent->captured_amount)
+        return wait_for_bank(facts);
+    if (facts->was_refused || (facts->has_refund && intent->has_failed_refund))
+        return fail(facts);
+    return go(facts, PAYMENT_REFUNDING, PROVIDER_REFUND);
+}
+
+// It was through, and the provider has told of it since: the customer's bank may send a refund back even then.
+static struct payment_step on_refunded_since(const struct payment_facts *facts, const struct provider_intent *intent)
+{
+    if (intent->refunded_amount >= intent->captured_amount)
+        return end(facts, PAYMENT_REFUNDED);
+    return sent_back(intent) >= intent->captured_amount ? wait_for(facts, payment_bank_seconds(facts->state_seconds))
+                                                        : fail(facts);
 }
 
 // ---------------------------------------------------------------- what the intent is
@@ -283,30 +352,27 @@ static struct payment_step on_captured(const struct payment_facts *facts, const 
     case PAYMENT_AUTHORISED:
     case PAYMENT_CAPTURING:
         if (facts->aim == PAYMENT_GIVE_BACK)
-            return give_up(facts, PROVIDER_CAPTURED);
-        return is_price && intent->refunded_amount < intent->captured_amount ? end(facts, PAYMENT_CAPTURED)
-                                                                             : fail(facts);
+            return send_back(facts, intent);
+        return is_price && sent_back(intent) < intent->captured_amount ? end(facts, PAYMENT_CAPTURED) : fail(facts);
     case PAYMENT_CREATED:
     case PAYMENT_CONFIRMING:
     case PAYMENT_CHALLENGED: // somebody has taken it by hand, at the provider's
-        if (facts->aim == PAYMENT_GIVE_BACK || !is_waiting(facts) || !is_price || intent->refunded_amount > 0)
-            return give_up(facts, PROVIDER_CAPTURED);
+        if (facts->aim == PAYMENT_GIVE_BACK || !is_waiting(facts) || !is_price || sent_back(intent) > 0)
+            return send_back(facts, intent);
         step = end(facts, PAYMENT_CAPTURED);
         step.stores_intent = !facts->has_intent;
         step.effect = PAYMENT_CONFIRMS;
         return step;
     case PAYMENT_REFUNDING:
-        if (intent->refunded_amount >= intent->captured_amount)
-            return end_without_money(facts, PAYMENT_REFUNDED, ORDER_CARD_DECLINED);
-        return facts->was_refused ? fail(facts) : go(facts, PAYMENT_REFUNDING, PROVIDER_REFUND);
+        return on_refunding(facts, intent);
     case PAYMENT_CAPTURED:
-        return facts->aim == PAYMENT_GIVE_BACK ? give_up(facts, PROVIDER_CAPTURED) : end(facts, PAYMENT_CAPTURED);
+        return facts->aim == PAYMENT_GIVE_BACK ? send_back(facts, intent) : end(facts, PAYMENT_CAPTURED);
     case PAYMENT_REFUNDED:
-        return intent->refunded_amount < intent->captured_amount ? fail_late(facts) : end(facts, PAYMENT_REFUNDED);
+        return on_refunded_since(facts, intent);
     case PAYMENT_FAILED:
         return end(facts, facts->state);
     default: // it was to be let go, or nothing was to be there
-        return give_up(facts, PROVIDER_CAPTURED);
+        return send_back(facts, intent);
     }
 }
 
@@ -340,7 +406,7 @@ static bool is_wrong(const struct payment_facts *facts, const struct provider_in
 static struct payment_step on_wrong(const struct payment_facts *facts, const struct provider_intent *intent)
 {
     struct payment_step step;
-    if (facts->state == PAYMENT_CAPTURED || facts->state == PAYMENT_REFUNDED || facts->state == PAYMENT_FAILED ||
+    if (facts->state == PAYMENT_CAPTURED || facts->state == PAYMENT_FAILED ||
         ((facts->state == PAYMENT_CAPTURING || facts->state == PAYMENT_AUTHORISED) && !is_unwanted_capture(facts))) {
         step = fail(facts); // the ticket is given already
     } else if (intent->status == PROVIDER_CANCELLED) {
@@ -350,7 +416,7 @@ static struct payment_step on_wrong(const struct payment_facts *facts, const str
         unwanted.aim = PAYMENT_GIVE_BACK;
         step = end_without_money(&unwanted, PAYMENT_VOIDED, ORDER_PAYMENT_FAILED);
     } else {
-        step = give_up(facts, intent->status);
+        step = intent->status == PROVIDER_CAPTURED ? send_back(facts, intent) : give_up(facts, intent->status);
     }
     step.aim = PAYMENT_GIVE_BACK;
     step.dead = facts->is_dead ? NULL : PAYMENT_DEAD_WRONG;
@@ -359,8 +425,9 @@ static struct payment_step on_wrong(const struct payment_facts *facts, const str
 
 static struct payment_step on_intent(const struct payment_facts *facts, const struct provider_intent *intent)
 {
-    // What is on its way back goes back as it is.
-    if (is_wrong(facts, intent) && facts->state != PAYMENT_VOIDING && facts->state != PAYMENT_REFUNDING)
+    // What is on its way back goes back as it is, and has gone back as it was.
+    if (is_wrong(facts, intent) && facts->state != PAYMENT_VOIDING && facts->state != PAYMENT_REFUNDING &&
+        facts->state != PAYMENT_REFUNDED)
         return on_wrong(facts, intent);
     switch (intent->status) {
     case PROVIDER_UNCONFIRMED:
@@ -417,17 +484,30 @@ static struct payment_step on_refused(const struct payment_facts *facts, const s
     // A refund that failed tells of itself alone, not of what was captured.
     if (answer->intent.id[0] && answer->call != PROVIDER_REFUND)
         return on_intent(&refused, &answer->intent);
+    if (answer->call == PROVIDER_REFUND) {
+        struct payment_step step = go(facts, facts->state, PROVIDER_ASK);
+        step.stores_refund = answer->refund[0] != '\0';
+        return step;
+    }
     if (answer->call == PROVIDER_CREATE)
         return end_without_money(facts, PAYMENT_DECLINED, ORDER_PAYMENT_METHOD_INVALID);
     return answer->call == PROVIDER_ASK ? on_unknown_intent(facts) : go(facts, facts->state, PROVIDER_ASK);
 }
 
-// A refund of less than the whole is none: what is back altogether is asked about.
+// A refund of less than the whole is none: what is back altogether is asked about, and for the rest there is another key.
 static struct payment_step on_refunded(const struct payment_facts *facts, const struct provider_answer *answer)
 {
-    if (answer->intent.refunded_amount < facts->amount)
-        return try_later(facts);
-    return end_without_money(facts, PAYMENT_REFUNDED, ORDER_CARD_DECLINED);
+    struct payment_step step;
+    if (sent_back(&answer->intent) < facts->amount) {
+        step = try_later(facts);
+        step.takes_new_key = true;
+    } else if (answer->is_replayed) { // so it was then; it may have failed since
+        step = go(facts, PAYMENT_REFUNDING, PROVIDER_ASK);
+    } else {
+        return answer->intent.refunding_amount > 0 ? wait_for_bank(facts) : refunded(facts);
+    }
+    step.stores_refund = true;
+    return step;
 }
 
 struct payment_step payment_after(const struct payment_facts *facts, const struct provider_answer *answer)
@@ -452,9 +532,8 @@ struct payment_step payment_after(const struct payment_facts *facts, const struc
         break;
     }
     // A confirm that was refused is not asked for again; and the first key has to name the intent, should its id be wrong.
-    step.takes_new_key =
-        step.takes_new_key ||
-        (answer->is_key_spent && !(answer->result == PROVIDER_REFUSED && answer->call == PROVIDER_CONFIRM));
+    if (answer->is_key_spent && !(answer->result == PROVIDER_REFUSED && answer->call == PROVIDER_CONFIRM))
+        step.takes_new_key = true;
     return step;
 }
 
@@ -477,7 +556,7 @@ struct payment_step payment_next(const struct payment_facts *facts)
                                                : end(facts, PAYMENT_CAPTURED);
     case PAYMENT_FAILED:
         return end(facts, facts->state);
-    default: // whether the call before was done is not known, or the visitor may have answered the bank
+    default: // whether the call before was done is not known, the visitor may have answered the bank, or the provider has told something
         return go(facts, facts->state, PROVIDER_ASK);
     }
 }

@@ -17,6 +17,9 @@
 #define PAYMENT_BUSY_SECONDS_MAX 30
 #define PAYMENT_CHALLENGE_SECONDS 15 // between two looks while the bank asks the visitor
 #define PAYMENT_STOPPED_SECONDS 1 // between two looks while the event is stopped
+// Between two looks at a refund that waits for its bank: half the time that it has been waiting, within these.
+#define PAYMENT_BANK_SECONDS_MIN 15
+#define PAYMENT_BANK_SECONDS_MAX 3600
 
 // The reasons of a payment's dead letter, as docs/messages.md lists them.
 #define PAYMENT_DEAD_UNKNOWN "payment_unknown"
@@ -34,6 +37,9 @@ struct payment_facts {
     bool has_other_open; // another payment of its booking is open
     bool is_dead; // an operator knows
     bool has_new_key; // a key was spent before: the first one no longer names the intent
+    bool
+        has_refund; // the provider has taken a refund of it, since it is to be refunded (again): whether that is through is another matter
+    int64_t state_seconds; // for how long it has been in this state
     uint32_t tries;
     uint64_t amount;
     char currency[4];
@@ -52,6 +58,7 @@ enum payment_effect {
     PAYMENT_EXPIRES, // paying → expired: its places may go back
     PAYMENT_FAILS, // paying → failed: its places may go back
     PAYMENT_FREES, // it has ended before: its places, where they waited for this, may go back; its refund is done
+    PAYMENT_RETURNS, // its money is on its way back: its places, where they waited for this, may go back; its refund is not done
     PAYMENT_CANNOT_REFUND, // its refund failed
     PAYMENT_DELAYS, // paying stays, and the visitor hears that it takes longer
 };
@@ -66,6 +73,7 @@ struct payment_step {
     uint32_t tries; // to be written
     bool takes_new_key; // for the next call
     bool stores_intent; // the answer's id
+    bool stores_refund; // the answer's id of the refund
     bool forgets_intent; // the provider does not know it: the same key will name the right one
     enum payment_effect effect;
     enum order_reason reason; // of DECLINES, FAILS and of the payment itself
@@ -80,5 +88,7 @@ struct payment_step payment_after(const struct payment_facts *facts, const struc
 
 // How long to wait after so many looks (1, 2, …) without a definite answer, in seconds.
 int64_t payment_wait_seconds(uint32_t tries);
+// How long to leave a refund to its bank that has been waiting for so long.
+int64_t payment_bank_seconds(int64_t waiting_seconds);
 
 #endif

@@ -63,10 +63,10 @@ static bool is_about_money(const char *type)
            strcmp(type, "payment_intent.succeeded") == 0;
 }
 
-// A refund that seemed done may fail days later: the money is the seller's again.
+// What became of a refund. `charge.refunded` is told of every refund when it begins, and answers to our own calls say the same.
 static bool is_about_refund(const char *type)
 {
-    return strcmp(type, "refund.failed") == 0 || strcmp(type, "refund.updated") == 0 ||
+    return strcmp(type, "refund.updated") == 0 || strcmp(type, "refund.failed") == 0 ||
            strcmp(type, "charge.refund.updated") == 0;
 }
 
@@ -91,33 +91,39 @@ static int write_told(const struct db_rows *rows, struct buffer *ret)
     return ret->failed ? ERROR_MEMORY : 0;
 }
 
-// Which of them are about a row of ours.
-static int find_objects(struct db *db, const char *told, size_t count, bool ret_known[static NEWS_MAX])
+// Which of them are about a row of ours; and of which somebody is just asking about the refund, who may have asked before the news.
+static int find_objects(struct db *db, const char *told, size_t count, bool ret_known[static NEWS_MAX],
+                        bool ret_busy[static NEWS_MAX])
 {
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
-    int result = db_read(db,
-                         "SELECT k.n FROM " TOLD " WHERE EXISTS (SELECT * FROM payments p WHERE p.intent = k.object)"
-                         " OR EXISTS (SELECT * FROM cards c WHERE c.session = k.object)",
-                         (struct db_value[]){db_text(told)}, 1, count, &rows);
+    int result =
+        db_read(db,
+                "SELECT k.n, k.is_refund = 1 AND EXISTS (SELECT * FROM payments b WHERE b.intent = k.object"
+                " AND b.state IN ('refunding', 'refunded') AND b.is_claimed = 1 AND b.next_attempt_at >"
+                " UTC_TIMESTAMP(6)) FROM " TOLD " WHERE EXISTS (SELECT * FROM payments p WHERE p.intent = k.object)"
+                " OR EXISTS (SELECT * FROM cards c WHERE c.session = k.object)",
+                (struct db_value[]){db_text(told)}, 1, count, &rows);
     for (size_t i = 0; i < db_rows_count(rows) && result == 0; i++) {
         uint64_t n = db_u64(rows, i, 0);
         if (n >= count)
             return ERROR_BUG;
         ret_known[n] = true;
+        ret_busy[n] = db_u64(rows, i, 1) != 0;
     }
     return result;
 }
 
-// A payment that somebody is just asking about is left alone: there will be an answer. An end is looked at again only for money: some that
-// came, or some that did not go.
+// A payment that somebody is just asking about is left alone: there will be an answer. An end is looked at again only for money
+// that came, or did not arrive where it was sent.
 static int look_at_objects(struct db *db, const char *told)
 {
     int result = db_write(db,
                           "UPDATE " TOLD " STRAIGHT_JOIN payments p ON p.intent = k.object"
                           " SET p.next_attempt_at = UTC_TIMESTAMP(6) WHERE p.state = 'challenged'"
                           " OR (p.tries > 0 AND p.next_attempt_at IS NOT NULL)"
-                          " OR (k.is_money = 1 AND p.state IN ('declined', 'voided'))"
-                          " OR (k.is_refund = 1 AND p.state = 'refunded')",
+                          " OR (p.state = 'refunding' AND p.is_claimed = 0)"
+                          " OR (k.is_refund = 1 AND p.state = 'refunded' AND p.is_claimed = 0)"
+                          " OR (k.is_money = 1 AND p.state IN ('declined', 'voided'))",
                           (struct db_value[]){db_text(told)}, 1, NULL);
     return result ? result
                   : db_write(db,
@@ -141,13 +147,14 @@ static void add_ask(struct provider_news *news, const char *event, const char *o
 
 // What nothing has come of yet rests: others that are newer go first meanwhile, and other workers do not ask the same.
 static int write_verdicts(struct provider_news *news, struct db *db, const struct db_rows *rows, const bool *known,
-                          struct ask **ret_asks, size_t *ret_count)
+                          const bool *busy, struct ask **ret_asks, size_t *ret_count)
 {
     struct buffer text CLEANUP(buffer_done) = BUFFER_INIT;
     for (size_t i = 0; i < db_rows_count(rows); i++) {
         const char *id = db_string(rows, i, N_ID);
-        bool rests = !known[i] && is_about_money(db_string(rows, i, N_TYPE));
-        if (rests)
+        bool is_nobodys = !known[i] && is_about_money(db_string(rows, i, N_TYPE));
+        bool rests = is_nobodys || busy[i];
+        if (is_nobodys)
             add_ask(news, id, db_string(rows, i, N_OBJECT), ret_asks, ret_count);
         buffer_text(&text, i ? ",[" : "[[");
         buffer_json_string(&text, id);
@@ -169,7 +176,7 @@ static int take_in_transaction(struct provider_news *news, struct db *db, struct
 {
     struct db_rows *rows CLEANUP(db_rows_cleanup) = NULL;
     struct buffer told CLEANUP(buffer_done) = BUFFER_INIT;
-    bool known[NEWS_MAX] = {false};
+    bool known[NEWS_MAX] = {false}, busy[NEWS_MAX] = {false};
     int result = db_read(db,
                          "SELECT id, type, object FROM provider_events FORCE INDEX (provider_events_waiting)"
                          " WHERE done_at IS NULL AND next_look_at <= UTC_TIMESTAMP(6) ORDER BY next_look_at LIMIT ?"
@@ -179,10 +186,10 @@ static int take_in_transaction(struct provider_news *news, struct db *db, struct
         return result;
     result = write_told(rows, &told);
     if (result == 0)
-        result = find_objects(db, told.data, db_rows_count(rows), known);
+        result = find_objects(db, told.data, db_rows_count(rows), known, busy);
     if (result == 0)
         result = look_at_objects(db, told.data);
-    return result ? result : write_verdicts(news, db, rows, known, ret_asks, ret_count);
+    return result ? result : write_verdicts(news, db, rows, known, busy, ret_asks, ret_count);
 }
 
 // What was worked off long ago: the provider sends nothing again after days, and the story of a payment stands in its row.

@@ -14,7 +14,8 @@
 
 #define PAYMENT_COLUMNS                                                                                                \
     "p.event_id, p.place, p.attempt, p.number, p.state, p.aim, p.payment_method, p.customer_id, p.amount, p.currency," \
-    " p.idempotency_key, p.key_no, p.intent, p.tries, p.claim, p.is_dead, p.provider_code"
+    " p.idempotency_key, p.key_no, p.intent, p.tries, p.claim, p.is_dead, p.provider_code, p.refund IS NOT NULL,"      \
+    " TIMESTAMPDIFF(SECOND, p.changed_at, UTC_TIMESTAMP(6))"
 enum {
     P_EVENT,
     P_PLACE,
@@ -33,6 +34,8 @@ enum {
     P_CLAIM,
     P_IS_DEAD,
     P_CODE,
+    P_HAS_REFUND,
+    P_STATE_SECONDS,
     P_COUNT,
 };
 
@@ -52,6 +55,8 @@ static int read_payment(const struct db_rows *rows, size_t row, size_t first, st
                 .has_intent = !db_is_null(rows, row, first + P_INTENT),
                 .is_dead = db_u64(rows, row, first + P_IS_DEAD) != 0,
                 .has_new_key = db_u64(rows, row, first + P_KEY_NO) > 0,
+                .has_refund = db_u64(rows, row, first + P_HAS_REFUND) != 0,
+                .state_seconds = db_i64(rows, row, first + P_STATE_SECONDS),
                 .tries = (uint32_t)db_u64(rows, row, first + P_TRIES),
                 .amount = db_u64(rows, row, first + P_AMOUNT),
             },
@@ -306,7 +311,7 @@ static int lock_payments(struct db *db, const struct store_event *event, const c
     return result;
 }
 
-// What is on its way: open, or captured and going back. A row that was made for money of nobody (provider_news.h) has no payment method: no
+// What is on its way: open, or captured and going back. The provider has some of the latter already: of those no ticket can come any more. A row that was made for money of nobody (provider_news.h) has no payment method: no
 // booking waits for it, and it makes no other payment an old one.
 static int look_at_others(struct db *db, const struct store_event *event, const char *keys, size_t count,
                           struct store_paid *ret_paid, struct store_payment *payments)
@@ -316,7 +321,9 @@ static int look_at_others(struct db *db, const struct store_event *event, const 
         db_read(db,
                 "SELECT k.n, MAX(p.number > k.number AND p.payment_method <> ''),"
                 " MAX(p.number <> k.number AND p.open IS NOT NULL), MAX(p.number <> k.number AND (p.open IS NOT NULL"
-                " OR p.state = 'refunding' OR (p.state = 'captured' AND p.aim = 'give_back')))"
+                " OR p.state = 'refunding' OR (p.state = 'captured' AND p.aim = 'give_back'))),"
+                " MAX(p.number <> k.number AND (p.open IS NOT NULL OR (p.state = 'refunding' AND p.refund IS NULL)"
+                " OR (p.state = 'captured' AND p.aim = 'give_back')))"
                 " FROM " PAYMENT_KEYS " STRAIGHT_JOIN payments p ON p.event_id = ?"
                 " AND p.place = k.place AND p.attempt = k.attempt GROUP BY k.n",
                 (struct db_value[]){db_text(keys), DB_U(event->id)}, 2, count, &rows);
@@ -327,6 +334,7 @@ static int look_at_others(struct db *db, const struct store_event *event, const 
         payments[n].facts.is_newest = payments[n].payment_method[0] && db_u64(rows, i, 1) == 0;
         payments[n].facts.has_other_open = db_u64(rows, i, 2) != 0;
         ret_paid[n].has_other_under_way = db_u64(rows, i, 3) != 0;
+        ret_paid[n].has_other_to_return = db_u64(rows, i, 4) != 0;
     }
     return result;
 }
@@ -415,7 +423,8 @@ int store_write_payments(struct db *db, uint64_t event_id, const struct store_pa
         " p.tries = k.tries, p.key_no = k.key_no, p.is_dead = k.is_dead,"
         " p.authorised_at = IF(k.authorised, COALESCE(p.authorised_at, UTC_TIMESTAMP(6)), p.authorised_at),"
         " p.captured_at = IF(k.captured, COALESCE(p.captured_at, UTC_TIMESTAMP(6)), p.captured_at),"
-        " p.returned_at = IF(k.returned, COALESCE(p.returned_at, UTC_TIMESTAMP(6)), IF(k.state = 'failed', NULL, p.returned_at)),"
+        " p.returned_at = IF(k.returned, COALESCE(p.returned_at, UTC_TIMESTAMP(6)),"
+        " IF(k.state = 'failed', NULL, p.returned_at)),"
         " p.next_attempt_at = UTC_TIMESTAMP(6) + INTERVAL k.wait_us MICROSECOND, p.is_claimed = k.is_claimed,"
         " p.claim = k.claim + 1, p.reason = k.reason,"
         " p.intent = IF(k.forgets, NULL, COALESCE(k.intent, p.intent)), p.refund = COALESCE(k.refund, p.refund),"

@@ -64,6 +64,7 @@ struct store_paid {
     int64_t pay_until_us; // by the event's clock; STORE_NO_TIME: none
     bool had_more_time, is_refund_pending, is_refund_done;
     bool has_other_under_way; // another payment of it is open, or on its way back
+    bool has_other_to_return; // the same, but for what only its bank still has to do
 };
 // Locks the bookings of the keys, then their payments. ret_paid and ret_payments are in the keys' sequence; is_there false: there is no such
 // row. What they point to is in *ret_rows, which the caller frees; standing.booking.seats is the caller's.

@@ -97,7 +97,12 @@ const char *provider_status_name(enum provider_status status); // "authorised"
 struct provider_intent {
     char id[PROVIDER_ID_BYTES];
     enum provider_status status;
-    uint64_t amount, captured_amount, refunded_amount; // refunded_amount is known of ASK, REFUND and LIST only
+    uint64_t amount, captured_amount;
+    // Known of ASK, REFUND and LIST only: what has gone back, and what is on its way there (pending at its bank, which may take days and fail).
+    uint64_t refunded_amount, refunding_amount;
+    bool has_failed_refund; // one was begun and failed, or was cancelled: that money is the seller's again
+    char refund_code[PROVIDER_CODE_BYTES]; // of the newest that failed: the provider's word for why; "": none
+    char refund[PROVIDER_ID_BYTES]; // of ASK: the newest that has gone back or waits; "": none
     char currency[4]; // in capitals
     char action_url[PROVIDER_URL_BYTES]; // of ACTION_REQUIRED
     enum order_reason reason; // of FAILED
@@ -129,8 +134,8 @@ struct provider_answer {
     bool is_replayed; // the provider says that it answered this key before
     // Of DONE by CREATE … REFUND, and of DECLINED or REFUSED where the provider sent it along: id "" if it did not.
     struct provider_intent intent;
-    // REFUND; "pending" refunds are DONE as well, failed ones REFUSED. Of the intent there are id, status and currency then; amount and captured_amount
-    // are this refund's, refunded_amount too, or 0 if it failed.
+    // REFUND: its id. One that waits for its bank is DONE as well, a failed one REFUSED. Of the intent there are id, status and currency then; amount
+    // and captured_amount are this refund's, and so is refunded_amount (it has gone back) or refunding_amount (it waits), or neither (it failed).
     char refund[PROVIDER_ID_BYTES];
     // CARD_PAGE: session, url. CARD_ASK: all.
     struct {

@@ -180,7 +180,7 @@ static int write_list(const struct provider_request *request, struct provider_wi
     add_number(&query, "created[gte]", (uint64_t)request->created_since);
     if (request->after)
         add(&query, "starting_after", request->after);
-    add(&query, "expand[]", "data.latest_charge"); // knows what was refunded
+    add(&query, "expand[]", "data.latest_charge.refunds"); // and with them their charge
     if (query.failed)
         return ERROR_MEMORY;
     buffer_text(&wire->path, "/v1/payment_intents?");
@@ -196,7 +196,7 @@ static int write_call(const struct provider_request *request, struct provider_wi
     case PROVIDER_CONFIRM:
         return write_confirm(request, wire);
     case PROVIDER_ASK:
-        return write_of_intent(request, "?expand%5B%5D=latest_charge", wire);
+        return write_of_intent(request, "?expand%5B%5D=latest_charge.refunds", wire);
     case PROVIDER_CAPTURE:
         return write_of_intent(request, "/capture", wire);
     case PROVIDER_CANCEL:

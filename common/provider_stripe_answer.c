@@ -89,36 +89,34 @@ static int read_one_intent(const json_t *body, const struct provider_asked *aske
     return 0;
 }
 
-// succeeded, pending: the money is on its way back. requires_action: the provider has it and waits for the customer, not for us.
 static int read_refund(const json_t *body, const struct provider_asked *asked, struct provider_answer *ret,
                        const char **wrong)
 {
     struct provider_intent intent = {.status = PROVIDER_CAPTURED};
     char refund[PROVIDER_ID_BYTES];
-    const char *status = "";
-    *wrong = !stripe_is_object(body, "refund")                                 ? "object"
-             : stripe_read_id(body, "id", refund)                              ? "id"
-             : stripe_read_id_of(body, "payment_intent", intent.id)            ? "payment_intent"
-             : strcmp(intent.id, asked->id) != 0                               ? "payment_intent"
-             : stripe_read_amount(body, "amount", &intent.refunded_amount)     ? "amount"
-             : intent.refunded_amount == 0                                     ? "amount"
-             : stripe_read_currency(body, intent.currency)                     ? "currency"
-             : stripe_amount_to_ours(intent.currency, &intent.refunded_amount) ? "amount"
-             : json_read_string(body, "status", 64, &status)                   ? "status"
-                                                                               : NULL;
+    enum stripe_refund status = STRIPE_REFUND_WAITS;
+    *wrong = !stripe_is_object(body, "refund")                        ? "object"
+             : stripe_read_id(body, "id", refund)                     ? "id"
+             : stripe_read_id_of(body, "payment_intent", intent.id)   ? "payment_intent"
+             : strcmp(intent.id, asked->id) != 0                      ? "payment_intent"
+             : stripe_read_amount(body, "amount", &intent.amount)     ? "amount"
+             : intent.amount == 0                                     ? "amount"
+             : stripe_read_currency(body, intent.currency)            ? "currency"
+             : stripe_amount_to_ours(intent.currency, &intent.amount) ? "amount"
+             : stripe_read_refund_status(body, &status)               ? "status"
+                                                                      : NULL;
     if (*wrong)
         return ERROR_INVALID;
-    intent.amount = intent.captured_amount = intent.refunded_amount; // all of it was to go back
-    if (strcmp(status, "failed") == 0 || strcmp(status, "canceled") == 0) {
+    intent.captured_amount = intent.amount; // all of it was to go back
+    if (status == STRIPE_REFUND_DONE) {
+        intent.refunded_amount = intent.amount;
+    } else if (status == STRIPE_REFUND_WAITS) {
+        intent.refunding_amount = intent.amount;
+    } else {
         ret->result = PROVIDER_REFUSED;
         ret->is_key_spent = true;
-        (void)snprintf(ret->code, sizeof(ret->code), "refund_%s", status);
+        stripe_read_refund_code(body, ret->code);
         explain(ret, "HTTP %d, %s", ret->http_status, ret->code);
-        intent.refunded_amount = 0;
-    } else if (strcmp(status, "succeeded") != 0 && strcmp(status, "pending") != 0 &&
-               strcmp(status, "requires_action") != 0) {
-        *wrong = "status";
-        return ERROR_INVALID;
     }
     ret->intent = intent;
     memcpy(ret->refund, refund, sizeof(refund));

@@ -2,6 +2,7 @@
 // See provider_stripe_object.h.
 #include "common/provider_stripe_object.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "common/http_client.h"
@@ -10,6 +11,7 @@
 
 #define AMOUNT_MAX INT64_C(1000000000000)
 #define TIME_MAX INT64_C(253402300799) // the end of the year 9999
+#define REFUNDS_MAX 100 // of a charge in one answer; Stripe sends ten
 
 static int refuse(const char *what, const char **wrong)
 {
@@ -264,13 +266,90 @@ static int read_status(const json_t *object, struct provider_intent *ret, const 
     return refuse("status", wrong);
 }
 
+int stripe_read_refund_status(const json_t *refund, enum stripe_refund *ret)
+{
+    static const struct {
+        const char *name;
+        enum stripe_refund status;
+    } names[] = {
+        {"succeeded", STRIPE_REFUND_DONE},
+        {"pending", STRIPE_REFUND_WAITS}, // for the bank, or for our balance to be enough
+        {"requires_action", STRIPE_REFUND_WAITS}, // for the customer
+        {"failed", STRIPE_REFUND_FAILED},
+        {"canceled", STRIPE_REFUND_FAILED},
+    };
+    const char *name;
+    if (json_read_string(refund, "status", 64, &name))
+        return ERROR_INVALID;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(name, names[i].name) == 0) {
+            *ret = names[i].status;
+            return 0;
+        }
+    }
+    return ERROR_INVALID;
+}
+
+void stripe_read_refund_code(const json_t *refund, char ret[static PROVIDER_CODE_BYTES])
+{
+    const char *reason, *status;
+    ret[0] = '\0';
+    if (json_read_string(refund, "failure_reason", PROVIDER_CODE_BYTES - 1, &reason) == 0 && is_code(reason))
+        memcpy(ret, reason, strlen(reason) + 1);
+    else if (json_read_string(refund, "status", 16, &status) == 0 && is_code(status))
+        (void)snprintf(ret, PROVIDER_CODE_BYTES, "refund_%s", status);
+}
+
+// Newest first.
+static int read_charge_refund(const json_t *refund, struct provider_intent *ret)
+{
+    char id[PROVIDER_ID_BYTES], currency[4];
+    enum stripe_refund status;
+    uint64_t amount;
+    if (!stripe_is_object(refund, "refund") || stripe_read_id(refund, "id", id) ||
+        stripe_read_amount(refund, "amount", &amount) || stripe_read_currency(refund, currency) ||
+        strcmp(currency, ret->currency) != 0 || stripe_amount_to_ours(currency, &amount) ||
+        stripe_read_refund_status(refund, &status))
+        return ERROR_INVALID;
+    if (status == STRIPE_REFUND_FAILED) {
+        if (!ret->has_failed_refund)
+            stripe_read_refund_code(refund, ret->refund_code);
+        ret->has_failed_refund = true;
+        return 0;
+    }
+    *(status == STRIPE_REFUND_DONE ? &ret->refunded_amount : &ret->refunding_amount) += amount;
+    if (!*ret->refund)
+        memcpy(ret->refund, id, sizeof(id));
+    return 0;
+}
+
+// The charge's own sum counts what waits as well, so that the refunds are needed one by one. Of more than a page of them (each of a part, by hand) the
+// sum tells what is not shown.
+static int read_refunds(const json_t *charge, struct provider_intent *ret)
+{
+    const json_t *refunds = json_object_get(charge, "refunds"), *data = json_object_get(refunds, "data");
+    size_t count = json_array_size(data);
+    uint64_t sum;
+    bool has_more;
+    if (!stripe_is_object(refunds, "list") || !json_is_array(data) || count > REFUNDS_MAX ||
+        json_read_bool(refunds, "has_more", &has_more) || stripe_read_amount(charge, "amount_refunded", &sum) ||
+        stripe_amount_to_ours(ret->currency, &sum))
+        return ERROR_INVALID;
+    for (size_t i = 0; i < count; i++) {
+        if (read_charge_refund(json_array_get(data, i), ret))
+            return ERROR_INVALID;
+    }
+    if (has_more && sum > ret->refunded_amount + ret->refunding_amount)
+        ret->refunded_amount = sum - ret->refunding_amount;
+    return ret->refunded_amount + ret->refunding_amount <= (uint64_t)AMOUNT_MAX ? 0 : ERROR_INVALID;
+}
+
 static int read_charge(const json_t *object, struct provider_intent *ret, const char **wrong)
 {
     const json_t *charge = json_object_get(object, "latest_charge");
     if (json_is_null(charge)) // absent is something else: then it has not been sent along
         return 0;
-    if (!stripe_is_object(charge, "charge") || stripe_read_amount(charge, "amount_refunded", &ret->refunded_amount) ||
-        stripe_amount_to_ours(ret->currency, &ret->refunded_amount))
+    if (!stripe_is_object(charge, "charge") || read_refunds(charge, ret))
         return refuse("latest_charge", wrong);
     return 0;
 }

@@ -12,7 +12,7 @@
 // What is asked of an intent.
 enum stripe_view {
     STRIPE_PLAIN,
-    STRIPE_WITH_CHARGE, // its charge must have been sent along: it says what was refunded
+    STRIPE_WITH_CHARGE, // its charge must have been sent along with its refunds
     STRIPE_LISTED, // the same; and whatever others do on the same account must not keep us from reading the list
 };
 
@@ -35,6 +35,15 @@ int stripe_read_amount(const json_t *object, const char *key, uint64_t *ret) MUS
 int stripe_amount_to_theirs(const char *currency, uint64_t *amount) MUST_USE;
 int stripe_amount_to_ours(const char *currency, uint64_t *amount) MUST_USE;
 bool stripe_is_object(const json_t *object, const char *type);
+
+enum stripe_refund {
+    STRIPE_REFUND_DONE, // though its bank may send the money back even then: it becomes STRIPE_REFUND_FAILED
+    STRIPE_REFUND_WAITS,
+    STRIPE_REFUND_FAILED, // the money is the seller's again
+};
+int stripe_read_refund_status(const json_t *refund, enum stripe_refund *ret) MUST_USE;
+// Of one that failed, why; "": it does not say.
+void stripe_read_refund_code(const json_t *refund, char ret[static PROVIDER_CODE_BYTES]);
 
 // Why a card was declined, by Stripe's word for it.
 enum order_reason stripe_decline_reason(const char *code);

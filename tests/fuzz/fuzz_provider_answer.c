@@ -35,7 +35,9 @@ static void check_intent(const struct provider_intent *intent, bool is_ours)
     CHECK_TEXT(intent->slug);
     FUZZ_CHECK(*intent->id && provider_stripe_is_id(intent->id) && intent->created_at >= 0);
     FUZZ_CHECK(intent->amount <= AMOUNT_MAX && intent->captured_amount <= AMOUNT_MAX &&
-               intent->refunded_amount <= AMOUNT_MAX);
+               intent->refunded_amount + intent->refunding_amount <= AMOUNT_MAX);
+    CHECK_TEXT(intent->refund);
+    CHECK_TEXT(intent->refund_code);
     FUZZ_CHECK(intent->status <= PROVIDER_CANCELLED && (unsigned)intent->reason < ORDER_REASON_COUNT);
     FUZZ_CHECK(intent->reason == ORDER_NO_REASON || intent->status == PROVIDER_FAILED);
     FUZZ_CHECK(!is_ours || strlen(intent->currency) == 3);

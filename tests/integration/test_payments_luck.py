@@ -75,7 +75,7 @@ def test_a_refund_that_fails_days_later(booth):
     tell(booth, bank.intents(place=2)[0]["id"], "refund.failed")
     wait_payment(booth, 2, "failed")
     # What an operator takes up again is another refund.
-    stack.sql("UPDATE payments SET state = 'refunding', claim = claim + 1, next_attempt_at = UTC_TIMESTAMP(6) WHERE event_id = %s", booth.event_id)
+    stack.sql("UPDATE payments SET state = 'refunding', refund = NULL, claim = claim + 1, next_attempt_at = UTC_TIMESTAMP(6) WHERE event_id = %s", booth.event_id)
     wait_payment(booth, 1, "refunded")
     wait_payment(booth, 2, "refunded")
     assert all(intent["refunded"] == intent["amount"] for intent in bank.intents())

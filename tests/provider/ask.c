@@ -48,13 +48,14 @@ static void print(json_t *object)
 static json_t *intent_json(const struct provider_intent *intent)
 {
     const char *reason = order_reason_name(intent->reason);
-    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:I, s:i, s:i, s:I}", "id", intent->id,
-                     "status", provider_status_name(intent->status), "amount", (json_int_t)intent->amount,
-                     "captured_amount", (json_int_t)intent->captured_amount, "refunded_amount",
-                     (json_int_t)intent->refunded_amount, "currency", intent->currency, "action_url",
-                     intent->action_url, "reason", reason ? reason : "", "code", intent->code, "slug", intent->slug,
-                     "place", (json_int_t)intent->place, "attempt", (int)intent->attempt, "number", (int)intent->number,
-                     "created_at", (json_int_t)intent->created_at);
+    return json_pack(
+        "{s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:i, s:i, s:I}", "id", intent->id,
+        "status", provider_status_name(intent->status), "amount", (json_int_t)intent->amount, "captured_amount",
+        (json_int_t)intent->captured_amount, "refunded_amount", (json_int_t)intent->refunded_amount, "refunding_amount",
+        (json_int_t)intent->refunding_amount, "has_failed_refund", intent->has_failed_refund, "refund_code",
+        intent->refund_code, "refund", intent->refund, "currency", intent->currency, "action_url", intent->action_url,
+        "reason", reason ? reason : "", "code", intent->code, "slug", intent->slug, "place", (json_int_t)intent->place,
+        "attempt", (int)intent->attempt, "number", (int)intent->number, "created_at", (json_int_t)intent->created_at);
 }
 
 static void print_answer(void *context, const struct provider_answer *answer)

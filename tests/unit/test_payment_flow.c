@@ -402,6 +402,149 @@ static void test_a_refund_that_fails_late_is_an_operators(void **state)
                 step.wait_seconds > 0);
 }
 
+static struct provider_answer refund_answer(uint64_t refunded, uint64_t refunding)
+{
+    struct provider_answer answer = answer_of(PROVIDER_REFUND, PROVIDER_CAPTURED);
+    memcpy(answer.refund, "re_1", 5);
+    answer.intent.refunded_amount = refunded;
+    answer.intent.refunding_amount = refunding;
+    return answer;
+}
+
+// It waits for its bank: nothing is done, nobody is called, and it is looked at again, for as long as it takes.
+static void test_a_refund_that_waits_for_its_bank_is_not_done(void **state)
+{
+    (void)state;
+    struct payment_facts facts = facts_of(PAYMENT_REFUNDING, ORDER_CANCELLED);
+    facts.aim = PAYMENT_GIVE_BACK;
+    struct provider_answer answer = refund_answer(0, AMOUNT);
+    struct payment_step step = payment_after(&facts, &answer);
+    assert_true(step.state == PAYMENT_REFUNDING && !step.is_end && !step.has_call && step.stores_refund);
+    assert_true(step.effect == PAYMENT_RETURNS && step.wait_seconds == PAYMENT_BANK_SECONDS_MIN);
+    facts.has_refund = true;
+    int64_t waited = 0, last = 0;
+    for (int look = 0; look < 200; look++) {
+        facts.state_seconds = waited;
+        step = payment_next(&facts);
+        assert_true(step.has_call && step.call == PROVIDER_ASK && step.state == PAYMENT_REFUNDING);
+        answer = answer_of(PROVIDER_ASK, PROVIDER_CAPTURED);
+        answer.intent.refunding_amount = AMOUNT;
+        facts.tries = look % 3 ? 0 : PAYMENT_DEAD_TRIES; // between looks at which the provider said nothing
+        step = payment_after(&facts, &answer);
+        assert_true(step.state == PAYMENT_REFUNDING && !step.has_call && !step.is_end && !step.dead && step.tries == 0);
+        assert_int_equal(step.effect, PAYMENT_NO_EFFECT);
+        assert_true(step.wait_seconds >= last && step.wait_seconds >= PAYMENT_BANK_SECONDS_MIN &&
+                    step.wait_seconds <= PAYMENT_BANK_SECONDS_MAX);
+        last = step.wait_seconds;
+        waited += last;
+    }
+    assert_int_equal(last, PAYMENT_BANK_SECONDS_MAX);
+    answer.intent.refunding_amount = 0;
+    answer.intent.refunded_amount = AMOUNT;
+    step = payment_after(&facts, &answer);
+    assert_true(step.state == PAYMENT_REFUNDED && step.is_end && step.effect == PAYMENT_FREES);
+    // A part of it is through, and the rest waits; or the answer to our own was lost.
+    facts.has_refund = false;
+    answer.intent.refunded_amount = AMOUNT / 3;
+    answer.intent.refunding_amount = AMOUNT - AMOUNT / 3;
+    answer.intent.has_failed_refund = true; // one of long ago
+    step = payment_after(&facts, &answer);
+    assert_true(step.state == PAYMENT_REFUNDING && !step.has_call && !step.is_end && step.effect == PAYMENT_RETURNS);
+}
+
+// That one waits already is no reason to call an operator, whoever began it, and none to begin another.
+static void test_no_refund_is_asked_for_while_one_waits(void **state)
+{
+    (void)state;
+    static const enum payment_state states[] = {PAYMENT_CONFIRMING, PAYMENT_CHALLENGED, PAYMENT_CAPTURING,
+                                                PAYMENT_CAPTURED,   PAYMENT_VOIDING,    PAYMENT_DECLINED,
+                                                PAYMENT_VOIDED};
+    struct provider_answer answer = answer_of(PROVIDER_ASK, PROVIDER_CAPTURED);
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+        struct payment_facts facts = facts_of(states[i], ORDER_CANCELLED);
+        facts.aim = PAYMENT_GIVE_BACK;
+        answer.intent.refunding_amount = AMOUNT;
+        struct payment_step step = payment_after(&facts, &answer);
+        assert_true(step.state == PAYMENT_REFUNDING && step.has_call && step.call == PROVIDER_ASK);
+        answer.intent.refunding_amount = AMOUNT - 1;
+        step = payment_after(&facts, &answer);
+        assert_true(step.state == PAYMENT_REFUNDING && step.has_call && step.call == PROVIDER_REFUND);
+    }
+    struct payment_facts facts = facts_of(PAYMENT_REFUNDING, ORDER_CANCELLED);
+    facts.was_refused = true; // ours was, since there is one
+    answer.intent.refunding_amount = AMOUNT;
+    struct payment_step step = payment_after(&facts, &answer);
+    assert_true(step.state == PAYMENT_REFUNDING && !step.has_call && !step.dead);
+    // It buys nothing either.
+    facts = facts_of(PAYMENT_CONFIRMING, ORDER_PAYING);
+    answer.intent.refunding_amount = 1;
+    step = payment_after(&facts, &answer);
+    assert_true(step.state == PAYMENT_REFUNDING && step.effect == PAYMENT_NO_EFFECT);
+}
+
+static void test_a_refund_that_fails_later_is_an_operator_s(void **state)
+{
+    (void)state;
+    static const enum payment_state states[] = {PAYMENT_REFUNDING, PAYMENT_REFUNDED};
+    for (size_t i = 0; i < 2; i++) {
+        struct payment_facts facts = facts_of(states[i], ORDER_CANCELLED);
+        facts.aim = PAYMENT_GIVE_BACK;
+        facts.has_refund = facts.is_dead = true;
+        assert_int_equal(payment_next(&facts).call, PROVIDER_ASK);
+        struct provider_answer answer = answer_of(PROVIDER_ASK, PROVIDER_CAPTURED);
+        answer.intent.has_failed_refund = true;
+        struct payment_step step = payment_after(&facts, &answer);
+        assert_true(step.state == PAYMENT_FAILED && step.is_end && step.effect == PAYMENT_CANNOT_REFUND);
+        assert_string_equal(step.dead, PAYMENT_DEAD_REFUND);
+        assert_true(step.takes_new_key); // or the provider would repeat its answer about the one that failed
+        // Somebody has done it by hand meanwhile.
+        answer.intent.refunded_amount = AMOUNT;
+        step = payment_after(&facts, &answer);
+        assert_true(step.state == PAYMENT_REFUNDED && step.is_end && !step.dead);
+    }
+    // An operator has it tried again: what failed before does not count any more.
+    struct payment_facts facts = facts_of(PAYMENT_REFUNDING, ORDER_CANCELLED);
+    struct provider_answer answer = answer_of(PROVIDER_ASK, PROVIDER_CAPTURED);
+    answer.intent.has_failed_refund = true;
+    struct payment_step step = payment_after(&facts, &answer);
+    assert_true(step.state == PAYMENT_REFUNDING && step.call == PROVIDER_REFUND && !step.takes_new_key);
+    // What the provider repeats under the key was so when it was said first.
+    answer = refund_answer(AMOUNT, 0);
+    answer.is_replayed = true;
+    step = payment_after(&facts, &answer);
+    assert_true(step.state == PAYMENT_REFUNDING && step.has_call && step.call == PROVIDER_ASK && step.stores_refund);
+    // The provider has nothing to say about one that was done: it is asked again, and nothing else.
+    facts.state = PAYMENT_REFUNDED;
+    const struct provider_answer lost = {.call = PROVIDER_ASK, .result = PROVIDER_UNKNOWN};
+    step = payment_after(&facts, &lost);
+    assert_true(step.state == PAYMENT_REFUNDED && !step.is_end && step.wait_seconds > 0 && !step.has_call);
+    answer = answer_of(PROVIDER_ASK, PROVIDER_CAPTURED);
+    answer.intent.refunding_amount = AMOUNT; // it waits once more
+    step = payment_after(&facts, &answer);
+    assert_true(step.state == PAYMENT_REFUNDED && !step.is_end && step.wait_seconds > 0 && !step.has_call);
+}
+
+// Money that was taken by mistake, of a visitor who still waits for a ticket: that none comes of it is certain before the bank has done its part.
+static void test_nobody_waits_for_the_bank_to_be_turned_away(void **state)
+{
+    (void)state;
+    static const struct {
+        enum payment_aim aim;
+        enum payment_effect effect;
+        enum order_reason reason;
+    } cases[] = {{PAYMENT_TAKE, PAYMENT_DECLINES, ORDER_CARD_DECLINED},
+                 {PAYMENT_CLOSE, PAYMENT_EXPIRES, ORDER_NO_REASON},
+                 {PAYMENT_GIVE_BACK, PAYMENT_FAILS, ORDER_PAYMENT_FAILED}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct payment_facts facts = facts_of(PAYMENT_REFUNDING, ORDER_PAYING);
+        facts.aim = cases[i].aim;
+        struct provider_answer answer = refund_answer(0, AMOUNT);
+        struct payment_step step = payment_after(&facts, &answer);
+        assert_true(step.state == PAYMENT_REFUNDING && !step.is_end && step.effect == cases[i].effect);
+        assert_int_equal(step.reason, cases[i].reason);
+    }
+}
+
 // Money that was taken at the provider's, and not as it was asked for, goes back while the visitor still waits for a ticket.
 static void test_a_booking_whose_money_went_back_is_not_forgotten(void **state)
 {
@@ -609,6 +752,10 @@ int main(void)
         cmocka_unit_test(test_a_refund_of_less_is_none),
         cmocka_unit_test(test_a_refund_that_failed_is_none),
         cmocka_unit_test(test_a_refund_that_fails_late_is_an_operators),
+        cmocka_unit_test(test_a_refund_that_waits_for_its_bank_is_not_done),
+        cmocka_unit_test(test_no_refund_is_asked_for_while_one_waits),
+        cmocka_unit_test(test_a_refund_that_fails_later_is_an_operator_s),
+        cmocka_unit_test(test_nobody_waits_for_the_bank_to_be_turned_away),
         cmocka_unit_test(test_a_booking_whose_money_went_back_is_not_forgotten),
         cmocka_unit_test(test_an_end_is_an_end),
         cmocka_unit_test(test_what_cannot_be_captured_and_is_not_wanted_is_let_go),

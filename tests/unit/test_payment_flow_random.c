@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Payments in a small world in which calls get lost before or after they were done, come late, come twice, are
 // answered with errors that are repeated for ever, in which payers die, visitors answer their bank or give back, operators cancel and holds run
-// out. After every step: nothing that may be somebody's money is given away; at the end: money taken exactly for what is confirmed.
+// out, and in which refunds wait for their bank, come to an end, fail, and fail after they were done. After every step: nothing that may be
+// somebody's money is given away, and no refund is begun while another one waits; at the end: money taken exactly for what is confirmed.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,6 +28,8 @@
 struct bank_answer {
     bool is_there;
     enum provider_result result;
+    bool waits; // of a refund: as it was when it was begun, however often that is repeated
+    bool is_repeated;
 };
 
 struct late_call {
@@ -42,7 +45,9 @@ struct world_payment {
     // At the bank.
     bool exists, is_challenged, says_no, asks, fails_at_last;
     enum provider_status status;
-    uint64_t captured, refunded;
+    uint64_t captured, refunded, refunding;
+    bool has_failed_refund;
+    unsigned failures; // of refunds that are still to come
     struct bank_answer answers[PROVIDER_CALL_COUNT][KEYS_MAX];
 };
 
@@ -52,7 +57,7 @@ struct world {
     unsigned count; // of payments
     struct world_payment payments[PAYMENTS_MAX];
     struct late_call late[LATE_MAX];
-    bool is_freed, waits_for_payment, refund_pending, refund_done;
+    bool is_freed, waits_for_payment, refund_pending, refund_done, refund_failed;
     bool is_over; // the hold
     bool is_quiet; // nothing goes wrong any more
     unsigned confirmed_count;
@@ -87,6 +92,7 @@ static void begin_payment(struct world *world)
         .is_due = true,
         .says_no = pick(world, 4) == 0,
         .asks = pick(world, 3) == 0,
+        .failures = pick(world, 3),
     };
     world->booking = ORDER_PAYING;
 }
@@ -95,10 +101,14 @@ static void begin_payment(struct world *world)
 static enum provider_result carry_out(struct world *world, unsigned number, enum provider_call call, unsigned key_no)
 {
     struct world_payment *payment = &world->payments[number];
-    struct bank_answer *stored = &payment->answers[call][key_no % KEYS_MAX];
-    if (call != PROVIDER_ASK && stored->is_there)
+    assert_true(key_no < KEYS_MAX);
+    struct bank_answer *stored = &payment->answers[call][key_no];
+    if (call != PROVIDER_ASK && stored->is_there) {
+        stored->is_repeated = true;
         return stored->result;
+    }
     enum provider_result result = PROVIDER_DONE;
+    bool waits = false;
     bool is_error = !world->is_quiet && pick(world, 8) == 0;
     if (is_error && call != PROVIDER_ASK) {
         *stored = (struct bank_answer){.is_there = true, .result = PROVIDER_UNKNOWN};
@@ -133,20 +143,24 @@ static enum provider_result carry_out(struct world *world, unsigned number, enum
             payment->status = PROVIDER_CANCELLED;
         break;
     case PROVIDER_REFUND:
-        if (payment->status != PROVIDER_CAPTURED || payment->refunded)
+        if (payment->refunding || payment->refunded)
+            fail_msg("a second refund is asked for");
+        waits = pick(world, 2);
+        if (payment->status != PROVIDER_CAPTURED)
             result = PROVIDER_REFUSED;
         else
-            payment->refunded = AMOUNT;
+            *(waits ? &payment->refunding : &payment->refunded) = AMOUNT;
         break;
     default:
         break;
     }
     if (call != PROVIDER_ASK)
-        *stored = (struct bank_answer){.is_there = true, .result = is_error ? PROVIDER_UNKNOWN : result};
+        *stored =
+            (struct bank_answer){.is_there = true, .result = is_error ? PROVIDER_UNKNOWN : result, .waits = waits};
     return is_error ? PROVIDER_UNKNOWN : result;
 }
 
-static struct provider_answer say(struct world *world, unsigned number, enum provider_call call,
+static struct provider_answer say(struct world *world, unsigned number, enum provider_call call, unsigned key_no,
                                   enum provider_result result)
 {
     const struct world_payment *payment = &world->payments[number];
@@ -161,11 +175,21 @@ static struct provider_answer say(struct world *world, unsigned number, enum pro
             .currency = "EUR",
             .captured_amount = payment->captured,
             .refunded_amount = payment->refunded,
+            .refunding_amount = payment->refunding,
+            .has_failed_refund = payment->has_failed_refund,
             .reason = payment->status == PROVIDER_FAILED ? ORDER_CARD_DECLINED : ORDER_NO_REASON,
         };
         bool is_page = payment->status == PROVIDER_ACTION_REQUIRED && pick(world, 8);
         if (is_page) // else the bank asks, and there is no page for it
             snprintf(answer.intent.action_url, sizeof(answer.intent.action_url), "https://bank.example/");
+    }
+    if (call == PROVIDER_REFUND && result == PROVIDER_DONE) { // it is about that refund, and may be an old one
+        const bool waits = payment->answers[call][key_no].waits;
+        memcpy(answer.refund, "re", 3);
+        answer.intent.refunded_amount = waits ? 0 : AMOUNT;
+        answer.intent.refunding_amount = waits ? AMOUNT : 0;
+        answer.intent.has_failed_refund = false;
+        answer.is_replayed = payment->answers[call][key_no].is_repeated;
     }
     answer.is_key_spent = result == PROVIDER_UNKNOWN && call != PROVIDER_ASK;
     return answer;
@@ -179,6 +203,18 @@ static void change_booking(struct world *world, enum order_state to)
     if (!is_direct && !is_by_paying)
         fail_msg("%s cannot become %s", order_state_name(world->booking), order_state_name(to));
     world->booking = to;
+}
+
+// Another payment of the booking is open or on its way back.
+static bool has_other_under_way(const struct world *world, unsigned number)
+{
+    for (unsigned i = 0; i < world->count; i++) {
+        const struct payment_facts *other = &world->payments[i].facts;
+        if (i != number && (payment_is_open(other->state) || other->state == PAYMENT_REFUNDING ||
+                            (other->state == PAYMENT_CAPTURED && other->aim == PAYMENT_GIVE_BACK)))
+            return true;
+    }
+    return false;
 }
 
 static void apply(struct world *world, unsigned number, const struct payment_step *step)
@@ -203,16 +239,23 @@ static void apply(struct world *world, unsigned number, const struct payment_ste
         change_booking(world, ORDER_FAILED);
         world->is_freed = true;
         break;
+    case PAYMENT_RETURNS:
     case PAYMENT_FREES:
         if (world->waits_for_payment)
             world->is_freed = true;
         world->waits_for_payment = false;
-        if (world->refund_pending)
-            world->refund_done = true;
+        if (step->effect == PAYMENT_RETURNS || !world->refund_pending || has_other_under_way(world, number))
+            break;
+        world->refund_done = true;
         world->refund_pending = false;
         break;
     case PAYMENT_CANNOT_REFUND:
-        fail_msg("every refund of this bank can be done");
+        if (!payment->has_failed_refund)
+            fail_msg("a refund that has not failed");
+        if (!step->dead)
+            fail_msg("a refund failed, and nobody hears of it");
+        world->refund_failed = world->refund_failed || world->refund_pending || world->refund_done;
+        world->refund_pending = world->refund_done = world->waits_for_payment = false;
         break;
     default:
         break;
@@ -222,6 +265,7 @@ static void apply(struct world *world, unsigned number, const struct payment_ste
     payment->facts.tries = step->tries;
     payment->facts.is_dead = payment->facts.is_dead || step->dead;
     payment->facts.has_intent = payment->facts.has_intent || step->stores_intent;
+    payment->facts.has_refund = payment->facts.has_refund || step->stores_refund;
     payment->key_no += step->takes_new_key;
     payment->is_due = !step->is_end;
 }
@@ -259,6 +303,27 @@ static void visitor_acts(struct world *world)
     }
 }
 
+static bool may_be_retried(const struct world_payment *payment)
+{
+    return payment->facts.state == PAYMENT_FAILED && payment->captured;
+}
+
+// An operator has what failed tried again.
+static void retry_failed(struct world *world)
+{
+    for (unsigned i = 0; i < world->count; i++) {
+        struct world_payment *payment = &world->payments[i];
+        if (!may_be_retried(payment))
+            continue;
+        payment->facts.state = PAYMENT_REFUNDING;
+        payment->facts.has_refund = payment->facts.is_dead = false;
+        payment->facts.tries = 0;
+        payment->is_due = true;
+        world->refund_pending = world->refund_pending || world->refund_failed;
+        world->refund_failed = false;
+    }
+}
+
 // ---------------------------------------------------------------- payers
 
 static struct payment_facts look(const struct world *world, unsigned number, bool was_refused)
@@ -270,6 +335,7 @@ static struct payment_facts look(const struct world *world, unsigned number, boo
         facts.has_other_open |= i != number && payment_is_open(world->payments[i].facts.state);
     facts.was_refused = was_refused;
     facts.has_new_key = world->payments[number].key_no > 0;
+    facts.state_seconds = (int64_t)world->payments[number].refunding;
     return facts;
 }
 
@@ -303,7 +369,7 @@ static void pay(struct world *world, unsigned number)
             enum provider_result result = luck == 7 ? PROVIDER_BUSY : carry_out(world, number, call, key_no);
             if (luck == 6)
                 return; // it dies with the answer in its hand
-            struct provider_answer answer = say(world, number, call, result);
+            struct provider_answer answer = say(world, number, call, key_no, result);
             if (luck == 5) {
                 answer = (struct provider_answer){.call = call, .result = PROVIDER_UNKNOWN}; // the answer gets lost
                 result = PROVIDER_UNKNOWN;
@@ -319,13 +385,40 @@ static void pay(struct world *world, unsigned number)
 
 static bool has_money(const struct world_payment *payment)
 {
-    return payment->status == PROVIDER_AUTHORISED || payment->captured > payment->refunded;
+    return payment->status == PROVIDER_AUTHORISED || payment->captured > payment->refunded + payment->refunding;
+}
+
+// A ticket may still come of it: what was sent back once, and came back, is no price any more.
+static bool may_buy(const struct world_payment *payment)
+{
+    return has_money(payment) && !payment->has_failed_refund;
 }
 
 // ---------------------------------------------------------------- time
 
+// The bank comes to an end with a refund, or sends one back that was done.
+static void bank_decides(struct world *world)
+{
+    struct world_payment *payment = &world->payments[pick(world, world->count)];
+    if (!payment->refunding && !payment->refunded)
+        return;
+    if (payment->failures > 0 && (payment->refunding || pick(world, 4) == 0)) {
+        payment->failures--;
+        payment->refunding = payment->refunded = 0;
+        payment->has_failed_refund = true;
+    } else if (payment->refunding) {
+        payment->refunding = 0;
+        payment->refunded = AMOUNT;
+    }
+    // What it tells comes once or twice; what is asked about anyway is not told about at times.
+    if (payment->facts.state == PAYMENT_REFUNDED)
+        payment->is_due = true;
+}
+
 static void time_passes(struct world *world)
 {
+    if (pick(world, 2))
+        bank_decides(world);
     struct late_call *late = &world->late[pick(world, LATE_MAX)];
     if (late->is_there)
         (void)carry_out(world, late->payment, late->call, late->key_no);
@@ -344,8 +437,11 @@ static void check(const struct world *world, uint64_t schedule)
     for (unsigned i = 0; i < world->count; i++) {
         const struct world_payment *payment = &world->payments[i];
         open += payment_is_open(payment->facts.state);
-        if (world->is_freed && has_money(payment))
+        if (world->is_freed && may_buy(payment))
             fail_msg("schedule %lu: places are free while payment %u has money", (unsigned long)schedule, i + 1);
+        if (world->refund_done && payment->facts.state == PAYMENT_REFUNDING)
+            fail_msg("schedule %lu: the refund is told to be done, and payment %u waits for its bank",
+                     (unsigned long)schedule, i + 1);
         if (!payment_is_end(payment->facts.state) && !payment->is_due)
             fail_msg("schedule %lu: payment %u is %s and nobody looks at it", (unsigned long)schedule, i + 1,
                      payment_state_name(payment->facts.state));
@@ -362,7 +458,7 @@ static void check(const struct world *world, uint64_t schedule)
 static bool is_settled(const struct world *world)
 {
     for (unsigned i = 0; i < world->count; i++)
-        if (world->payments[i].is_due)
+        if (world->payments[i].is_due || may_be_retried(&world->payments[i]))
             return false;
     return true;
 }
@@ -378,6 +474,8 @@ static void run_schedule(uint64_t schedule)
             visitor_acts(&world);
         else if (what == 1)
             time_passes(&world);
+        else if (pick(&world, 16) == 0)
+            retry_failed(&world);
         else if (world.payments[number].is_due)
             pay(&world, number);
         check(&world, schedule);
@@ -386,7 +484,10 @@ static void run_schedule(uint64_t schedule)
     for (int i = 0; i < 40; i++)
         time_passes(&world);
     world.is_quiet = world.is_over = true;
-    for (int i = 0; i < 100 && !is_settled(&world); i++) {
+    for (int i = 0; i < 200 && !is_settled(&world); i++) {
+        for (int k = 0; k < 10; k++)
+            bank_decides(&world);
+        retry_failed(&world);
         for (unsigned number = 0; number < world.count; number++)
             if (world.payments[number].is_due)
                 pay(&world, number);
@@ -404,6 +505,7 @@ static void run_schedule(uint64_t schedule)
         fail_msg("schedule %lu: %lu taken, and the booking is %s", (unsigned long)schedule, (unsigned long)taken,
                  order_state_name(world.booking));
     assert_false(world.refund_pending);
+    assert_false(world.refund_failed);
     assert_false(world.waits_for_payment);
     assert_true(order_is_final(world.booking) || world.booking == ORDER_DECLINED);
 }

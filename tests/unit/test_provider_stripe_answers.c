@@ -214,28 +214,80 @@ static void only_json_is_json(void **state)
     }
 }
 
+#define A_REFUND(id, amount, status, more)                                                                     \
+    "{\"id\":\"" id "\",\"object\":\"refund\",\"amount\":" amount ",\"currency\":\"eur\",\"status\":\"" status \
+    "\"" more "}"
+#define A_CHARGE(sum, has_more, refunds)                                                            \
+    "{\"id\":\"ch_1\",\"object\":\"charge\",\"amount_refunded\":" sum                               \
+    ",\"refunds\":{\"object\":\"list\",\"url\":\"/v1/charges/ch_1/refunds\",\"has_more\":" has_more \
+    ",\"data\":[" refunds "]}}"
+
+static struct provider_answer read_charged(enum provider_call call, const char *charge)
+{
+    char body[2048];
+    (void)snprintf(body, sizeof(body),
+                   "{\"id\":\"pi_1\",\"object\":\"payment_intent\",\"amount\":4500,\"amount_received\":4500,"
+                   "\"currency\":\"eur\",\"created\":1,\"status\":\"succeeded\",\"latest_charge\":%s}",
+                   charge);
+    return read_answer(call, 200, body);
+}
+
 static void what_was_refunded_stands_in_the_charge(void **state)
 {
     (void)state;
-    static const char text[] =
-        "{\"id\":\"pi_1\",\"object\":\"payment_intent\",\"amount\":4500,\"amount_received\":4500,\"currency\":\"eur\","
-        "\"created\":1,\"status\":\"succeeded\",\"latest_charge\":{\"id\":\"ch_1\",\"object\":\"charge\","
-        "\"amount_refunded\":4500}}";
-    struct provider_answer answer = read_answer(PROVIDER_ASK, 200, text);
-    assert_int_equal(answer.result, PROVIDER_DONE);
-    assert_int_equal(answer.intent.captured_amount, 4500);
-    assert_int_equal(answer.intent.refunded_amount, 4500);
+    static const struct {
+        const char *charge;
+        uint64_t refunded, refunding;
+        bool has_failed;
+        const char *refund, *code;
+    } cases[] = {
+        {A_CHARGE("0", "false", ""), 0, 0, false, "", ""},
+        {A_CHARGE("4500", "false", A_REFUND("re_1", "4500", "succeeded", "")), 4500, 0, false, "re_1", ""},
+        // The sum has what waits in it: nobody has got it yet.
+        {A_CHARGE("4500", "false", A_REFUND("re_1", "4500", "pending", "")), 0, 4500, false, "re_1", ""},
+        {A_CHARGE("4500", "false", A_REFUND("re_1", "4500", "requires_action", "")), 0, 4500, false, "re_1", ""},
+        {A_CHARGE("0", "false", A_REFUND("re_1", "4500", "failed", ",\"failure_reason\":\"lost_or_stolen_card\"")), 0,
+         0, true, "", "lost_or_stolen_card"},
+        // Whether the sum still has it in it or not.
+        {A_CHARGE("4500", "false", A_REFUND("re_1", "4500", "canceled", ",\"failure_reason\":7")), 0, 0, true, "",
+         "refund_canceled"},
+        {A_CHARGE("4500", "false",
+                  A_REFUND("re_3", "4000", "pending",
+                           "") "," A_REFUND("re_2", "4000", "failed", "") "," A_REFUND("re_1", "500", "succeeded", "")),
+         500, 4000, true, "re_3", "refund_failed"},
+        // Of more than are shown, the sum tells.
+        {A_CHARGE("1100", "true", A_REFUND("re_9", "100", "pending", "") "," A_REFUND("re_8", "100", "succeeded", "")),
+         1000, 100, false, "re_9", ""},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct provider_answer answer = read_charged(PROVIDER_ASK, cases[i].charge);
+        assert_int_equal(answer.result, PROVIDER_DONE);
+        assert_int_equal(answer.intent.captured_amount, 4500);
+        assert_int_equal(answer.intent.refunded_amount, cases[i].refunded);
+        assert_int_equal(answer.intent.refunding_amount, cases[i].refunding);
+        assert_int_equal(answer.intent.has_failed_refund, cases[i].has_failed);
+        assert_string_equal(answer.intent.refund, cases[i].refund);
+        assert_string_equal(answer.intent.refund_code, cases[i].code);
+    }
     assert_int_equal(read_answer(PROVIDER_ASK, 200, INTENT("canceled", "")).result, PROVIDER_DONE);
-    static const char *const charges[] = {"\"ch_1\"", "{}", "7", "{\"object\":\"charge\",\"amount_refunded\":-1}",
-                                          "{\"object\":\"card\",\"amount_refunded\":0}"};
+    static const char *const charges[] = {
+        "\"ch_1\"",
+        "{}",
+        "7",
+        "{\"object\":\"charge\",\"amount_refunded\":0}", // its refunds were not sent along
+        "{\"object\":\"charge\",\"amount_refunded\":0,\"refunds\":null}",
+        "{\"object\":\"charge\",\"amount_refunded\":0,\"refunds\":{\"object\":\"list\",\"data\":[]}}",
+        A_CHARGE("-1", "false", ""),
+        A_CHARGE("4500", "false", A_REFUND("re_1", "4500", "paused", "")),
+        A_CHARGE("4500", "false", A_REFUND("", "4500", "pending", "")),
+        A_CHARGE("4500", "false", "\"re_1\""),
+        A_CHARGE("4500", "false",
+                 "{\"id\":\"re_1\",\"object\":\"refund\",\"amount\":1,\"currency\":\"usd\",\"status\":\"pending\"}"),
+        "{\"object\":\"card\",\"amount_refunded\":0,\"refunds\":{\"object\":\"list\",\"has_more\":false,\"data\":[]}}",
+    };
     for (size_t i = 0; i < sizeof(charges) / sizeof(charges[0]); i++) {
-        char body[512];
-        (void)snprintf(body, sizeof(body),
-                       "{\"id\":\"pi_1\",\"object\":\"payment_intent\",\"amount\":1,\"amount_received\":1,"
-                       "\"currency\":\"eur\",\"created\":1,\"status\":\"succeeded\",\"latest_charge\":%s}",
-                       charges[i]);
-        assert_unknown(PROVIDER_ASK, 200, body);
-        assert_int_equal(read_answer(PROVIDER_CAPTURE, 200, body).result, PROVIDER_DONE); // which does not tell
+        assert_int_equal(read_charged(PROVIDER_ASK, charges[i]).result, PROVIDER_UNKNOWN);
+        assert_int_equal(read_charged(PROVIDER_CAPTURE, charges[i]).result, PROVIDER_DONE); // which does not tell
     }
     assert_unknown(PROVIDER_ASK, 200,
                    "{\"id\":\"pi_1\",\"object\":\"payment_intent\",\"amount\":1,\"amount_received\":1,"
@@ -292,7 +344,8 @@ static void refunds(void **state)
         assert_string_equal(answer.refund, "re_1");
         assert_string_equal(answer.intent.id, "pi_1");
         assert_int_equal(answer.intent.status, PROVIDER_CAPTURED);
-        assert_int_equal(answer.intent.refunded_amount, 4500);
+        assert_int_equal(answer.intent.refunded_amount, i == 0 ? 4500 : 0); // the others wait
+        assert_int_equal(answer.intent.refunding_amount, i == 0 ? 0 : 4500);
         assert_string_equal(answer.intent.currency, "EUR");
     }
     struct provider_answer failed = read_answer(PROVIDER_REFUND, 200, REFUND("failed", "\"pi_1\""));

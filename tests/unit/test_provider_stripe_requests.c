@@ -51,7 +51,7 @@ static void requests_are_so_to_the_byte(void **state)
                    "&metadata%5Bonsale_reference%5D=K7QM-4WDP");
     assert_request(PROVIDER_CONFIRM, &usual, "POST", "/v1/payment_intents/pi_1/confirm",
                    "return_url=https%3A%2F%2Ftickets.example%2Fe%2Fspring-gala");
-    assert_request(PROVIDER_ASK, &usual, "GET", "/v1/payment_intents/pi_1?expand%5B%5D=latest_charge", "");
+    assert_request(PROVIDER_ASK, &usual, "GET", "/v1/payment_intents/pi_1?expand%5B%5D=latest_charge.refunds", "");
     assert_request(PROVIDER_CAPTURE, &usual, "POST", "/v1/payment_intents/pi_1/capture", "");
     assert_request(PROVIDER_CANCEL, &usual, "POST", "/v1/payment_intents/pi_1/cancel", "");
     assert_request(PROVIDER_REFUND, &usual, "POST", "/v1/refunds", "payment_intent=pi_1");
@@ -64,12 +64,13 @@ static void requests_are_so_to_the_byte(void **state)
     assert_request(PROVIDER_CARD_ASK, &usual, "GET",
                    "/v1/checkout/sessions/cs_test_1?expand%5B%5D=setup_intent.payment_method", "");
     assert_request(PROVIDER_LIST, &usual, "GET",
-                   "/v1/payment_intents?limit=50&created%5Bgte%5D=1795470000&expand%5B%5D=data.latest_charge", "");
+                   "/v1/payment_intents?limit=50&created%5Bgte%5D=1795470000&expand%5B%5D=data.latest_charge.refunds",
+                   "");
     struct provider_request next = usual;
     next.after = "pi_50";
     assert_request(PROVIDER_LIST, &next, "GET",
                    "/v1/payment_intents?limit=50&created%5Bgte%5D=1795470000&starting_after=pi_50"
-                   "&expand%5B%5D=data.latest_charge",
+                   "&expand%5B%5D=data.latest_charge.refunds",
                    "");
 }
 
@@ -179,7 +180,7 @@ static void amounts_are_iso_4217s(void **state)
             assert_cannot_be_said(PROVIDER_CREATE, request);
             continue;
         }
-        char body[512], form[64];
+        char body[1024], form[64];
         assert_int_equal(provider_stripe.write(&request, "sk_test_secret", &wire), 0);
         (void)snprintf(form, sizeof(form), "amount=%s&currency=%s&", cases[i].theirs, cases[i].lower);
         assert_memory_equal(wire.body.data, form, strlen(form));
@@ -187,8 +188,11 @@ static void amounts_are_iso_4217s(void **state)
         (void)snprintf(body, sizeof(body),
                        "{\"id\":\"pi_1\",\"object\":\"payment_intent\",\"amount\":%s,\"amount_received\":%s,"
                        "\"currency\":\"%s\",\"created\":1,\"status\":\"succeeded\",\"latest_charge\":{\"id\":\"ch_1\","
-                       "\"object\":\"charge\",\"amount_refunded\":%s}}",
-                       cases[i].theirs, cases[i].theirs, cases[i].lower, cases[i].theirs);
+                       "\"object\":\"charge\",\"amount_refunded\":%s,\"refunds\":{\"object\":\"list\",\"has_more\":"
+                       "false,\"data\":[{\"id\":\"re_1\",\"object\":\"refund\",\"amount\":%s,\"currency\":\"%s\","
+                       "\"status\":\"succeeded\"}]}}}",
+                       cases[i].theirs, cases[i].theirs, cases[i].lower, cases[i].theirs, cases[i].theirs,
+                       cases[i].lower);
         struct provider_answer answer = read_answer(PROVIDER_ASK, 200, body);
         assert_int_equal(answer.result, PROVIDER_DONE);
         assert_true(answer.intent.amount == cases[i].ours && answer.intent.captured_amount == cases[i].ours &&

@@ -42,9 +42,16 @@ static bool is_given_up(enum payment_state state)
            state == PAYMENT_REFUNDED || state == PAYMENT_FAILED;
 }
 
+// Ours failed, and the row waits for it. One of before, which an operator has had tried again, is not waited for any more.
+static bool is_waited_for_in_vain(const struct audit_intent_row *row, const struct provider_intent *intent)
+{
+    return row->state == PAYMENT_REFUNDING && row->has_refund && intent->has_failed_refund &&
+           intent->refunded_amount + intent->refunding_amount < intent->captured_amount;
+}
+
 static bool is_taken_right(const struct audit_intent_row *row, const struct provider_intent *intent)
 {
-    const bool is_whole = intent->captured_amount == intent->amount;
+    const bool is_whole = intent->captured_amount == intent->amount && intent->refunding_amount == 0;
     switch (row->state) {
     case PAYMENT_CAPTURED:
         return is_whole && intent->refunded_amount == 0;
@@ -77,11 +84,19 @@ bool audit_intent_agrees(const struct audit_intent_row *row, const struct provid
                  provider_status_name(intent->status));
         return false;
     }
+    if (is_waited_for_in_vain(row, intent)) {
+        snprintf(why, why_bytes, "is refunding, and the provider says that the refund failed%s%s",
+                 *intent->refund_code ? ": " : "", intent->refund_code);
+        return false;
+    }
     if (!is_taken_right(row, intent)) {
         snprintf(why, why_bytes,
                  "is %s with %" PRIu64 " %s, and the provider has taken %" PRIu64 " and given back %" PRIu64,
                  payment_state_name(row->state), row->amount, row->currency, intent->captured_amount,
                  intent->refunded_amount);
+        if (intent->refunding_amount > 0 || intent->has_failed_refund)
+            snprintf(why + strlen(why), why_bytes - strlen(why), "%s",
+                     intent->refunding_amount > 0 ? "; a refund waits for its bank" : "; a refund failed");
         return false;
     }
     return true;

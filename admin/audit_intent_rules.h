@@ -13,6 +13,7 @@
 
 struct audit_intent_row {
     bool has_intent; // else the row may still be told the id
+    bool has_refund; // the provider has taken a refund of it
     enum payment_state state;
     uint64_t amount;
     char currency[4];

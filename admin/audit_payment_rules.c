@@ -82,6 +82,8 @@ static void check_under_way(struct audit *audit, const struct audit_paid *paid, 
     audit->payments_waiting++;
     if (payment->next_us == AUDIT_NO_TIME)
         break_of(audit, paid, "payment %" PRIu32 " is %s, and nobody will look at it again", payment->number, state);
+    else if (audit->options.settled && payment->state == PAYMENT_REFUNDING && payment->has_refund)
+        break_of(audit, paid, "payment %" PRIu32 " is still refunding: the refund waits for its bank", payment->number);
     else if (audit->options.settled)
         break_of(audit, paid, "payment %" PRIu32 " is still %s%s", payment->number, state,
                  payment->aim == PAYMENT_GIVE_BACK ? ", and is to be given back" : "");

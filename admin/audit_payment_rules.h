@@ -24,6 +24,7 @@ struct audit_payment {
     const char *currency;
     // The provider told of money that no row knew: this one was made so that it goes back. No booking waits for it, and none need be there.
     bool is_foundling;
+    bool has_refund; // the provider has taken a refund of it
     bool has_intent, is_captured, is_returned; // the last two: the provider said so, at some time
     int64_t next_us; // when it is to be looked at; AUDIT_NO_TIME: never
 };

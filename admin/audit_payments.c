@@ -18,7 +18,8 @@ enum {
     P_IS_CAPTURED,
     P_IS_RETURNED,
     P_NEXT_ATTEMPT_AT,
-    P_IS_FOUNDLING
+    P_IS_FOUNDLING,
+    P_HAS_REFUND
 };
 
 void audit_payments_init(struct audit_payments *payments)
@@ -29,8 +30,9 @@ void audit_payments_init(struct audit_payments *payments)
             .sql =
                 "SELECT place, " KEY
                 ", state, aim, amount, currency, intent IS NOT NULL, captured_at IS NOT NULL, returned_at IS "
-                "NOT NULL, next_attempt_at, payment_method = '' FROM payments FORCE INDEX (PRIMARY) WHERE event_id = ? AND place "
-                ">= ? AND NOT (place = ? AND " KEY " <= ?) ORDER BY place, attempt, number LIMIT ?"}};
+                "NOT NULL, next_attempt_at, payment_method = '', refund IS NOT NULL FROM payments FORCE INDEX (PRIMARY) "
+                "WHERE event_id = ? AND place >= ? AND NOT (place = ? AND " KEY
+                " <= ?) ORDER BY place, attempt, number LIMIT ?"}};
 }
 
 void audit_payments_done(struct audit_payments *payments)
@@ -52,6 +54,7 @@ static void take_row(struct audit_payments *payments)
             .amount = db_u64(rows, row, P_AMOUNT),
             .currency = currency,
             .is_foundling = db_u64(rows, row, P_IS_FOUNDLING) != 0,
+            .has_refund = db_u64(rows, row, P_HAS_REFUND) != 0,
             .has_intent = db_u64(rows, row, P_HAS_INTENT) != 0,
             .is_captured = db_u64(rows, row, P_IS_CAPTURED) != 0,
             .is_returned = db_u64(rows, row, P_IS_RETURNED) != 0,

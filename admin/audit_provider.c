@@ -17,6 +17,7 @@
 #define TRIES_MAX 4 // of one call that was certainly not done, or without an answer
 #define RETRY_MS 1000
 #define RETRY_MS_MAX 10000
+#define PATIENCE_MS 3000
 #define BEFORE_SECONDS 86400 // of the first payment: the clocks may differ
 #define NUMBERS 256
 #define KEY "attempt * 256 + number"
@@ -44,14 +45,15 @@ struct compare {
     } * doubts;
     size_t doubt_count;
     uint64_t more_doubts;
+    bool needs_patience; // one of them may be told by the provider just now
     bool has_failed; // a payment that could not be captured or given back: the sums need not agree
     char problem[AUDIT_WHY_BYTES];
 };
 
 // ---------------------------------------------------------------- our rows
 
-#define COLUMNS "place, " KEY ", state, amount, currency, intent, claim, changed_at"
-enum { P_PLACE, P_KEY, P_STATE, P_AMOUNT, P_CURRENCY, P_INTENT, P_CLAIM, P_CHANGED_AT };
+#define COLUMNS "place, " KEY ", state, amount, currency, intent, claim, changed_at, refund IS NOT NULL"
+enum { P_PLACE, P_KEY, P_STATE, P_AMOUNT, P_CURRENCY, P_INTENT, P_CLAIM, P_CHANGED_AT, P_HAS_REFUND };
 
 // ERROR_INVALID: its state is none, which check 6 has told.
 static int read_row(const struct db_rows *rows, size_t at, struct row *ret)
@@ -61,7 +63,9 @@ static int read_row(const struct db_rows *rows, size_t at, struct row *ret)
                       .key = db_u64(rows, at, P_KEY),
                       .claim = db_u64(rows, at, P_CLAIM),
                       .changed_us = db_time_us(rows, at, P_CHANGED_AT),
-                      .is = {.has_intent = intent != NULL, .amount = db_u64(rows, at, P_AMOUNT)}};
+                      .is = {.has_intent = intent != NULL,
+                             .has_refund = db_u64(rows, at, P_HAS_REFUND) != 0,
+                             .amount = db_u64(rows, at, P_AMOUNT)}};
     snprintf(row.is.currency, sizeof(row.is.currency), "%s", db_string(rows, at, P_CURRENCY));
     if (payment_state_parse(db_string(rows, at, P_STATE), &row.is.state) < 0)
         return ERROR_INVALID;
@@ -214,9 +218,11 @@ static void look_at(struct compare *compare, const struct provider_intent *inten
     const bool is_its = row && row->intent && strcmp(row->intent, intent->id) == 0;
     if (is_its)
         row->is_listed = true;
-    if (!agrees(row, intent, why))
+    if (!agrees(row, intent, why)) {
+        compare->needs_patience = compare->needs_patience || (row && row->is.state == PAYMENT_REFUNDING);
         doubt(compare, intent->id, is_its ? row->place : intent->place,
               is_its ? row->key : intent->attempt * UINT64_C(256) + intent->number, why);
+    }
 }
 
 static bool list(struct compare *compare, int64_t since)
@@ -323,6 +329,8 @@ static void break_of(struct compare *compare, const struct doubt *doubt, const c
 static int settle_doubts(struct compare *compare)
 {
     char why[AUDIT_WHY_BYTES];
+    if (compare->needs_patience) // a refund fails at its bank, not by a step of ours: the payer has to hear of it first
+        (void)poll(NULL, 0, PATIENCE_MS);
     int r = db_ensure(compare->audit->db); // the list may have taken long
     for (size_t i = 0; i < compare->doubt_count && r == 0; i++) {
         const struct doubt *doubt = &compare->doubts[i];

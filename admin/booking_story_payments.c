@@ -81,14 +81,21 @@ static const char *or_empty(const char *text)
     return text ? text : "";
 }
 
+// The provider has taken the refund, and only its bank has still to do something.
+static bool is_with_bank(const struct db_rows *rows, size_t row)
+{
+    return strcmp(or_empty(db_string(rows, row, P_STATE)), payment_state_name(PAYMENT_REFUNDING)) == 0 &&
+           !db_is_null(rows, row, P_REFUND);
+}
+
 // What is told of a payment that is not at its end: since when, and when somebody looks again.
 static void describe_under_way(const struct db_rows *rows, size_t row, struct story_step *step)
 {
     char next[CLOCK_TEXT_BYTES] = "never";
     if (!db_is_null(rows, row, P_NEXT_ATTEMPT_AT))
         clock_format(db_time_us(rows, row, P_NEXT_ATTEMPT_AT), next);
-    story_describe(step, "payment %" PRIu64 "%s%s, %" PRIu64 " looks without an answer, the next at %s",
-                   db_u64(rows, row, P_NUMBER),
+    story_describe(step, "payment %" PRIu64 "%s%s%s, %" PRIu64 " looks without an answer, the next at %s",
+                   db_u64(rows, row, P_NUMBER), is_with_bank(rows, row) ? ", the refund is with the bank" : "",
                    strcmp(or_empty(db_string(rows, row, P_AIM)), payment_aim_name(PAYMENT_GIVE_BACK)) == 0
                        ? ", is given back"
                        : "",
@@ -150,7 +157,7 @@ static void add_payment(struct story *story, size_t row)
     if (payment_state_parse(db_string(rows, row, P_STATE), &state) < 0 || state == PAYMENT_CREATED)
         return;
     if (payment_is_end(state) && state != PAYMENT_CAPTURED) {
-        const bool has_time = !db_is_null(rows, row, P_RETURNED_AT);
+        const bool has_time = state != PAYMENT_FAILED && !db_is_null(rows, row, P_RETURNED_AT);
         describe_end(rows, row, add(story, row, has_time ? P_RETURNED_AT : P_CHANGED_AT, state_step(state)));
     } else if (state != PAYMENT_CAPTURED || !db_is_null(rows, row, P_NEXT_ATTEMPT_AT)) {
         step = add(story, row, P_CHANGED_AT, state == PAYMENT_CAPTURED ? "to be given back" : state_step(state));
@@ -260,7 +267,8 @@ void story_payments_text(const struct story *story, uint32_t attempt, struct buf
         if (!db_is_null(rows, i, P_INTENT))
             buffer_format(text, ", %s", db_string(rows, i, P_INTENT));
         if (!db_is_null(rows, i, P_REFUND))
-            buffer_format(text, ", refund %s", db_string(rows, i, P_REFUND));
+            buffer_format(text, ", refund %s%s", db_string(rows, i, P_REFUND),
+                          is_with_bank(rows, i) ? " is with the bank" : "");
         buffer_text(text, "\n");
     }
 }

@@ -30,6 +30,7 @@ struct refund {
     uint64_t wanted, cancelled, elsewhere; // by this run; elsewhere: confirmed, and paid to somebody else
     uint64_t confirmed, others, paying; // as they stand
     uint64_t pending, done, failed; // refunds of the event, whoever asked for them
+    uint64_t with_bank; // of the pending ones: nothing is to be done here any more
     struct db_rows *sums; // currency, pending, done, failed, confirmed: amounts
 };
 
@@ -60,9 +61,11 @@ static int look(struct refund *refund)
     int r = db_read(refund->context->db,
                     "SELECT COALESCE(SUM(state = 'confirmed'), 0), COALESCE(SUM(state IN " CANCELLABLE
                     " AND state <> 'confirmed'), 0), COALESCE(SUM(state = 'paying'), 0), COALESCE(SUM(refund = "
-                    "'pending'), 0), COALESCE(SUM(refund = 'done'), 0), COALESCE(SUM(refund = 'failed'), 0) FROM "
-                    "bookings WHERE event_id = ?",
-                    id, 1, 1, &rows);
+                    "'pending'), 0), COALESCE(SUM(refund = 'done'), 0), COALESCE(SUM(refund = 'failed'), 0), (SELECT "
+                    "COUNT(DISTINCT p.place, p.attempt) FROM payments p JOIN bookings b ON b.event_id = p.event_id AND "
+                    "b.place = p.place AND b.attempt = p.attempt WHERE p.event_id = ? AND p.state = 'refunding' AND "
+                    "p.refund IS NOT NULL AND b.refund = 'pending') FROM bookings WHERE event_id = ?",
+                    (struct db_value[]){id[0], id[0]}, 2, 1, &rows);
     if (r == 0)
         r = db_read(refund->context->db,
                     "SELECT currency, CAST(SUM(IF(refund = 'pending', amount, 0)) AS UNSIGNED), CAST(SUM(IF(refund = "
@@ -78,6 +81,7 @@ static int look(struct refund *refund)
     refund->pending = db_u64(rows, 0, 3);
     refund->done = db_u64(rows, 0, 4);
     refund->failed = db_u64(rows, 0, 5);
+    refund->with_bank = db_u64(rows, 0, 6);
     db_rows_free(refund->sums);
     refund->sums = sums;
     return EXIT_DONE;
@@ -187,12 +191,12 @@ static json_t *sums_json(const struct refund *refund)
 
 static json_t *refund_json(const struct refund *refund, bool is_dry_run)
 {
-    return json_pack("{s:s, s:b, s:I, s:I, s:{s:I, s:I, s:I}, s:{s:I, s:I, s:I}, s:o}", "event", refund->slug,
+    return json_pack("{s:s, s:b, s:I, s:I, s:{s:I, s:I, s:I}, s:{s:I, s:I, s:I, s:I}, s:o}", "event", refund->slug,
                      "dry_run", (int)is_dry_run, "cancelled", (json_int_t)refund->cancelled, "paid_elsewhere",
                      (json_int_t)refund->elsewhere, "left", "confirmed", (json_int_t)refund->confirmed, "unpaid",
                      (json_int_t)refund->others, "paying", (json_int_t)refund->paying, "refunds", "pending",
-                     (json_int_t)refund->pending, "done", (json_int_t)refund->done, "failed",
-                     (json_int_t)refund->failed, "amounts", sums_json(refund));
+                     (json_int_t)refund->pending, "with_bank", (json_int_t)refund->with_bank, "done",
+                     (json_int_t)refund->done, "failed", (json_int_t)refund->failed, "amounts", sums_json(refund));
 }
 
 // "refunds pending: 12, 540.00 EUR"; nothing for none.
@@ -224,6 +228,12 @@ static void refund_text(const struct refund *refund, bool is_dry_run, struct buf
                           refund->elsewhere);
     }
     write_refunds(refund, "refunds pending", refund->pending, 1, text);
+    if (refund->with_bank)
+        buffer_format(text,
+                      "of them with the bank: %" PRIu64
+                      "; that may take days and goes on by itself, run it again to see "
+                      "how they stand\n",
+                      refund->with_bank);
     write_refunds(refund, "refunds done", refund->done, 2, text);
     write_refunds(refund, "refunds failed (see `onsale dead list`)", refund->failed, 3, text);
     if (refund->paying)

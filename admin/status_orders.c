@@ -27,12 +27,16 @@
 // What is taken or given back counts since that began: a show may be called off weeks after it was paid.
 #define PAYMENT_ENDS "('declined', 'captured', 'voided', 'refunded', 'failed')"
 #define PAYMENT_SINCE "IF(state IN ('capturing', 'voiding', 'refunding'), changed_at, created_at)"
-#define PAYMENTS                                                                                                     \
-    "SELECT state, COUNT(*), TIMESTAMPDIFF(MICROSECOND, MIN(IF(state IN " PAYMENT_ENDS ", NULL, " PAYMENT_SINCE      \
-    ")), UTC_TIMESTAMP(6)), CAST(SUM(tries > 0 AND state NOT IN " PAYMENT_ENDS ") AS UNSIGNED) FROM payments WHERE " \
-    "event_id = ? GROUP BY state"
-#define OLDEST_PAYMENT \
-    "SELECT place FROM payments WHERE event_id = ? AND state = ? ORDER BY " PAYMENT_SINCE ", place LIMIT 1"
+// What only its bank has still to do may take days, and is told beside them.
+#define WITH_BANK "(state = 'refunding' AND refund IS NOT NULL)"
+#define PAYMENTS                                                                                         \
+    "SELECT state, COUNT(*), TIMESTAMPDIFF(MICROSECOND, MIN(IF(state IN " PAYMENT_ENDS " OR " WITH_BANK  \
+    ", NULL, " PAYMENT_SINCE ")), UTC_TIMESTAMP(6)), CAST(SUM(tries > 0 AND state NOT IN " PAYMENT_ENDS  \
+    ") AS UNSIGNED), CAST(SUM(" WITH_BANK ") AS UNSIGNED), TIMESTAMPDIFF(MICROSECOND, MIN(IF(" WITH_BANK \
+    ", changed_at, NULL)), UTC_TIMESTAMP(6)) FROM payments WHERE event_id = ? GROUP BY state"
+#define OLDEST_PAYMENT                                                                                          \
+    "SELECT place FROM payments WHERE event_id = ? AND state = ? AND NOT " WITH_BANK " ORDER BY " PAYMENT_SINCE \
+    ", place LIMIT 1"
 #define WAITING                                                                                                \
     "SELECT (SELECT COUNT(*) FROM dead_letters WHERE event_id = ? AND state = 'open'), (SELECT COUNT(*) FROM " \
     "dead_letters WHERE event_id IS NULL AND state = 'open'), (SELECT COUNT(*) FROM freeings WHERE event_id = ?)"
@@ -91,6 +95,10 @@ static int read_payments(struct db *db, uint64_t event_id, struct status_orders 
         if (payment_state_parse(db_string(rows, i, 0), &state) == 0)
             orders->payments[state] = db_u64(rows, i, 1);
         orders->unanswered += db_u64(rows, i, 3);
+        if (!db_is_null(rows, i, 5)) {
+            orders->with_bank = db_u64(rows, i, 4);
+            orders->oldest_with_bank_us = db_i64(rows, i, 5);
+        }
         if (db_is_null(rows, i, 2) || (oldest && db_i64(rows, i, 2) <= orders->oldest_payment_us))
             continue;
         orders->oldest_payment_us = db_i64(rows, i, 2);
@@ -230,6 +238,10 @@ void status_orders_json(const struct status_orders *orders, const struct status_
                         orders->oldest_payment_place ? json_integer((json_int_t)orders->oldest_payment_place)
                                                      : json_null());
     json_object_set_new(json, "payments_unanswered", json_integer((json_int_t)orders->unanswered));
+    json_object_set_new(
+        json, "refunds_with_bank",
+        json_pack("{s:I, s:o}", "count", (json_int_t)orders->with_bank, "oldest_ms",
+                  orders->with_bank ? json_integer((json_int_t)(orders->oldest_with_bank_us / 1000)) : json_null()));
     json_object_set_new(json, "freeings", json_integer((json_int_t)orders->freeings));
     json_object_set_new(json, "dead_letters",
                         json_pack("{s:I, s:I}", "event", (json_int_t)orders->letters, "no_event",
@@ -270,6 +282,10 @@ static void write_payments(const struct status_orders *orders, struct buffer *te
     if (orders->unanswered)
         buffer_format(text, "; %" PRIu64 " wait%s for the provider to answer", orders->unanswered,
                       orders->unanswered == 1 ? "s" : "");
+    if (orders->with_bank)
+        buffer_format(text, "; %" PRIu64 " %s with the bank, the oldest for %.1f h", orders->with_bank,
+                      orders->with_bank == 1 ? "refund is" : "refunds are",
+                      (double)orders->oldest_with_bank_us / 3600e6);
     buffer_text(text, first ? "" : "\n");
 }
 

@@ -25,9 +25,11 @@ struct status_orders {
     struct db_rows *asked; // code, tickets that orders in the line want
     uint64_t payments[PAYMENT_STATE_COUNT];
     bool has_open_payment;
-    int64_t oldest_payment_us; // how long ago the oldest payment was begun that is not at its end
+    int64_t oldest_payment_us; // how long ago the oldest payment was begun that is not at its end, nor with the bank
     uint64_t oldest_payment_place; // whose that is; 0: it has come to its end while we looked
     uint64_t unanswered; // payments under way whose last call had no definite answer
+    uint64_t with_bank; // refunds that the provider has taken, and that are not through
+    int64_t oldest_with_bank_us; // of them, how long ago that was to happen
     uint64_t freeings; // bookings that were ended, whose places a booking worker has still to free
     uint64_t letters, letters_of_nobody; // open: of this event, of no event
     int64_t cost_us; // what it took to count

@@ -78,7 +78,7 @@ def test_a_show_that_is_off(booth):
     answer = booth.stack.onsale("event", "refund", booth.slug, "--wait", "60", expect=0, as_json=True, seconds=90).json
     check("event refund", answer)
     assert answer["cancelled"] == 33 and answer["left"] == {"confirmed": 0, "unpaid": 0, "paying": 0}
-    assert answer["refunds"] == {"pending": 0, "done": 31, "failed": 0}
+    assert answer["refunds"] == {"pending": 0, "with_bank": 0, "done": 31, "failed": 0}
     assert answer["amounts"] == [{"currency": "EUR", "pending": 0, "done": 31 * 4500, "failed": 0, "confirmed": 0}]
     totals = booth.stack.bank.ledger()["totals"]
     assert totals["captured"] == totals["refunded"] and totals["authorised_open"] == 0
@@ -120,7 +120,7 @@ def test_what_cannot_be_given_back_stays_an_operators(booth):
     wait_payment(booth, 1, "captured")
     booth.stack.onsale("close", booth.slug, expect=0)
     answer = booth.stack.onsale("event", "refund", booth.slug, "--wait", "60", expect=1, as_json=True, seconds=90).json
-    assert answer["refunds"] == {"pending": 0, "done": 1, "failed": 1}
+    assert answer["refunds"] == {"pending": 0, "with_bank": 0, "done": 1, "failed": 1}
     wait_until(lambda: booth.stack.onsale_json("dead", "list")["items"], "the letter", 20 * PATIENCE)
     letter, = booth.stack.onsale_json("dead", "list")["items"]
     assert (letter["reason"], letter["place"], letter["payment"]["state"]) == ("refund_failed", 1, "failed")

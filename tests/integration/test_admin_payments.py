@@ -382,7 +382,7 @@ def test_a_show_that_is_off(rows):
     assert booking(rows, 1)[0] == "confirmed"
     answer = refund(rows, expect=1)  # somebody is paying
     assert answer["cancelled"] == 8 and answer["left"] == {"confirmed": 0, "unpaid": 0, "paying": 1}
-    assert answer["refunds"] == {"pending": 3, "done": 0, "failed": 0} and answer["paid_elsewhere"] == 1
+    assert answer["refunds"] == {"pending": 3, "with_bank": 0, "done": 0, "failed": 0} and answer["paid_elsewhere"] == 1
     assert answer["amounts"] == [{"currency": "EUR", "pending": 27000, "done": 0, "failed": 0, "confirmed": 0}]
     assert states(rows) == {"cancelled": 8, "paying": 1} and drain(rows.stack) == [{"v": 1, "type": "pay", "slug": rows.slug, "place": 0}]
     assert payment(rows, 1)[:3] == ("captured", "give_back", 1) and payment(rows, 5)[:3] == ("challenged", "give_back", 1)
@@ -424,9 +424,9 @@ def test_a_refund_that_failed_is_not_done(rows):
     rows.run("UPDATE payments SET state = 'voided', next_attempt_at = NULL WHERE event_id = {e} AND state <> 'declined'",
              "UPDATE bookings SET state = 'expired', pay_until = NULL WHERE event_id = {e} AND place = 4",
              "UPDATE bookings SET refund = 'done' WHERE event_id = {e} AND refund = 'pending'")
-    assert refund(rows)["refunds"] == {"pending": 0, "done": 3, "failed": 0}
+    assert refund(rows)["refunds"] == {"pending": 0, "with_bank": 0, "done": 3, "failed": 0}
     rows.run("UPDATE bookings SET refund = 'failed' WHERE event_id = {e} AND place = 1")
-    assert refund(rows, expect=1)["refunds"] == {"pending": 0, "done": 2, "failed": 1}
+    assert refund(rows, expect=1)["refunds"] == {"pending": 0, "with_bank": 0, "done": 2, "failed": 1}
     assert "refunds failed (see `onsale dead list`): 1, 90.00 EUR\n" in rows.stack.onsale("event", "refund", rows.slug, expect=1).out
 
 

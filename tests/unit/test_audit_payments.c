@@ -53,6 +53,31 @@ static void test_states(void **state)
     }
 }
 
+static void test_a_refund_that_failed(void **state)
+{
+    (void)state;
+    struct audit_intent_row row = {
+        .has_intent = true, .has_refund = true, .state = PAYMENT_REFUNDING, .amount = 9000, .currency = "EUR"};
+    struct provider_intent intent = intent_of(PROVIDER_CAPTURED);
+    char why[200] = "";
+    intent.has_failed_refund = true;
+    memcpy(intent.refund_code, "unknown", 8);
+    intent.captured_amount = 9000;
+    assert_false(audit_intent_agrees(&row, &intent, why, sizeof(why)));
+    assert_string_equal(why, "is refunding, and the provider says that the refund failed: unknown");
+    // Another one is under way, or is to be asked for.
+    intent.refunding_amount = 9000;
+    assert_true(audit_intent_agrees(&row, &intent, why, sizeof(why)));
+    intent.refunding_amount = 0;
+    row.has_refund = false;
+    assert_true(audit_intent_agrees(&row, &intent, why, sizeof(why)));
+    row.state = PAYMENT_FAILED; // an operator knows
+    assert_true(audit_intent_agrees(&row, &intent, why, sizeof(why)));
+    row.state = PAYMENT_REFUNDED;
+    assert_false(audit_intent_agrees(&row, &intent, why, sizeof(why)));
+    assert_non_null(strstr(why, "given back 0; a refund failed"));
+}
+
 static void test_amounts_to_the_minor_unit(void **state)
 {
     (void)state;
@@ -67,6 +92,13 @@ static void test_amounts_to_the_minor_unit(void **state)
     assert_true(agrees(PAYMENT_REFUNDING, &intent));
     intent.refunded_amount = 9000;
     assert_true(agrees(PAYMENT_REFUNDED, &intent));
+    // What waits for its bank is no violation where it is waited for, and is not back.
+    intent.refunded_amount = 0;
+    intent.refunding_amount = 9000;
+    assert_true(agrees(PAYMENT_REFUNDING, &intent));
+    assert_false(agrees(PAYMENT_REFUNDED, &intent));
+    assert_false(agrees(PAYMENT_CAPTURED, &intent));
+    assert_false(agrees(PAYMENT_CAPTURING, &intent));
     intent = intent_of(PROVIDER_AUTHORISED);
     intent.amount = 9001;
     assert_false(agrees(PAYMENT_CAPTURING, &intent));
@@ -201,6 +233,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_states),
         cmocka_unit_test(test_amounts_to_the_minor_unit),
+        cmocka_unit_test(test_a_refund_that_failed),
         cmocka_unit_test(test_rows_that_do_not_know_their_intent),
         cmocka_unit_test(test_bookings_and_their_payments),
         cmocka_unit_test(test_whose_money_did_not_go_through_the_provider),

@@ -11,6 +11,7 @@
 #include "common/buffer.h"
 
 #define SECOND_US INT64_C(1000000)
+#define FREEING_VALUES 4
 
 #define PAYMENT_COLUMNS                                                                                                \
     "p.event_id, p.place, p.attempt, p.number, p.state, p.aim, p.payment_method, p.customer_id, p.amount, p.currency," \
@@ -468,16 +469,23 @@ static int write_bookings(struct db *db, uint64_t event_id, const struct store_p
 
 static int write_freeings(struct db *db, uint64_t event_id, const struct store_paid_change *changes, size_t count)
 {
-    int result = 0;
-    for (size_t i = 0; i < count && result == 0; i++)
-        if (changes[i].is_freed)
-            result = db_write(db,
-                              "INSERT INTO freeings (event_id, place, attempt, was, told, ended_at, payment_open)"
-                              " VALUES (?, ?, ?, ?, 1, UTC_TIMESTAMP(6), 0)",
-                              (struct db_value[]){DB_U(event_id), DB_U(changes[i].booking->place),
-                                                  DB_U(changes[i].booking->attempt),
-                                                  db_text(order_state_name(changes[i].booking->was))},
-                              4, NULL);
+    struct db_value *values = calloc(count + 1, FREEING_VALUES * sizeof(*values));
+    size_t freed = 0;
+    if (!values)
+        return ERROR_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        if (!changes[i].is_freed)
+            continue;
+        struct db_value *row = &values[FREEING_VALUES * freed++];
+        row[0] = DB_U(event_id);
+        row[1] = DB_U(changes[i].booking->place);
+        row[2] = DB_U(changes[i].booking->attempt);
+        row[3] = db_text(order_state_name(changes[i].booking->was));
+    }
+    int result =
+        db_write_many(db, "INSERT INTO freeings (event_id, place, attempt, was, told, ended_at, payment_open) VALUES ",
+                      "(?, ?, ?, ?, 1, UTC_TIMESTAMP(6), 0)", "", values, FREEING_VALUES, freed);
+    free(values);
     return result;
 }
 

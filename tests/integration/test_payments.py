@@ -148,6 +148,26 @@ def test_the_bank_asks(booth):
     assert ("confirm", "challenged") in told and told[-1][1] == "voided" and ("ask", "challenged") not in told, told
 
 
+def test_many_questions_that_are_over_at_once(booth):
+    """What the bank says of all of them comes together: each place is freed, and none of those that were paid in the last moment."""
+    bank = booth.stack.bank
+    places = range(1, 41)
+    booth.book(*places, payment_method="pm_sandbox_challenge")
+    booth.wait_states({place: "action_required" for place in places}, 30)
+    urls = dict(booth.stack.sql("SELECT place, action_url FROM bookings WHERE event_id = %s", booth.event_id))
+    paid = [place for place in places if place % 7 == 0]
+    assert all(bank.answer_challenge(urls[place], yes=True) for place in paid)
+    bank.freeze()
+    booth.lapse(*places)
+    booth.stack.sql("UPDATE payments SET next_attempt_at = UTC_TIMESTAMP(6) WHERE event_id = %s", booth.event_id)
+    wait_until(lambda: booth.stack.sql("SELECT COUNT(*) FROM payments WHERE aim = 'close' AND is_claimed = 1") == ((len(places),),),
+               "all of them to be asked about", 20 * PATIENCE)
+    bank.resume()
+    booth.wait_states({place: "confirmed" if place in paid else "expired" for place in places}, 60)
+    agree(booth)
+    assert booth.stack.sql("SELECT held, sold FROM tiers") == ((0, len(paid)),)
+
+
 def test_a_bank_that_is_away_when_the_hold_is_over_is_given_its_time(booth):
     """It is asked again after a second, after five, and so on; not as fast as it can be refused."""
     bank = booth.stack.bank
